@@ -1,0 +1,1 @@
+"""Measures of disproportionate reporting: one module a measure, none imports another."""

@@ -1,0 +1,37 @@
+"""One interim analysis and its result."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a sequential test saw when it looked once.
+
+    Parameters
+    ----------
+    number : int
+        Looks so far, this one included.
+    events : int
+        Events observed to date.
+    expected : float
+        Events expected under the null to date.
+    llr : float
+        Log-likelihood ratio.
+    critical_value : float
+        Boundary of `llr`; 0 where the count alone decides.
+    is_past_horizon : bool
+        Whether `expected` exceeds the horizon: such a look cannot cross.
+    is_crossing : bool
+        Whether this look meets the boundary.
+    has_crossed : bool
+        Whether this look or an earlier one met it.
+    """
+
+    number: int
+    events: int
+    expected: float
+    llr: float
+    critical_value: float
+    is_past_horizon: bool
+    is_crossing: bool
+    has_crossed: bool

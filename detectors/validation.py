@@ -1,0 +1,116 @@
+"""Arguments as arrays of counts or real numbers, or an error that names the wrong element."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+GREATEST_COUNT = 2**53  # every whole number up to here is exact in double precision
+
+
+def refuse_where(
+    broken: NDArray[np.bool_], name: str, values: NDArray[np.generic], rule: str
+) -> None:
+    """Raise for the first element at which a rule is broken.
+
+    Parameters
+    ----------
+    broken : ndarray of bool
+        Where the rule is broken.
+    name : str
+        The argument, as its caller knows it.
+    values : ndarray, of the shape of `broken`
+        The argument's values.
+    rule : str
+        What every value must be.
+
+    Raises
+    ------
+    ValueError
+        If any element is True; it names the argument, the index, the value and the rule.
+    """
+    if broken.any():
+        index = np.unravel_index(int(np.argmax(broken)), broken.shape)
+        place = f"[{', '.join(str(int(i)) for i in index)}]" if index else ""
+        raise ValueError(f"{name}{place} is {values[index]}: {rule}")
+
+
+def as_counts(name: str, values: ArrayLike) -> NDArray[np.int64]:
+    """Convert whole numbers, of whatever type, to a new array of counts.
+
+    Parameters
+    ----------
+    name : str
+        The argument, as its caller knows it.
+    values : array_like
+        Whole numbers from 0 to 2**53.
+
+    Returns
+    -------
+    ndarray of int64, of the shape of `values`
+        A copy, never a view.
+
+    Raises
+    ------
+    ValueError
+        If a value is negative, fractional, NaN, infinite, above 2**53, or no number.
+    """
+    given = np.asarray(values)
+    if given.size == 0:
+        return np.zeros(given.shape, dtype=np.int64)
+    if given.dtype.kind not in "iuf":
+        raise ValueError(f"{name} holds {given.dtype}: must be whole numbers")
+    if given.dtype.kind == "f":
+        refuse_where(np.isnan(given), name, given, "must not be missing")
+        refuse_where(given != np.floor(given), name, given, "must be whole")
+    refuse_where(given < 0, name, given, "must not be negative")
+    refuse_where(given > GREATEST_COUNT, name, given, "must be at most 2**53")
+    return given.astype(np.int64)
+
+
+def as_reals(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Convert non-negative real numbers to an array of double precision.
+
+    Parameters
+    ----------
+    name : str
+        The argument, as its caller knows it.
+    values : array_like
+        Real numbers, not negative and not infinite. NaN passes: it means "not known".
+
+    Returns
+    -------
+    ndarray of float64, of the shape of `values`
+        The values.
+
+    Raises
+    ------
+    ValueError
+        If a value is negative or infinite, or no number.
+    """
+    given = np.asarray(values)
+    if given.size and given.dtype.kind not in "iuf":
+        raise ValueError(f"{name} holds {given.dtype}: must be numbers")
+    real = given.astype(np.float64)
+    refuse_where(real < 0, name, real, "must not be negative")
+    refuse_where(np.isinf(real), name, real, "must be finite")
+    return real
+
+
+def require_between(name: str, value: float, low: float, high: float) -> None:
+    """Raise unless a number lies in the open interval.
+
+    Parameters
+    ----------
+    name : str
+        The argument, as its caller knows it.
+    value : float
+        Its value.
+    low, high : float
+        Ends of the interval, both outside it.
+
+    Raises
+    ------
+    ValueError
+        If `value` is NaN, at an end or beyond.
+    """
+    if not low < value < high:
+        raise ValueError(f"{name} is {value}: must lie between {low} and {high}")

@@ -1,0 +1,90 @@
+"""The life cycle of a signal: a table, and nothing else decides a move.
+
+People move a signal; software detects it, and may ask people for a review. Confirming
+and refuting take two people, each in a role that may.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from surveillance.domain.decision import Action, Decision, PersonRole
+from surveillance.domain.signal import Status
+
+_SCIENTISTS: frozenset[PersonRole] = frozenset(
+    {"safety_scientist", "safety_physician", "committee_chair", "statistician"}
+)
+_PHYSICIANS: frozenset[PersonRole] = frozenset({"safety_physician", "committee_chair"})
+_CHAIRS: frozenset[PersonRole] = frozenset({"committee_chair"})
+_AUTHORITY: frozenset[PersonRole] = frozenset({"committee_chair", "regulator"})
+
+
+class Move(NamedTuple):
+    """One row of the table."""
+
+    action: Action
+    before: frozenset[Status]
+    after: Status | None  # None: the status stays
+    roles: frozenset[PersonRole]
+    needs_two: bool
+
+
+def _statuses(*names: Status) -> frozenset[Status]:
+    return frozenset(names)
+
+
+MOVES: dict[Action, Move] = {
+    move.action: move
+    for move in (
+        Move("start_review", _statuses("detected"), "under_review", _SCIENTISTS, False),
+        Move("confirm", _statuses("under_review"), "confirmed", _PHYSICIANS, True),
+        Move("refute", _statuses("under_review"), "refuted", _PHYSICIANS, True),
+        Move("close", _statuses("confirmed", "refuted"), "closed", _PHYSICIANS, False),
+        Move("reopen", _statuses("refuted", "closed"), "under_review", _SCIENTISTS, False),
+        Move(
+            "uphold_review",
+            _statuses("detected", "under_review", "confirmed"),
+            None,
+            _AUTHORITY,
+            True,
+        ),
+        Move(
+            "reject_review",
+            _statuses("detected", "under_review", "confirmed", "refuted", "closed"),
+            None,
+            _AUTHORITY,
+            True,
+        ),
+    )
+}
+
+
+def why_not(decision: Decision, status: Status, *, has_open_review: bool) -> str | None:
+    """Say why a decision is not allowed, or None if it is.
+
+    Parameters
+    ----------
+    decision : Decision
+        What people decided.
+    status : str
+        Where the signal stands.
+    has_open_review : bool
+        Whether a request for review waits for an answer.
+
+    Returns
+    -------
+    str or None
+        The rule that is broken.
+    """
+    move = MOVES[decision.action]
+    if status not in move.before:
+        return f"{decision.action} is not possible from {status}"
+    if decision.role not in move.roles:
+        return f"{decision.action} is not for the role {decision.role}"
+    if move.needs_two and decision.approved_by is None:
+        return f"{decision.action} needs a second person"
+    if move.needs_two and decision.approver_role not in move.roles:
+        return f"{decision.action} cannot be approved in the role {decision.approver_role}"
+    if move.after is None and not has_open_review:
+        return f"{decision.action} answers a request for review, and none is open"
+    return None

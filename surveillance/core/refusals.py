@@ -1,0 +1,57 @@
+"""Records that cannot be used: kept whole, with reason and coordinates."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+
+import msgspec
+
+from surveillance.core.fold import Fact
+from surveillance.core.topics import REFUSED
+from surveillance.domain.errors import Refused
+
+
+class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One line that was refused: where it lies, why, what to do, and its bytes."""
+
+    topic: str
+    partition: int
+    offset: int
+    line: int  # place in the message, from 0
+    code: str
+    reason: str
+    remedy: str
+    at: datetime
+    content: str  # base64
+
+    @property
+    def content_bytes(self) -> bytes:
+        """The bytes as they were received."""
+        return base64.b64decode(self.content)
+
+    @property
+    def place(self) -> str:
+        """Topic, partition, offset and line in one word."""
+        return f"{self.topic}/{self.partition}@{self.offset}:{self.line}"
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def refused_fact(
+    place: tuple[str, int], offset: int, line: int, error: Refused, content: bytes, at: int
+) -> Fact:
+    """Make the message for the refused-records topic."""
+    record = RefusedRecord(
+        topic=place[0],
+        partition=place[1],
+        offset=offset,
+        line=line,
+        code=error.code,
+        reason=error.reason,
+        remedy=error.remedy,
+        at=datetime.fromtimestamp(at, tz=UTC),
+        content=base64.b64encode(content).decode(),
+    )
+    return Fact(REFUSED, record.place.encode(), _encode(record))

@@ -1,0 +1,156 @@
+"""All numbers of the pairs that are told, computed together."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.counts import Table
+from detectors.disproportionality.chi_square import chi_square
+from detectors.disproportionality.ic import ic
+from detectors.disproportionality.prr import prr
+from detectors.disproportionality.ror import ror
+from detectors.estimate import DEFINED
+from surveillance.core.counts import Counts
+from surveillance.domain.configuration import Criterion, IcLower, RorLower
+from surveillance.domain.finding import Change, Finding
+
+CONFIDENCE_LEVEL, TAIL = 0.95, 0.025  # of measures that the criterion says nothing about
+
+
+class Telling(NamedTuple):
+    """One pair about to be told: where it is, what criterion, and what changed."""
+
+    place: int
+    criterion: Criterion
+    change: Change
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Coverage of the intervals of PRR and ROR, and tail of the IC."""
+        criterion = self.criterion
+        level = criterion.confidence_level if isinstance(criterion, RorLower) else CONFIDENCE_LEVEL
+        return level, criterion.tail if isinstance(criterion, IcLower) else TAIL
+
+
+class When(NamedTuple):
+    """Where findings lie in time, and under what configuration."""
+
+    epoch: int
+    on: date
+    configuration: str
+
+
+def measures(table: Table, *, confidence_level: float, tail: float) -> list[dict[str, Any]]:
+    """Compute every measure of every pair.
+
+    Parameters
+    ----------
+    table : Table
+        Counts, shape (n_pairs,).
+    confidence_level : float
+        Coverage of the intervals of PRR and ROR.
+    tail : float
+        Probability beyond each limit of the IC.
+
+    Returns
+    -------
+    list of dict
+        For each pair, fields of a `Finding`; undefined measures are left out and named in
+        ``undefined``.
+    """
+    expected = table.expected
+    estimates = {
+        "prr": prr(table, confidence_level=confidence_level),
+        "ror": ror(table, confidence_level=confidence_level),
+        "ic": ic(table.n_pair, expected, tail=tail),
+    }
+    yates = chi_square(table)
+    columns: list[tuple[str, str, list[float], list[str]]] = [
+        ("chi_square", "chi_square", _floats(yates.value), yates.state.tolist())
+    ]
+    for name, estimate in estimates.items():
+        state = estimate.state.tolist()
+        columns += [
+            (name, name, _floats(estimate.point), state),
+            (name, f"{name}_lower", _floats(estimate.lower), state),
+            (name, f"{name}_upper", _floats(estimate.upper), state),
+        ]
+    return [_row(columns, index, value) for index, value in enumerate(_floats(expected))]
+
+
+def _floats(values: NDArray[np.float64]) -> list[float]:
+    numbers: list[float] = values.tolist()
+    return numbers
+
+
+def _row(
+    columns: list[tuple[str, str, list[float], list[str]]], index: int, expected: float
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"expected": expected}
+    undefined: dict[str, str] = {}
+    for measure, field, values, states in columns:
+        if states[index] == DEFINED:
+            row[field] = values[index]
+        else:
+            undefined[measure] = states[index]
+    if undefined:
+        row["undefined"] = undefined
+    return row
+
+
+def findings(counts: Counts, tellings: list[Telling], when: When) -> list[Finding]:
+    """Gather all that is known of the pairs that are told.
+
+    Parameters
+    ----------
+    counts : Counts
+        Settled counts.
+    tellings : list of Telling
+        What is told, in the order in which it is to be said.
+    when : When
+        Epoch, day and configuration.
+
+    Returns
+    -------
+    list of Finding
+        One for each telling, in that order.
+    """
+    found: list[Finding | None] = [None] * len(tellings)
+    for limits in dict.fromkeys(telling.limits for telling in tellings):
+        chosen = [i for i, telling in enumerate(tellings) if telling.limits == limits]
+        places = np.array([tellings[i].place for i in chosen])
+        table = Table(*counts.cells(places))
+        numbers = measures(table, confidence_level=limits[0], tail=limits[1])
+        margins = zip(table.n_pair.tolist(), table.n_product.tolist(), table.n_event.tolist())
+        for i, row, (n_pair, n_product, n_event) in zip(chosen, numbers, margins, strict=True):
+            row |= {"n_pair": n_pair, "n_product": n_product, "n_event": n_event}
+            found[i] = _finding(counts, tellings[i], when, row)
+    return [finding for finding in found if finding is not None]
+
+
+def _finding(counts: Counts, telling: Telling, when: When, numbers: dict[str, Any]) -> Finding:
+    place, criterion, change = telling
+    about = counts.about(place)
+    return Finding(
+        criterion=criterion.name,
+        criterion_version=criterion.version,
+        change=change,
+        on=when.on,
+        epoch=when.epoch,
+        product=counts.products.names[int(counts.pair_product.values[place])],
+        event=counts.events.names[int(counts.pair_event.values[place])],
+        n_total=counts.n_total,
+        n_serious=int(counts.n_serious.values[place]),
+        n_fatal=int(counts.n_fatal.values[place]),
+        onset_days_min=about.onset_days_min,
+        countries=about.countries,
+        reporters=about.reporters,
+        constructs=about.constructs,
+        multiplicity=criterion.multiplicity,
+        configuration=when.configuration,
+        **numbers,
+    )

@@ -1,0 +1,39 @@
+"""What a case contributes to the counts: signed, and without its identity.
+
+A contribution is the pairs of one standing version in factored form, products times
+events: a case with three products at four levels and five terms is one row of seventeen
+names and not sixty pairs. Whoever sums contributions multiplies out.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+SERIOUS, FATAL = 1, 2  # bits of an event's flags
+
+
+class Contribution(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One version's pairs, asserted (+) or retracted (-)."""
+
+    weight: int
+    country: str  # ISO 3166-1 alpha-2, or ""
+    reporter: str
+    products: list[tuple[str, int | None]]  # key; day of the first dose, as an ordinal
+    events: list[tuple[str, int, int | None]]  # key; flags; day of onset, as an ordinal
+
+
+class Dispositions(msgspec.Struct, frozen=True):
+    """What became of the records that one partition read in an epoch; they add up."""
+
+    topic: str
+    partition: int
+    applied: int
+    superseded: int
+    repeated: int
+    refused: int
+    control: int
+
+    @property
+    def n_read(self) -> int:
+        """Records read: the sum."""
+        return self.applied + self.superseded + self.repeated + self.refused + self.control

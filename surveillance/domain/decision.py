@@ -1,0 +1,56 @@
+"""Decisions: what people said about a signal, as they said it.
+
+A decision moves a signal along its life cycle. It is a record on a log like any other:
+never edited, never deleted.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from surveillance.domain.case import Identifier
+
+Action = Literal[
+    "start_review", "confirm", "refute", "close", "reopen", "uphold_review", "reject_review"
+]
+PersonRole = Literal[
+    "safety_scientist", "safety_physician", "committee_chair", "statistician", "regulator"
+]
+Reason = Annotated[str, Meta(min_length=10, max_length=4_000)]
+
+
+class Decision(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag="decision",
+    tag_field="type",
+):
+    """One decision about one signal.
+
+    Raises
+    ------
+    ValueError
+        If the proposer approves the own proposal.
+    """
+
+    decision_id: Identifier
+    signal_id: Identifier
+    action: Action
+    decided_by: Identifier
+    role: PersonRole
+    reason: Reason
+    decided_at: Annotated[datetime, Meta(tz=True)]
+    approved_by: Identifier | None = None  # the second pair of eyes
+    approver_role: PersonRole | None = None
+
+    def __post_init__(self) -> None:
+        if self.approved_by == self.decided_by:
+            raise ValueError("approved_by: must be another person than decided_by")
+        if (self.approved_by is None) != (self.approver_role is None):
+            raise ValueError("approver_role: goes with approved_by")

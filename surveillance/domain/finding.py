@@ -1,0 +1,93 @@
+"""Findings: what a detector says, with all that one needs to check it.
+
+A finding is a criterion newly met, or a material change of one that stands. It says
+nothing of causality. Counts are at case level: each case once a pair.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct
+
+Change = Literal["met", "grown", "ceased"]
+Family = Literal["safety", "effectiveness", "compliance"]
+
+
+class Finding(Struct, frozen=True, kw_only=True, tag="pair", tag_field="type", omit_defaults=True):
+    """A product-event pair that met a criterion, or changed materially since it did.
+
+    `change` is ``met`` when the criterion is newly met, ``grown`` when the count has
+    grown by the configured ratio since it was last told, ``ceased`` when the criterion
+    is met no longer; an earlier finding is never taken back.
+
+    Statistics that are undefined are absent, and ``undefined`` says why.
+    """
+
+    criterion: str
+    criterion_version: int
+    change: Change
+    on: date  # the UTC day of the epoch's tick
+    epoch: int
+    product: str
+    event: str
+    n_pair: int
+    n_product: int
+    n_event: int
+    n_total: int
+    n_serious: int = 0
+    n_fatal: int = 0
+    expected: float
+    prr: float | None = None
+    prr_lower: float | None = None
+    prr_upper: float | None = None
+    ror: float | None = None
+    ror_lower: float | None = None
+    ror_upper: float | None = None
+    chi_square: float | None = None
+    ic: float | None = None
+    ic_lower: float | None = None
+    ic_upper: float | None = None
+    undefined: dict[str, str] = {}
+    onset_days_min: int | None = None
+    countries: tuple[str, ...] = ()
+    reporters: tuple[str, ...] = ()
+    constructs: tuple[str, ...] = ()
+    multiplicity: str = ""
+    configuration: str = ""
+
+
+class WatchFinding(
+    Struct, frozen=True, kw_only=True, tag="watch", tag_field="type", omit_defaults=True
+):
+    """A look of a sequential test on outcomes that crossed its boundary.
+
+    The design is carried whole: alpha, horizon, looks so far and the alpha spent by
+    them, so that the error budget can be read off the finding.
+    """
+
+    criterion: str
+    criterion_version: int
+    change: Change
+    on: date
+    epoch: int
+    watch: str
+    family: Family
+    product: str  # key at the level of the watch
+    event: str  # key of the endpoint
+    n_events: int
+    n_patients: int
+    n_fatal: int = 0
+    person_days: int
+    expected: float
+    rate_ratio: float | None = None
+    llr: float
+    critical_value: float
+    alpha: float
+    alpha_attained: float
+    horizon: float
+    looks: int
+    rate_per_patient_year: float
+    rate_source: str
+    configuration: str = ""

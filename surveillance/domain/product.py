@@ -1,0 +1,38 @@
+"""The levels at which a product is counted, and the keys that name them.
+
+A key is ``level:name``. Lots carry their product's name, since two makers may use the
+same lot number. Groups are sets of products or of terms that the configuration names,
+as a reviewer would: several vaccine names, several preferred terms.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Level = Literal["platform", "programme", "product", "construct", "lot", "group"]
+EventLevel = Literal["pt", "group"]
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+
+
+def key(level: Level | EventLevel, name: str) -> str:
+    """Name a product or event at a level.
+
+    Examples
+    --------
+    >>> key("product", "ROTAVIRUS (ROTASHIELD)")
+    'product:ROTAVIRUS (ROTASHIELD)'
+    """
+    return f"{level}:{name}"
+
+
+def split(key: str) -> tuple[str, str]:
+    """Return level and name of a key.
+
+    Examples
+    --------
+    >>> split("lot:HIB (ACTHIB)/A12:3")
+    ('lot', 'HIB (ACTHIB)/A12:3')
+    """
+    level, _, name = key.partition(":")
+    return level, name

@@ -1,0 +1,93 @@
+"""Signals: findings taken up, with a life cycle that only people move.
+
+Software opens a signal and may open a request for review. It never confirms, refutes
+or withdraws anything.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct
+
+from surveillance.domain.decision import Action
+from surveillance.domain.finding import Family
+
+Status = Literal["detected", "under_review", "confirmed", "refuted", "closed"]
+
+
+class Support(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One criterion behind a signal: when it was first met, and how it stands."""
+
+    criterion: str
+    first_on: date
+    last_on: date
+    n: int
+    is_standing: bool = True
+
+
+class PriorityPart(Struct, frozen=True, kw_only=True):
+    """One part of the priority: a value from 0 to 1, and its weight."""
+
+    name: str
+    value: float
+    weight: float
+
+
+class Review(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request for a review for market withdrawal, and the answer people gave."""
+
+    review_id: str
+    rule: str
+    opened_on: date
+    answer: Literal["upheld", "not_upheld"] | None = None
+    answered_on: date | None = None
+
+
+class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One move along the life cycle, with who made it and why."""
+
+    on: date
+    status: Status
+    action: Action | Literal["detect"]
+    decision_id: str | None = None
+    decided_by: str | None = None
+    approved_by: str | None = None
+    reason: str = ""
+
+
+class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="signal", tag_field="type"):
+    """A product-event pair that was taken up, as it stands at the end of an epoch."""
+
+    signal_id: str
+    family: Family
+    product: str
+    event: str
+    status: Status
+    first_on: date
+    on: date
+    epoch: int
+    priority: float
+    parts: tuple[PriorityPart, ...]
+    support: tuple[Support, ...]
+    n: int
+    n_serious: int = 0
+    n_fatal: int = 0
+    expected: float
+    evidence: float  # lower limit of the IC on the log2 scale, or log2 of the rate ratio
+    is_sentinel: bool = False
+    reviews: tuple[Review, ...] = ()
+    history: tuple[Step, ...] = ()
+    configuration: str = ""
+
+
+class DecisionPassedOver(
+    Struct, frozen=True, kw_only=True, tag="decision_passed_over", tag_field="type"
+):
+    """A decision that the life cycle does not allow, kept with the reason."""
+
+    decision_id: str
+    signal_id: str
+    on: date
+    reason: str
