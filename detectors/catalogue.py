@@ -24,7 +24,7 @@ from detectors.sequential import poisson_maxsprt
 class Watch:
     """The parts of a sequential test.
 
-    Parameters
+    Attributes
     ----------
     design : callable
         Makes a design from a horizon, `alpha` and `min_events`.
@@ -45,7 +45,7 @@ class Watch:
 class Description:
     """What a detector is.
 
-    Parameters
+    Attributes
     ----------
     statistic : str
         What it computes.

@@ -87,7 +87,7 @@ class Table:
 
     @property
     def expected(self) -> NDArray[np.float64]:
-        """Reports expected if product and event were independent; NaN where there is no report.
+        """Number expected if product and event were independent; NaN where there is no report.
 
         Returns
         -------

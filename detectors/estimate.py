@@ -33,7 +33,7 @@ _STATE_TYPE = np.dtype(f"U{max(map(len, STATES))}")
 class Estimate:
     """Point estimates with their limits.
 
-    Parameters
+    Attributes
     ----------
     point, lower, upper : ndarray of float64, all of one shape
         Estimates and limits; all three NaN where `state` is not ``defined``.
@@ -51,7 +51,7 @@ class Estimate:
 class Statistic:
     """Test statistics, which have no limits.
 
-    Parameters
+    Attributes
     ----------
     value : ndarray of float64
         Statistics; NaN where `state` is not ``defined``.

@@ -53,7 +53,7 @@ class Embedded:
         self._configurations = configurations
         self._sink = sink
         self._observe = observe
-        manifest = configurations.current.topics
+        manifest = self.manifest = configurations.current.topics
         self._ends = {topic: [0] * n for topic, n in raw_partitions(manifest).items()}
         self._n_derived = dict.fromkeys((w.writes for w in STAGES.values() if w.writes), 0)
         self._timeline = Timeline(raw_partitions(manifest))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Look:
     """What a sequential test saw when it looked once.
 
-    Parameters
+    Attributes
     ----------
     number : int
         Looks so far, this one included.

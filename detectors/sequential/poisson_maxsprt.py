@@ -100,7 +100,7 @@ def critical_value(horizon: float, *, alpha: float = 0.05, min_events: int = 1) 
 class Boundary:
     """When a watch signals, and how often it would do so under the null.
 
-    Parameters
+    Attributes
     ----------
     decided_by : {"llr", "count"}
         Whether the LLR has to reach `critical_value`, or the count alone decides.
@@ -162,7 +162,7 @@ def boundary(horizon: float, *, alpha: float = 0.05, min_events: int = 1) -> Bou
 class Design:
     """What is fixed before the first look.
 
-    Parameters
+    Attributes
     ----------
     horizon : float
         End of surveillance, *T*, in expected events under the null.
@@ -170,9 +170,6 @@ class Design:
         Type I error over the whole of surveillance, in [1e-9, 1).
     min_events : int, default: 1
         Fewest observed events, *M*, at which a signal is allowed.
-
-    Attributes
-    ----------
     boundary : Boundary
         Computed from the others, and not an argument.
 
@@ -197,7 +194,7 @@ class Design:
 class Observation:
     """What was seen of one watch, from its start to this look.
 
-    Parameters
+    Attributes
     ----------
     events : int
         Events observed to date.
@@ -213,7 +210,7 @@ class Observation:
 class State:
     """What the next look needs, and nothing else: plain numbers.
 
-    Parameters
+    Attributes
     ----------
     design : Design
         What was fixed.

@@ -17,6 +17,7 @@ from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
 
 UNKNOWN_DAY = -1
 _FEATURE_BITS = 24
+_FEATURE_MASK = (1 << _FEATURE_BITS) - 1
 _DAYS_BASE = 1 << 23  # features from here on are onset intervals, in days
 
 
@@ -82,13 +83,19 @@ class _Waiting:
         self.constructs: list[int] = []
 
 
-class Pairs(msgspec.Struct):
-    """What there is about some pairs, for people and for ranking."""
+class Features(msgspec.Struct):
+    """What is known of a pair beyond its counts, for people and for ranking."""
 
-    onset_days_min: int | None
-    countries: tuple[str, ...]
-    reporters: tuple[str, ...]
-    constructs: tuple[str, ...]
+    onset_days_min: int | None = None
+    countries: list[str] = []
+    reporters: list[str] = []
+    constructs: list[str] = []
+
+    def of(self, kind: str) -> list[str]:
+        """Return the list of a kind of feature."""
+        if kind == "country":
+            return self.countries
+        return self.reporters if kind == "reporter" else self.constructs
 
 
 class Counts:
@@ -179,18 +186,21 @@ class Counts:
             self.n_total,
         )
 
-    def about(self, place: int) -> Pairs:
-        """Return what is known of one pair beyond its counts."""
-        codes, sums = self.tally.between(place << _FEATURE_BITS, (place + 1) << _FEATURE_BITS)
-        codes = codes[sums > 0] & ((1 << _FEATURE_BITS) - 1)
-        days = codes[codes >= _DAYS_BASE] - _DAYS_BASE
-        named = [self.features.names[code] for code in codes[codes < _DAYS_BASE].tolist()]
-        return Pairs(
-            onset_days_min=int(days[0]) if len(days) else None,
-            countries=_of("country:", named),
-            reporters=_of("reporter:", named),
-            constructs=_of("construct:", named),
+    def about(self, places: Ints) -> dict[int, Features]:
+        """Return what is known of pairs beyond their counts, by place."""
+        found = {place: Features() for place in places.tolist()}
+        distinct = np.unique(places)
+        keys, sums = self.tally.between(
+            distinct << _FEATURE_BITS, (distinct + 1) << _FEATURE_BITS
         )
+        for key in keys[sums > 0].tolist():
+            features, code = found[key >> _FEATURE_BITS], key & _FEATURE_MASK
+            if code < _DAYS_BASE:
+                kind, _, name = self.features.names[code].partition(":")
+                features.of(kind).append(name)
+            elif features.onset_days_min is None:  # keys ascend: the first is the least
+                features.onset_days_min = code - _DAYS_BASE
+        return found
 
     def dump(self) -> bytes:
         """Return everything, settled, as bytes."""
@@ -226,10 +236,6 @@ class Counts:
         keys = restored[2] << 32 | restored[3]
         counts._index = {key: place for place, key in enumerate(keys.tolist())}
         return counts
-
-
-def _of(kind: str, names: list[str]) -> tuple[str, ...]:
-    return tuple(sorted(name.removeprefix(kind) for name in names if name.startswith(kind)))
 
 
 class _Crossed:

@@ -6,7 +6,6 @@ agree with the statistics of `detectors`, which are computed only for pairs that
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -83,12 +82,13 @@ class Decider:
 
     def __init__(self, criterion: Criterion) -> None:
         self.criterion = criterion
+        self.min_count = _least(criterion)
         self._limits = np.zeros(0)
 
     def __call__(self, cells: Cells) -> Flags:
         """Return where the criterion is met; `cells` of shape (n_pairs,)."""
         criterion = self.criterion
-        is_enough = cells.a >= criterion.min_count
+        is_enough = cells.a >= self.min_count
         if isinstance(criterion, Evans):
             return is_enough & evans(criterion, cells)
         if isinstance(criterion, RorLower):
@@ -105,4 +105,9 @@ class Decider:
         return np.asarray(self._limits[counts])
 
 
-Decide = Callable[[Cells], Flags]
+def _least(criterion: Criterion) -> int:
+    """Return the smallest count at which a criterion can be met at all."""
+    if not isinstance(criterion, IcLower):
+        return criterion.min_count
+    limits = expected_limit(np.arange(100), tail=criterion.tail)
+    return max(criterion.min_count, int(np.flatnonzero(limits > 0)[0]))

@@ -143,6 +143,7 @@ class Fact(NamedTuple):
     topic: str
     key: bytes
     value: bytes
+    code: str  # what kind, from a bounded set: for those who count
 
 
 class Said(NamedTuple):

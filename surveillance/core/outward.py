@@ -32,7 +32,7 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False)
 _encode = msgspec.json.Encoder().encode
 
 
-def outward(topic: str, *, kind: str, source: str, subject: str, at: int, data: Any) -> Fact:  # noqa: ANN401 - any struct
+def outward(topic: str, *, kind: str, code: str, source: str, subject: str, at: int, data: Any) -> Fact:  # noqa: ANN401 - any struct
     """Make one fact.
 
     Parameters
@@ -41,6 +41,8 @@ def outward(topic: str, *, kind: str, source: str, subject: str, at: int, data: 
         Where it goes.
     kind : str
         Last part of the event's type, as in ``signal.detected``.
+    code : str
+        What kind, from a bounded set: for those who count.
     source : str
         Name of the deployment.
     subject : str
@@ -66,4 +68,4 @@ def outward(topic: str, *, kind: str, source: str, subject: str, at: int, data: 
         dataschema=f"urn:longwatch:schema:{topic}",
         data=msgspec.Raw(content),
     )
-    return Fact(topic, subject.encode(), _encode(event))
+    return Fact(topic, subject.encode(), _encode(event), code)

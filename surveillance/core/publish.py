@@ -116,6 +116,7 @@ class Publish:
         return outward(
             FEED,
             kind=f"signal.{signal.status}",
+            code=signal.status,
             source=self._feed.name,
             subject=signal.signal_id,
             at=at,

@@ -22,7 +22,7 @@ class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     reason: str
     remedy: str
-    at: datetime
+    at: datetime | None  # of the epoch; None where the row never reached a log
     content: str  # base64
 
     @property
@@ -32,7 +32,9 @@ class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> str:
-        """Topic, partition, offset and line in one word."""
+        """Topic, partition, offset and line in one word; file and row at intake."""
+        if self.topic.startswith("file:"):
+            return self.topic.removeprefix("file:")
         return f"{self.topic}/{self.partition}@{self.offset}:{self.line}"
 
 
@@ -54,4 +56,4 @@ def refused_fact(
         at=datetime.fromtimestamp(at, tz=UTC),
         content=base64.b64encode(content).decode(),
     )
-    return Fact(REFUSED, record.place.encode(), _encode(record))
+    return Fact(REFUSED, record.place.encode(), _encode(record), error.code)

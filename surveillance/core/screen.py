@@ -2,9 +2,9 @@
 
 Counts are kept in arrays. Pairs whose own count moved are evaluated at every close, and
 every pair at the first close of a UTC day, since margins move under all of them. What is
-told is a change: a criterion newly met, a count grown by the configured ratio since it
-was last told, a criterion met no longer. It is told again only when the pair's own count
-has reached a new height, so a pair at the edge of a criterion does not flicker.
+told is a change: a criterion newly met, or a count grown by the configured ratio since it
+was last told, both at once; and a criterion met no longer, at the first close of a UTC
+month, since moving margins make a pair at the edge of a criterion flicker.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from surveillance.core.cells import Cells as Stored
 from surveillance.core.counts import Counts, Growing
 from surveillance.core.criteria import Cells, Decider, Flags
-from surveillance.core.fold import SECONDS_A_DAY, Said
-from surveillance.core.intake_stage import day_of
+from surveillance.core.fold import Said
+from surveillance.core.intake_stage import day_of as _day
 from surveillance.core.statistics import Telling, When, findings
 from surveillance.core.tally import Ints
 from surveillance.domain.configuration import Configuration, Sentinel
@@ -28,7 +28,7 @@ class Told:
     """What was told of one criterion, pair by pair."""
 
     def __init__(self, height: Ints | None = None, stands: Ints | None = None) -> None:
-        self.height = Growing(height)  # greatest count at which it was told; 0 never
+        self.height = Growing(height)  # count at which it was last told as met; 0 never
         self.stands = Growing(stands)  # 1 while it was last told as met
 
 
@@ -57,9 +57,7 @@ class Screen:
         self._digest = configuration.digest
         self._ratio = configuration.criteria.growth_ratio
         self._deciders = [Decider(criterion) for criterion in configuration.criteria.criterion]
-        self._min_count = min(
-            (d.criterion.min_count for d in self._deciders if not _is_sentinel(d)), default=1
-        )
+        self._least = min((d.min_count for d in self._deciders if not _is_sentinel(d)), default=1)
 
     def init(self, cells: Stored) -> Screening:  # noqa: ARG002 - the protocol
         """Return the state before the first contribution."""
@@ -71,17 +69,49 @@ class Screen:
 
     def close(self, state: Screening, epoch: int, at: int) -> Said:
         """Sum up, evaluate, and tell what changed."""
-        moved = state.counts.settle()
-        is_new_day = at // SECONDS_A_DAY > state.at // SECONDS_A_DAY
-        state.at = at
+        counts = state.counts
+        moved = counts.settle()
+        told = [state.told.setdefault(_identity(decider), Told()) for decider in self._deciders]
+        for one in told:
+            one.height.grow(len(counts))
+            one.stands.grow(len(counts))
+        before = _day(state.at) if state.at >= 0 else None
+        state.at, today = at, _day(at)
+        places = moved if today == before else self._all(counts, told)
+        is_new_month = before is None or (today.year, today.month) != (before.year, before.month)
         tellings: list[Telling] = []
-        for decider in self._deciders:
-            told = state.told.setdefault(_identity(decider), Told())
-            told.height.grow(len(state.counts))
-            told.stands.grow(len(state.counts))
-            places = self._places(state, decider, told, moved, is_new_day=is_new_day)
-            tellings += self._tell(state.counts, decider, told, places)
-        return Said(findings(state.counts, tellings, When(epoch, day_of(at), self._digest)), [])
+        for decider, one in zip(self._deciders, told, strict=True):
+            chosen = _listed(counts, decider, moved) if _is_sentinel(decider) else places
+            tellings += self._tell(counts, decider, one, chosen, tell_ceased=is_new_month)
+        return Said(findings(counts, tellings, When(epoch, today, self._digest)), [])
+
+    def _all(self, counts: Counts, told: list[Told]) -> Ints:
+        """Return every pair that may meet a criterion, or has met one that may have ceased."""
+        candidates = counts.n_pair.values >= self._least
+        for one in told:
+            candidates |= one.stands.values > 0
+        return np.flatnonzero(candidates)
+
+    def _tell(
+        self, counts: Counts, decider: Decider, told: Told, places: Ints, *, tell_ceased: bool
+    ) -> list[Telling]:
+        cells = Cells.of(*counts.cells(places))
+        met = decider(cells)
+        stands = told.stands.values[places] > 0
+        height = told.height.values[places]
+        changes: dict[Change, Flags] = {
+            "met": met & ~stands,
+            "grown": met & stands & (cells.a >= self._ratio * height),
+            "ceased": ~met & stands & tell_ceased,
+        }
+        tellings: list[Telling] = []
+        for change, where in changes.items():
+            chosen = places[where]
+            told.stands.values[chosen] = change != "ceased"
+            if change != "ceased":
+                told.height.values[chosen] = counts.n_pair.values[chosen]
+            tellings += [Telling(place, decider.criterion, change) for place in chosen.tolist()]
+        return tellings
 
     def dump(self, state: Screening) -> bytes:
         """Return the state as bytes."""
@@ -100,41 +130,6 @@ class Screen:
             state.told[name] = Told(*(np.frombuffer(array, np.int64).copy() for array in arrays))
         return state
 
-    def _places(
-        self, state: Screening, decider: Decider, told: Told, moved: Ints, *, is_new_day: bool
-    ) -> Ints:
-        """Return the pairs to evaluate: those that may be met, and those that stand."""
-        if isinstance(decider.criterion, Sentinel):
-            return _listed(state.counts, decider.criterion, moved)
-        if not is_new_day:
-            return moved
-        enough = state.counts.n_pair.values >= self._min_count
-        return np.flatnonzero(enough | (told.stands.values > 0))
-
-    def _tell(
-        self, counts: Counts, decider: Decider, told: Told, places: Ints
-    ) -> list[Telling]:
-        cells = Cells.of(*counts.cells(places))
-        met = decider(cells)
-        tellings: list[Telling] = []
-        for change, where in self._changes(met, cells, told, places).items():
-            chosen = places[where]
-            told.stands.values[chosen] = change != "ceased"
-            if change != "ceased":
-                told.height.values[chosen] = counts.n_pair.values[chosen]
-            tellings += [Telling(place, decider.criterion, change) for place in chosen.tolist()]
-        return tellings
-
-    def _changes(
-        self, met: Flags, cells: Cells, told: Told, places: Ints
-    ) -> dict[Change, Flags]:
-        height, stands = told.height.values[places], told.stands.values[places] > 0
-        return {
-            "met": met & ~stands & (cells.a > height),
-            "grown": met & stands & (cells.a >= self._ratio * height),
-            "ceased": ~met & stands,
-        }
-
 
 def _identity(decider: Decider) -> str:
     return f"{decider.criterion.name}/{decider.criterion.version}"
@@ -144,8 +139,11 @@ def _is_sentinel(decider: Decider) -> bool:
     return isinstance(decider.criterion, Sentinel)
 
 
-def _listed(counts: Counts, criterion: Sentinel, places: Ints) -> Ints:
+def _listed(counts: Counts, decider: Decider, places: Ints) -> Ints:
     """Return those of `places` whose product and event are on the list."""
+    criterion = decider.criterion
+    if not isinstance(criterion, Sentinel):
+        return places
     events = [number for key in criterion.events if (number := counts.events.find(key)) is not None]
     is_listed = np.isin(counts.pair_event.values[places], events)
     if "*" not in criterion.products:

@@ -14,7 +14,7 @@ from detectors.disproportionality.ic import ic
 from detectors.disproportionality.prr import prr
 from detectors.disproportionality.ror import ror
 from detectors.estimate import DEFINED
-from surveillance.core.counts import Counts
+from surveillance.core.counts import Counts, Features
 from surveillance.domain.configuration import Criterion, IcLower, RorLower
 from surveillance.domain.finding import Change, Finding
 
@@ -120,6 +120,7 @@ def findings(counts: Counts, tellings: list[Telling], when: When) -> list[Findin
         One for each telling, in that order.
     """
     found: list[Finding | None] = [None] * len(tellings)
+    about = counts.about(np.array([telling.place for telling in tellings], np.int64))
     for limits in dict.fromkeys(telling.limits for telling in tellings):
         chosen = [i for i, telling in enumerate(tellings) if telling.limits == limits]
         places = np.array([tellings[i].place for i in chosen])
@@ -128,13 +129,14 @@ def findings(counts: Counts, tellings: list[Telling], when: When) -> list[Findin
         margins = zip(table.n_pair.tolist(), table.n_product.tolist(), table.n_event.tolist())
         for i, row, (n_pair, n_product, n_event) in zip(chosen, numbers, margins, strict=True):
             row |= {"n_pair": n_pair, "n_product": n_product, "n_event": n_event}
-            found[i] = _finding(counts, tellings[i], when, row)
+            found[i] = _finding(counts, tellings[i], about[tellings[i].place], when, row)
     return [finding for finding in found if finding is not None]
 
 
-def _finding(counts: Counts, telling: Telling, when: When, numbers: dict[str, Any]) -> Finding:
+def _finding(
+    counts: Counts, telling: Telling, about: Features, when: When, numbers: dict[str, Any]
+) -> Finding:
     place, criterion, change = telling
-    about = counts.about(place)
     return Finding(
         criterion=criterion.name,
         criterion_version=criterion.version,
@@ -147,9 +149,9 @@ def _finding(counts: Counts, telling: Telling, when: When, numbers: dict[str, An
         n_serious=int(counts.n_serious.values[place]),
         n_fatal=int(counts.n_fatal.values[place]),
         onset_days_min=about.onset_days_min,
-        countries=about.countries,
-        reporters=about.reporters,
-        constructs=about.constructs,
+        countries=tuple(sorted(filter(None, about.countries))),
+        reporters=tuple(sorted(about.reporters)),
+        constructs=tuple(sorted(about.constructs)),
         multiplicity=criterion.multiplicity,
         configuration=when.configuration,
         **numbers,

@@ -50,15 +50,25 @@ class Tally:
         ):
             self._runs[-2:] = [_merge(self._runs[-2:])]
 
-    def between(self, low: int, high: int) -> tuple[Ints, Ints]:
-        """Return the keys in [low, high) with a sum other than 0, ascending, and the sums."""
+    def between(self, lows: Ints, highs: Ints) -> tuple[Ints, Ints]:
+        """Return the keys in any of the ranges with a sum other than 0, and the sums.
+
+        Parameters
+        ----------
+        lows, highs : ndarray of int64, shape (n_ranges,)
+            Ranges [low, high), which do not overlap.
+
+        Returns
+        -------
+        keys, sums : ndarray of int64
+            Keys ascending.
+        """
         parts = []
         for keys, weights in self._runs:
-            first, last = np.searchsorted(keys, (low, high))
-            if last > first:
-                parts.append((keys[first:last], weights[first:last]))
-        if not parts:
-            return self._runs[0][0][:0], self._runs[0][1][:0]
+            first, last = np.searchsorted(keys, lows), np.searchsorted(keys, highs)
+            n = last - first
+            spots = np.repeat(first - (n.cumsum() - n), n) + np.arange(int(n.sum()))
+            parts.append((keys[spots], weights[spots]))
         return _merge(parts)
 
     def whole(self) -> tuple[Ints, Ints]:

@@ -97,21 +97,21 @@ class TriageFindings:
 
     def close(self, state: Triaging, epoch: int, at: int) -> Said:
         """Move signals, first by findings, then by decisions; tell what changed."""
-        before = dict(state.signals)
         passed_over: list[DecisionPassedOver] = []
-        touched: dict[str, None] = {}
+        before: dict[str, Signal | None] = {}  # of every signal that is touched
         items, state.items = state.items, []
         for item in sorted(items, key=lambda item: isinstance(item, Decision)):
+            name = _name(item)
+            before.setdefault(name, state.signals.get(name))
             if isinstance(item, Decision):
                 refusal = self._decide(state, item, epoch, day_of(at))
                 passed_over += [refusal] if refusal else []
-                touched[item.signal_id] = None
             else:
-                touched[self._take_up(state, item)] = None
+                self._take_up(state, name, item)
         facts: list[Fact] = []
-        changed = [name for name in touched if name in state.signals]
+        changed = [name for name in before if name in state.signals]
         for name in changed:
-            facts += self._say(state, name, before.get(name), at)
+            facts += self._say(state, name, before[name], at)
         rows: list[Any] = [state.signals[name] for name in changed]
         return Said([*rows, *passed_over], facts)
 
@@ -123,10 +123,9 @@ class TriageFindings:
         """Restore the state."""
         return msgspec.msgpack.decode(data, type=Triaging)
 
-    def _take_up(self, state: Triaging, finding: Finding | WatchFinding) -> str:
+    def _take_up(self, state: Triaging, name: str, finding: Finding | WatchFinding) -> None:
         """Open the signal of a finding, or add the finding to it."""
         numbers = _numbers(finding)
-        name = signal_id(finding.product, finding.event, numbers["family"])
         old = state.signals.get(name)
         is_sentinel = finding.criterion in self._sentinels
         is_sentinel |= old is not None and old.is_sentinel
@@ -159,7 +158,6 @@ class TriageFindings:
             configuration=self._configuration.digest,
             **numbers,
         )
-        return name
 
     def _decide(
         self, state: Triaging, decision: Decision, epoch: int, on: date
@@ -202,15 +200,19 @@ class TriageFindings:
             opened = _open(state.signals[name], rule, day_of(at))
             if opened is not None:
                 state.signals[name], request = opened
-                yield self._fact(REVIEWS, "review.opened", name, at, request)
+                yield self._fact(REVIEWS, "review.opened", name, at, request, rule.name)
         signal = state.signals[name]
         kind = self._alert(before, signal)
         if kind is not None:
-            yield self._fact(ALERTS, f"signal.{kind}", name, at, Alert(kind=kind, signal=signal))
+            alert = Alert(kind=kind, signal=signal)
+            yield self._fact(ALERTS, f"signal.{kind}", name, at, alert, kind)
 
-    def _fact(self, topic: str, kind: str, subject: str, at: int, data: Any) -> Fact:  # noqa: ANN401
+    def _fact(
+        self, topic: str, kind: str, subject: str, at: int, data: Alert | ReviewRequest, code: str
+    ) -> Fact:
+        source = self._configuration.feed.name
         return outward(
-            topic, kind=kind, source=self._configuration.feed.name, subject=subject, at=at, data=data
+            topic, kind=kind, code=code, source=source, subject=subject, at=at, data=data
         )
 
     def _alert(self, before: Signal | None, now: Signal) -> str | None:
@@ -227,6 +229,14 @@ class TriageFindings:
         if before is not None and now.status in ("refuted", "closed") and now.n >= 2 * before.n:
             return "new_evidence"
         return None
+
+
+def _name(item: Item) -> str:
+    """Return the id of the signal that an item is about."""
+    if isinstance(item, Decision):
+        return item.signal_id
+    family = item.family if isinstance(item, WatchFinding) else "safety"
+    return signal_id(item.product, item.event, family)
 
 
 def _numbers(finding: Finding | WatchFinding) -> dict[str, Any]:

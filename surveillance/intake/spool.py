@@ -137,14 +137,15 @@ class _Runs:
         """Write a run after the others."""
         with self._room():
             if self._file is None:
-                self._file = TemporaryFile(dir=self._directory, buffering=_N_BYTES_BUFFER)
+                self._file = self._new_file()
             start = self._file.tell()
-        for key, payload in items:
-            with self._room():
+            for key, payload in items:
                 self._file.write(_HEAD.pack(key, len(payload)) + payload)
-        with self._room():
             self._file.flush()
             self._bounds.append((start, self._file.tell()))
+
+    def _new_file(self) -> IO[bytes]:
+        return TemporaryFile(dir=self._directory, buffering=_N_BYTES_BUFFER)
 
     def opened(self) -> list[Iterator[Item]]:
         """Open every run for reading, in the order they were written."""

@@ -6,8 +6,6 @@ each of its cases borrows that of another product drawn by its frequency, so its
 exactly the distribution of everybody else's, and no pair with it is associated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -79,12 +77,12 @@ def tables(rng: Generator, background: Background) -> Tables:
     Returns
     -------
     Tables
-        Null products are chosen among the more frequent half, where a false finding has a
+        Null products are chosen among the most reported eighth, where a false finding has a
         chance to be made.
     """
     n, terms = background.n_products, background.n_terms
     is_null = np.zeros(n, dtype=np.bool_)
-    is_null[rng.choice(max(n // 2, background.n_nulls), background.n_nulls, replace=False)] = True
+    is_null[rng.choice(max(n // 8, background.n_nulls), background.n_nulls, replace=False)] = True
     profile = rng.integers(0, terms, (n, background.profile_terms))
     return Tables(
         product=zipf(n, background.products_exponent),
@@ -122,7 +120,9 @@ def _shares(shares: tuple[float, ...]) -> NDArray[np.float64]:
     return _cumulative(np.array(shares))
 
 
-def _pick(rng: Generator, cumulative: NDArray[np.float64], shape: int | tuple[int, int]) -> Integers:
+def _pick(
+    rng: Generator, cumulative: NDArray[np.float64], shape: int | tuple[int, int]
+) -> Integers:
     return np.searchsorted(cumulative, rng.random(shape), side="right")
 
 
@@ -160,7 +160,9 @@ def drafts(
     events = _events(rng, products[:, 0], background, known)
     rest = _rest(rng, n, duplicate_links)
     roles = _pick(rng, _ROLE, products.shape)
-    rows = zip(products.tolist(), roles.tolist(), events.tolist(), n_products, n_events, strict=True)
+    rows = zip(
+        products.tolist(), roles.tolist(), events.tolist(), n_products, n_events, strict=True
+    )
     for (names, parts, terms, n_p, n_e), row in zip(rows, rest, strict=True):
         chosen = _differing(names, n_p, background.products_per_case, background.n_products)
         told = _differing(terms, n_e, background.events_per_case, background.n_terms)
@@ -168,9 +170,7 @@ def drafts(
         yield Draft(chosen, parts, told, *row)
 
 
-def _sizes(
-    rng: Generator, n: int, cumulative: NDArray[np.float64], fixed: int | None
-) -> list[int]:
+def _sizes(rng: Generator, n: int, cumulative: NDArray[np.float64], fixed: int | None) -> list[int]:
     drawn: list[int] = (_pick(rng, cumulative, n) + 1).tolist()
     return drawn if fixed is None else [fixed] * n
 

@@ -4,8 +4,6 @@ What is known grows from version to version: an earlier version lacks the last e
 event and all products are in every version, so a pair that was planted is in all of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, timedelta
 from hashlib import sha256
@@ -129,7 +127,8 @@ def _count(case: Case, steps: Sequence[Step], n_lines: int, counts: MixCounts) -
     counts.n_versions += len(steps)
     counts.n_lines += n_lines
     counts.n_exact_duplicates += n_lines - len(steps)
-    counts.n_duplicate_links += case.duplicate_of is not None
+    is_linked = case.duplicate_of is not None and steps[-1].kind != "nullification"
+    counts.n_duplicate_links += is_linked
     if len(steps) > 1:
         kinds = [step.kind for step in steps]
         counts.n_nullified += "nullification" in kinds

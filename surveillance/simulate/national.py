@@ -1,11 +1,8 @@
 """From drafts of the background to cases with names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import count
-from typing import NamedTuple
 
 from numpy.random import Generator
 
@@ -27,12 +24,6 @@ from surveillance.simulate.truth import MixCounts
 from surveillance.simulate.versions import Step, draw
 
 ID_PREFIX = "SIM-B-"
-
-
-class _Standing(NamedTuple):
-    """The last case that another may be a second report of."""
-
-    case: Case
 
 
 class National:
@@ -86,18 +77,105 @@ class National:
             return another._replace(
                 case_id=case_id, reporter=reporter, duplicate_of=another.case_id
             )
-        onset_on = self._calendar[day - draft.onset_days]
-        make = self._full if self._background.is_full else self._plain
-        events, products = make(day, draft)
+        is_full = self._background.is_full
+        events, products = self._full(day, draft) if is_full else self._plain(day, draft)
         return Case(
             case_id=case_id,
             first_day=day,
             country=vocabulary.COUNTRIES[draft.country],
             reporter=reporter,
             patient=_patient(draft.sex, draft.age_years),
-            events=(_with_onset(events[0], onset_on), *events[1:]),
+            events=events,
             products=products,
-            assessments=(_assessment(draft.onset_days),) if self._background.is_full else (),
-            other_ids=(f"{case_id}-LOCAL",) if self._background.is_full else (),
-            narrative_sha256=narrative_hash(case_id) if self._background.is_full else None,
+            assessments=_assessment(draft.onset_days) if is_full else (),
+            other_ids=(f"{case_id}-LOCAL",) if is_full else (),
+            narrative_sha256=narrative_hash(case_id) if is_full else None,
         )
+
+    def _plain(self, day: int, draft: Draft) -> tuple[tuple[Event, ...], tuple[Product, ...]]:
+        first, *others = draft.events
+        leading = Event(
+            pt=self._terms[first],
+            onset_on=self._calendar[day - draft.onset_days],
+            seriousness=SERIOUSNESS[draft.seriousness],
+            outcome=_outcome(draft),
+        )
+        events = (leading, *[_event(self._terms[term]) for term in others])
+        names = zip(draft.products, draft.roles, strict=False)  # more roles than products
+        return events, tuple([_product(self._products[item], role) for item, role in names])
+
+    def _full(self, day: int, draft: Draft) -> tuple[tuple[Event, ...], tuple[Product, ...]]:
+        onset_on = self._calendar[day - draft.onset_days]
+        events = tuple(
+            Event(
+                pt=self._terms[term],
+                event_id=f"e{place}",
+                verbatim=self._terms[term].lower(),
+                llt=self._terms[term],
+                onset_on=onset_on,
+                seriousness=SERIOUSNESS[draft.seriousness],
+                outcome=_outcome(draft),
+            )
+            for place, term in enumerate(draft.events, 1)
+        )
+        started_on = self._calendar[day - 2 * draft.onset_days]
+        products = tuple(
+            Product(
+                role=ROLES[role],
+                product=self._products[item],
+                substance=f"simulated substance {item + 1:04d}",
+                doses=(
+                    Dose(
+                        start_on=started_on,
+                        end_on=onset_on,
+                        dose_number=1,
+                        amount=10.0 + item % 90,
+                        unit="mg",
+                        lot=f"L{item:04d}-{draft.onset_days % 8}",
+                        route="oral",
+                    ),
+                ),
+                action_taken="withdrawn" if role == 0 else "unchanged",
+            )
+            for item, role in zip(draft.products, draft.roles, strict=False)
+        )
+        return events, products
+
+
+def _is_standing(steps: tuple[Step, ...]) -> bool:
+    return steps[-1].kind != "nullification"
+
+
+def _outcome(draft: Draft) -> Outcome:
+    if draft.seriousness == FATAL:
+        return "fatal"
+    return OUTCOMES[int(draft.outcome * len(OUTCOMES))]
+
+
+@lru_cache(maxsize=4_096)
+def _event(pt: str) -> Event:
+    return Event(pt=pt)
+
+
+@lru_cache(maxsize=16_384)
+def _product(name: str, role: int) -> Product:
+    return Product(role=ROLES[role], product=name)
+
+
+@lru_cache(maxsize=1_024)
+def _patient(sex: int, age_years: float) -> Patient:
+    return Patient(sex=SEXES[sex], age_years=age_years)
+
+
+@lru_cache(maxsize=1_024)
+def _assessment(onset_days: int) -> tuple[Assessment, ...]:
+    return (
+        Assessment(
+            product=0,
+            event=0,
+            onset_days=onset_days,
+            dechallenge="unknown",
+            rechallenge="not_done",
+            causality="possible",
+        ),
+    )

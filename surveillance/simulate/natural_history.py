@@ -4,8 +4,6 @@ The figures are for patients with neonatal onset in CPS1, OTC or ASS1 who had su
 first crisis. A scenario that applies them to other genes says so.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Annotated
 

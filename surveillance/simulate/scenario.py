@@ -1,7 +1,5 @@
 """What a simulation is asked to be: every number that shapes it, and nothing of chance."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Annotated
 

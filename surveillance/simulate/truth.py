@@ -1,7 +1,5 @@
 """What is true of a simulation: what was planted, what was not, and what was generated."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Literal
 
@@ -17,7 +15,7 @@ class Planted(Struct, frozen=True, kw_only=True):
 
     kind: Literal["excess", "sentinel", "lost_effect"]
     products: tuple[str, ...]  # keys, `level:name`, the most specific first
-    events: tuple[str, ...]  # keys of preferred terms or groups, or names of endpoints
+    events: tuple[str, ...]  # keys, `pt:` or `group:`; an endpoint counts as a term
     criteria: tuple[str, ...]  # in the shipped configuration `ucd`
     from_on: date  # an excess: infusions from this day; else the day it first shows
     size: float  # rate ratio; 1 for a sentinel event, which is one case
@@ -35,11 +33,14 @@ class Nulls(Struct, frozen=True, kw_only=True):
 
 
 class Association(Struct, frozen=True, kw_only=True):
-    """A pair that is neither planted nor null: a finding of it is neither true nor false."""
+    """A pair that is neither planted nor null: a finding of it is neither true nor false.
+
+    It holds for everything below the product in the hierarchy.
+    """
 
     product: str
     event: str
-    reason: Literal["listed reaction", "indication", "part of what is planted"]
+    reason: Literal["reaction of the platform", "indication"]
 
 
 class ConstructTruth(Struct, frozen=True, kw_only=True):
@@ -51,7 +52,7 @@ class ConstructTruth(Struct, frozen=True, kw_only=True):
     person_days: int  # from first dose to the last day seen
     n_events: int  # hyperammonaemic
     n_deaths: int
-    n_lost: int
+    n_lost: int  # declared lost within the scenario
     expected_events: float  # at the approved rate, over `person_days`
 
 

@@ -5,8 +5,6 @@ the stream. A version that is reordered arrives after the one that follows it, o
 day or up to `delay_days_max` days after it was received.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -103,8 +101,8 @@ def _short(rng: Generator, n: int, days_max: int) -> list[int]:
 def _kinds(at: int, size: int, n_last: int, draws: _Draws) -> list[Kind]:
     last: tuple[Kind, ...] = ("nullification", "reinstatement")
     kinds: list[Kind] = ["initial"]
-    for place in range(at + 1, at + size - n_last):
-        kinds.append("amendment" if draws.is_amendment[place] else "follow_up")
+    amended = draws.is_amendment[at + 1 : at + size - n_last]
+    kinds.extend("amendment" if is_amendment else "follow_up" for is_amendment in amended)
     kinds.extend(last[:n_last])
     return kinds
 

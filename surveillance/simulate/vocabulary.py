@@ -4,8 +4,6 @@ Common and planted terms have the names a reviewer would know; the tail is numbe
 of the background are numbered, so that nobody takes them for medicines on the market.
 """
 
-from __future__ import annotations
-
 COMMON_TERMS = (
     "Headache",
     "Nausea",

@@ -131,6 +131,15 @@ def test_the_decision_table_agrees_with_the_sign_to_the_last_bit(
     assert (ic(n, expected, tail=tail).lower > 0) == (expected < limit)
 
 
+@pytest.mark.parametrize("tail", [LEAST_TAIL, 0.0005, 0.025, 0.05, 0.2])
+def test_the_decision_table_agrees_with_the_sign_next_to_every_limit(tail: float) -> None:
+    n = np.arange(3_000)[:, np.newaxis]
+    limit = expected_limit(n, tail=tail)
+    expected = np.maximum(0.0, limit + np.arange(-3, 4) * np.spacing(limit))
+
+    assert np.array_equal(ic(n, expected, tail=tail).lower > 0, expected < limit)
+
+
 @given(counts, expectations, tails)
 def test_the_decision_table_agrees_with_the_sign_anywhere(
     n: int, expected: float, tail: float

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy.optimize import brentq
 from scipy.stats import poisson
 
 from detectors.sequential.poisson_maxsprt import (
@@ -38,6 +39,7 @@ def to_date(steps: list[tuple[int, float]]) -> list[Observation]:
     return [Observation(events=int(events), expected=float(mu)) for events, mu in totals]
 
 
+@pytest.mark.slow
 def test_critical_value_matches_the_exact_column() -> None:
     rows = EXACT.dropna(subset="cv_exact")
 
@@ -50,6 +52,7 @@ def test_critical_value_matches_the_exact_column() -> None:
     assert_allclose(found, rows["cv_exact"], atol=1e-8)
 
 
+@pytest.mark.slow
 def test_critical_value_matches_the_published_table() -> None:
     found = [
         critical_value(horizon, min_events=int(least))
@@ -192,6 +195,32 @@ def test_a_look_crosses_where_the_llr_of_enough_events_reaches_the_boundary(
     assert [look.is_crossing for look in looks] == meets
     assert [look.has_crossed for look in looks] == np.logical_or.accumulate(meets).tolist()
     assert [look.number for look in looks] == list(range(1, len(steps) + 1))
+
+
+@pytest.mark.parametrize("events", [1, 2, 3, 5, 8])
+def test_an_event_crosses_until_its_llr_falls_to_the_boundary(events: int) -> None:
+    design = Design(20.0)
+
+    def gap(mu: float) -> float:
+        return float(log_likelihood_ratio(events, mu)) - design.boundary.critical_value
+
+    latest = float(brentq(gap, 1e-9, events, xtol=1e-14))
+    before, after = (
+        step(init(design), Observation(events=events, expected=latest * factor))[1]
+        for factor in (1 - 1e-9, 1 + 1e-9)
+    )
+
+    assert before.is_crossing
+    assert not after.is_crossing
+
+
+@pytest.mark.parametrize("horizon", [0.5, 5.0])
+def test_fewer_than_the_least_count_never_cross(horizon: float) -> None:
+    design = Design(horizon, min_events=4)
+    fewer, enough = (step(init(design), Observation(events=n, expected=1e-6))[1] for n in (3, 4))
+
+    assert not fewer.is_crossing
+    assert enough.is_crossing
 
 
 def test_a_crossing_once_made_stays() -> None:

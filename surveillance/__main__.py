@@ -1,0 +1,5 @@
+"""`python -m surveillance` is `longwatch`."""
+
+from surveillance.cli import main
+
+main()

@@ -1,0 +1,97 @@
+"""What commands share: the console, progress bars, and how configurations are found."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from surveillance.core.pipeline import Configurations
+from surveillance.domain.errors import Misused
+from surveillance.intake.inputs import Progress as Told
+from surveillance.settings import SHIPPED, read_configuration
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Bar(Told):
+    """A progress bar on a terminal, and nothing elsewhere.
+
+    Parameters
+    ----------
+    n_records : int, optional
+        Records to expect, if it is known.
+    """
+
+    def __init__(self, n_records: int | None = None) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description:<32}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._n_records = n_records
+        self._n_read = 0
+        self._task = self._bar.add_task("reading", total=n_records)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def reading(self, n_records: int) -> None:
+        """So many records were read from the input."""
+        self._n_read = n_records
+        self._bar.update(self._task, completed=n_records, description="reading and sorting")
+
+    def day(self, on: date, n_records: int) -> None:
+        """A day is done, and so many records with it."""
+        total = self._n_records or self._n_read or None
+        self._bar.update(
+            self._task, completed=n_records, total=total, description=f"received by {on}"
+        )
+
+
+def configurations(directories: list[Path], *, default: str) -> tuple[Configurations, Path]:
+    """Read the configurations that a command names, or the one that ships.
+
+    Parameters
+    ----------
+    directories : list of Path
+        As given with --config; the first is the one in force.
+    default : str
+        Name of the configuration that ships for this input.
+
+    Returns
+    -------
+    tuple of Configurations and Path
+        And the directory of the one in force.
+    """
+    chosen = directories or [SHIPPED / default]
+    return Configurations(*(read_configuration(path) for path in chosen)), chosen[0]
+
+
+def a_date(text: str | None, option: str) -> date | None:
+    """Read a date as it is given to an option."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Misused(f"{option} {text!r}", "is not a date", "give it as 1999-02-12") from None

@@ -1,0 +1,162 @@
+"""What happened → Prometheus. Every metric's name is here.
+
+Labels are bounded sets: topics, partitions, stages, codes, criteria, statuses. Never a
+product, an event, a case or a message.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    start_http_server,
+)
+
+from surveillance.core import topics
+from surveillance.core.fold import Closing, Place
+from surveillance.core.pipeline import STAGES
+from surveillance.core.topics import GENERATION
+from surveillance.core.triage import Triaging
+from surveillance.domain.errors import Misused
+from surveillance.domain.finding import Finding, WatchFinding
+
+_CLOSE_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+_STATUSES = ("detected", "under_review", "confirmed", "refuted", "closed")
+_FIELDS = ("applied", "superseded", "repeated", "refused", "control")
+_PREFIX = "surveillance_"
+
+
+class Metrics:
+    """The metrics of one worker.
+
+    Parameters
+    ----------
+    version : str
+        Of the program.
+    configuration : str
+        Hash of the configuration in force.
+    """
+
+    def __init__(self, *, version: str, configuration: str) -> None:
+        disable_created_metrics()
+        self.registry = CollectorRegistry()
+        self._records = self._counter(
+            "records", "Records read by stages on raw topics.", "stage", "partition", "disposition"
+        )
+        self._refused = self._counter(
+            "records_refused", "Records refused, by reason.", "stage", "reason"
+        )
+        self._lag = self._gauge(
+            "lag_records", "End offset minus the next offset to read.", "topic", "partition"
+        )
+        self._held = self._gauge(
+            "held_bytes", "Bytes read that wait for their tick.", "topic", "partition"
+        )
+        self._age = self._gauge(
+            "epoch_age_seconds", "Clock minus the instant of the last closed epoch.",
+            "stage", "partition",
+        )  # fmt: skip
+        self._close = self._histogram(
+            "epoch_close_duration_seconds", "Time to fold and close an epoch.", "stage"
+        )
+        self._stored = self._histogram(
+            "store_duration_seconds", "Time to store a state.", "stage"
+        )
+        self._epochs = self._counter("epochs_closed", "Epochs closed.", "stage", "partition")
+        self._findings = self._counter("findings", "Findings told.", "criterion", "change")
+        self._signals = self._gauge("signals", "Signals, by status.", "status")
+        self._reviews = self._counter("reviews_opened", "Requests for review.", "rule")
+        self._alerts = self._counter("alerts", "Alerts for people.", "kind")
+        self._ticks = self._counter("ticks", "Ticks read.", "outcome")
+        self._gauge(
+            "worker_info", "Constant 1, with what runs here.",
+            "version", "generation", "configuration",
+        ).labels(version, str(GENERATION), configuration[:12]).set(1)  # fmt: skip
+        for outcome in ("accepted", "passed_over"):
+            self._ticks.labels(outcome)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(_PREFIX + name, about, labels, registry=self.registry)
+
+    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        return Gauge(_PREFIX + name, about, labels, registry=self.registry)
+
+    def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
+        return Histogram(
+            _PREFIX + name, about, labels, registry=self.registry, buckets=_CLOSE_SECONDS
+        )
+
+    def serve(self, address: str) -> None:
+        """Serve /metrics at HOST:PORT.
+
+        Raises
+        ------
+        Misused
+            If the address is not HOST:PORT, or is taken.
+        """
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdigit():
+            raise Misused(f"--metrics-address {address!r}", "is not HOST:PORT", "as 127.0.0.1:9464")
+        try:
+            start_http_server(int(port), addr=host, registry=self.registry)
+        except OSError as error:
+            raise Misused(
+                f"--metrics-address {address}", f"cannot be served ({error.strerror})",
+                "give each worker its own, or `off`",
+            ) from None  # fmt: skip
+
+    def tick(self, *, is_accepted: bool) -> None:
+        """A tick was read."""
+        self._ticks.labels("accepted" if is_accepted else "passed_over").inc()
+
+    def closed(self, place: Place, closing: Closing, seconds: float) -> None:
+        """A stage closed an epoch."""
+        stage, partition = STAGES[place[0]].name, str(place[1])
+        self._close.labels(stage).observe(seconds)
+        self._epochs.labels(stage, partition).inc()
+        dispositions = closing.said.dispositions
+        if dispositions is not None:
+            for field in _FIELDS:
+                self._records.labels(stage, partition, field).inc(getattr(dispositions, field))
+        for row in closing.said.rows:
+            if isinstance(row, Finding | WatchFinding):
+                self._findings.labels(row.criterion, row.change).inc()
+        for fact in closing.said.facts:
+            self._count_fact(stage, fact.topic, fact.code)
+
+    def _count_fact(self, stage: str, topic: str, code: str) -> None:
+        if topic == topics.REFUSED:
+            self._refused.labels(stage, code).inc()
+        elif topic == topics.REVIEWS:
+            self._reviews.labels(code).inc()
+        elif topic == topics.ALERTS:
+            self._alerts.labels(code).inc()
+
+    def signals(self, state: Triaging) -> None:
+        """Triage closed an epoch."""
+        counts = dict.fromkeys(_STATUSES, 0)
+        for signal in state.signals.values():
+            counts[signal.status] += 1
+        for status, n in counts.items():
+            self._signals.labels(status).set(n)
+
+    def stored(self, place: Place, seconds: float) -> None:
+        """A state was stored."""
+        self._stored.labels(STAGES[place[0]].name).observe(seconds)
+
+    def place(self, place: Place, *, lag: int, n_bytes_held: int, age: float | None) -> None:
+        """How a partition stands now."""
+        self._lag.labels(place[0], str(place[1])).set(lag)
+        self._held.labels(place[0], str(place[1])).set(n_bytes_held)
+        if age is not None:
+            self._age.labels(STAGES[place[0]].name, str(place[1])).set(age)
+
+    def left(self, place: Place) -> None:
+        """A partition went to another worker: say nothing of it any more."""
+        for gauge in (self._lag, self._held):
+            gauge.remove_by_labels({"topic": place[0], "partition": str(place[1])})
+        stage = STAGES[place[0]].name
+        self._age.remove_by_labels({"stage": stage, "partition": str(place[1])})

@@ -1,0 +1,153 @@
+"""Our own format: one canonical record a line, plain, gzip, or in a zip file.
+
+What the decoder refuses here is what every stage would refuse: the rules are in
+`surveillance.core.decode` and nowhere else. The line that passes is sent as it came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Generic, NamedTuple, TypeVar
+
+from surveillance.core.decode import N_BYTES_MAX, decode_case, decode_outcome, refuse
+from surveillance.domain.case import CaseVersion
+from surveillance.domain.errors import Misused, Refused
+from surveillance.domain.outcome import OutcomeRecord
+from surveillance.intake.archive import Bounds, open_file, open_member, open_zip
+from surveillance.intake.counting import FileTally, Tally
+from surveillance.intake.lines import Line, bounded_lines
+from surveillance.intake.reading import Read, Topic, Unusable, unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+T = TypeVar("T", CaseVersion, OutcomeRecord)
+
+_ENDINGS = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz", ".zip")
+_INNER_ENDINGS = (".ndjson", ".jsonl")
+# Lines are read in a stream, so a large file costs time alone. Repeated keys pack well:
+# 10 to 40 times is usual; a bomb of zeros packs 1,000 times.
+_BOUNDS = Bounds(n_bytes_max=2**40, ratio_max=200)
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a file with it; it is not of the line
+
+
+class _File(NamedTuple):
+    """One stream of lines and its names."""
+
+    shown: str  # in a place: without folders, the same on every machine
+    named: str  # in a tally and a message: as the command named it
+    stream: BinaryIO
+
+
+@dataclass(frozen=True)
+class Ndjson(Generic[T]):
+    """A reader of canonical records of one kind.
+
+    Parameters
+    ----------
+    name : str
+        What a command calls the format.
+    topic : {"cases", "outcomes"}
+        Where its records belong.
+    decode : callable
+        Line to record; raises `Refused`.
+    key_of : callable
+        Record to the key that chooses its partition.
+    """
+
+    name: str
+    topic: Topic
+    decode: Callable[[bytes], T]
+    key_of: Callable[[T], str]
+
+    @property
+    def reads(self) -> str:
+        """The files it can read, for a message to people."""
+        return f"files named *{', *'.join(_ENDINGS)}"
+
+    def within(self, directory: Path) -> list[Path]:
+        """Return the files of a folder whose names end as the format's do, sorted."""
+        found = (path for path in directory.iterdir() if path.is_file())
+        return sorted(path for path in found if path.name.lower().endswith(_ENDINGS))
+
+    def read(self, path: Path, *, tally: Tally | None = None) -> Iterator[Read | Unusable]:
+        """Read one file, or every NDJSON member of a zip file.
+
+        Parameters
+        ----------
+        path : Path
+            The file, whatever its name; gzip and zip are known by theirs.
+        tally : Tally, optional
+            Counts lines in and records out.
+
+        Yields
+        ------
+        Read or Unusable
+            One for each line that is not blank, in the order of the file.
+
+        Raises
+        ------
+        Misused
+            If a file cannot be read as a whole, or holds no record at all.
+        """
+        tally = Tally() if tally is None else tally
+        for file in _files(path):
+            with file.stream:
+                counts = tally.of(file.named)
+                yield from self._read_lines(file, counts)
+            if counts.n_read == 0:
+                raise Misused(file.named, "holds no record", "leave it out if none was received")
+
+    def _read_lines(self, file: _File, counts: FileTally) -> Iterator[Read | Unusable]:
+        for line in bounded_lines(file.stream):
+            content = line.content
+            if line.number == 1:
+                content = content.removeprefix(_BYTE_ORDER_MARK)
+            if not content.strip():
+                counts.n_blank += 1
+                continue
+            counts.n_read += 1
+            try:
+                read = self._read_line(content, line.n_bytes)
+            except Refused as error:
+                counts.refused[error.code] += 1
+                yield _refused(f"{file.shown}:{line.number}", error, line)
+                continue
+            counts.n_used += 1
+            counts.n_emitted += 1
+            yield read
+
+    def _read_line(self, content: bytes, n_bytes: int) -> Read:
+        if n_bytes > N_BYTES_MAX:
+            raise refuse("too_long", f"the line has {n_bytes:,} bytes")
+        record = self.decode(content)
+        return Read(record.received_on, self.key_of(record), content)
+
+
+def _refused(place: str, error: Refused, line: Line) -> Unusable:
+    reason = error.reason
+    if line.n_bytes > len(line.content):
+        reason = f"{reason} (its first {len(line.content):,} bytes are kept)"
+    return unusable(place, (error.code, reason, error.remedy), line.content)
+
+
+def _files(path: Path) -> Iterator[_File]:
+    if path.suffix.lower() != ".zip":
+        yield _File(path.name, str(path), open_file(path, bounds=_BOUNDS))
+        return
+    with open_zip(path) as archive:
+        members = sorted(
+            (info for info in archive.infolist() if info.filename.lower().endswith(_INNER_ENDINGS)),
+            key=lambda info: info.filename,
+        )
+        if not members:
+            raise Misused(str(path), "holds no NDJSON file", "pack files named *.ndjson")
+        for info in members:
+            shown = f"{path.name}/{info.filename}"
+            stream = open_member(archive, info, bounds=_BOUNDS)
+            yield _File(shown, f"{path}/{info.filename}", stream)
+
+
+CASES = Ndjson("cases", "cases", decode_case, lambda record: record.case_id)
+OUTCOMES = Ndjson("outcomes", "outcomes", decode_outcome, lambda record: record.programme)

@@ -1,0 +1,260 @@
+"""The whole pipeline on files, embedded, into a directory that people and programs read.
+
+The directory holds what every topic said, byte for byte (`topics/`), the same rows one a
+line for people's tools, the register, and `run.json`: what was read, under what
+configuration, by what versions, and what became of every record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import resource
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import msgspec
+
+from surveillance.core import topics
+from surveillance.core.fold import Closing, Place
+from surveillance.core.pipeline import STAGES, Configurations, source_of
+from surveillance.domain.contribution import Dispositions
+from surveillance.domain.errors import Misused
+from surveillance.embedded import Embedded
+from surveillance.intake.counting import Tally
+from surveillance.intake.inputs import Progress, lines_of, refused_at_intake
+from surveillance.intake.reading import Unusable
+from surveillance.intake.schedule import EndOfDay, Line, Message, schedule
+from surveillance.register import Register
+
+_encode = msgspec.json.Encoder().encode
+ROW_FILES = {topics.FINDINGS: "findings.ndjson", topics.SIGNALS: "signals.ndjson"}
+FACT_FILES = {
+    topics.ALERTS: "alerts.ndjson",
+    topics.REVIEWS: "reviews-opened.ndjson",
+    topics.FEED: "feed.ndjson",
+    topics.REFUSED: "refused.ndjson",
+}
+
+
+class RunDirectory:
+    """Writes everything that an embedded run says; takes the part of its sink.
+
+    Parameters
+    ----------
+    directory : Path
+        Made if it is not there; must be empty, or an earlier run.
+
+    Raises
+    ------
+    Misused
+        If the directory holds something else.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        _make_room(directory)
+        self.directory = directory
+        self.dispositions: dict[str, Counter[str]] = {}
+        self.n_rows: Counter[str] = Counter()
+        self.refused_by_code: Counter[str] = Counter()
+        self._stack = ExitStack()
+        (directory / "topics").mkdir()
+        self._files: dict[str, IO[bytes]] = {}
+        self._register = Register(f"sqlite:///{directory / 'register.db'}")
+        self._register.create()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._register.flush()
+        self._register.close()
+        self._stack.close()
+
+    def tick(self, epoch: int, at: int, value: bytes) -> None:
+        """Take a tick."""
+        self._line("ticks.ndjson", value)
+        self._register.take_epoch(epoch, at)
+
+    def closing(self, place: Place, closing: Closing) -> None:
+        """Take what a stage said about an epoch."""
+        said, topic = closing.said, STAGES[place[0]].writes
+        if topic is not None:
+            for message in closing.messages:
+                self._line(f"topics/{topic}.ndjson", message)
+            if topic in ROW_FILES:
+                for row in said.rows:
+                    self._line(ROW_FILES[topic], _encode(row))
+            self.n_rows[topic] += len(said.rows)
+        for fact in said.facts:
+            self._line(FACT_FILES[fact.topic], fact.value)
+            self.n_rows[fact.topic] += 1
+        if said.dispositions is not None:
+            self._count(source_of(place), said.dispositions)
+        self._register.take(topic, closing)
+
+    def refuse(self, unusable: Unusable) -> None:
+        """Keep an input row that never reached a log, with its reason."""
+        self.refused_by_code[unusable.code] += 1
+        self._line("refused.ndjson", _encode(refused_at_intake(unusable)))
+
+    def _count(self, source: str, row: Dispositions) -> None:
+        counter = self.dispositions.setdefault(source, Counter())
+        for name in ("applied", "superseded", "repeated", "refused", "control"):
+            counter[name] += getattr(row, name)
+
+    def _line(self, name: str, value: bytes) -> None:
+        file = self._files.get(name)
+        if file is None:
+            file = self._stack.enter_context((self.directory / name).open("wb"))
+            self._files[name] = file
+        file.write(value + b"\n")
+
+
+def _make_room(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise Misused(str(directory), "is a file", "name a directory with --out")
+    if directory.exists() and any(directory.iterdir()):
+        if not (directory / "run.json").is_file():
+            raise Misused(
+                str(directory), "is not empty and holds no earlier run", "name another with --out"
+            )
+        shutil.rmtree(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+
+
+def replay(
+    format_name: str,
+    names: list[Path],
+    *,
+    out: Path,
+    configurations: Configurations,
+    configuration_directory: Path | None = None,
+    from_day: date | None = None,
+    until_day: date | None = None,
+    progress: Progress | None = None,
+    clock: Callable[[], float],
+    observe: Callable[[Place, Closing, Any], None] | None = None,
+) -> dict[str, Any]:
+    """Run the whole pipeline on files.
+
+    Parameters
+    ----------
+    format_name, names
+        As for `lines_of`.
+    out : Path
+        The directory to write.
+    configurations : Configurations
+        The one in force.
+    configuration_directory : Path, optional
+        Copied into `out`, so that the run can be repeated from it.
+    from_day, until_day : date, optional
+        First and last day of receipt; others are left out.
+    progress : Progress, optional
+        Shown while it runs.
+    clock : callable
+        Seconds, for the timings in `run.json`; nothing else depends on it.
+    observe : callable, optional
+        As for `Embedded`.
+
+    Returns
+    -------
+    dict
+        What `run.json` says.
+    """
+    progress = progress or Progress()
+    start = clock()
+    with RunDirectory(out) as sink, tempfile.TemporaryDirectory(prefix="longwatch-") as spool:
+        if configuration_directory is not None:
+            shutil.copytree(configuration_directory, out / "configuration")
+        lines = lines_of(
+            format_name,
+            names,
+            refuse=sink.refuse,
+            spool=Path(spool),
+            progress=progress,
+            tally=(tally := Tally()),
+        )
+        run = Embedded(configurations, sink, observe)
+        days, n_lines, read_by = _feed(run, _within(lines, from_day, until_day), progress, clock)
+        summary = {
+            "format": format_name,
+            "inputs": [_input(path) for path in sorted(names)],
+            "configuration": configurations.current.digest,
+            "versions": versions(),
+            "first_day": str(days[0]) if days else None,
+            "last_day": str(days[-1]) if days else None,
+            "n_epochs": len(days),
+            "n_lines": n_lines,
+            "files": tally.table(),
+            "refused_at_intake": dict(sink.refused_by_code),
+            "dispositions": {name: dict(c) for name, c in sorted(sink.dispositions.items())},
+            "rows": dict(sorted(sink.n_rows.items())),
+            "seconds": {"reading": read_by - start, "whole": clock() - start},
+            "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+    (out / "run.json").write_bytes(msgspec.json.format(_encode(summary), indent=2) + b"\n")
+    return summary
+
+
+def _within(lines: Iterable[Line], first: date | None, last: date | None) -> Iterator[Line]:
+    for line in lines:
+        if (first is None or line.on >= first) and (last is None or line.on <= last):
+            yield line
+
+
+def _feed(
+    run: Embedded, lines: Iterator[Line], progress: Progress, clock: Callable[[], float]
+) -> tuple[list[date], int, float]:
+    manifest = run.manifest
+    days: list[date] = []
+    n_lines = 0
+    read_by: float | None = None
+    for item in schedule(lines, manifest):
+        if read_by is None:  # the first item comes when all is read and in order
+            read_by = clock()
+        if isinstance(item, Message):
+            n_lines += item.value.count(b"\n") + 1
+            run.put(item.topic, item.partition, item.value)
+        elif isinstance(item, EndOfDay):
+            run.tick(item.at)
+            days.append(item.on)
+            progress.day(item.on, n_lines)
+    return days, n_lines, clock() if read_by is None else read_by
+
+
+def _input(path: Path) -> dict[str, Any]:
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    whole = hashlib.sha256()
+    n_bytes = 0
+    for file in files:
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256")
+        n_bytes += file.stat().st_size
+        whole.update(f"{file.name} {digest.hexdigest()}\n".encode())
+    sha256 = whole.hexdigest() if path.is_dir() else digest.hexdigest()
+    return {"name": path.name, "sha256": sha256, "n_bytes": n_bytes}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all that a number may depend on."""
+    names = ("longwatch", "msgspec", "numpy", "scipy")
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {
+        **found,
+        "python": platform.python_version(),
+        "generation": str(topics.GENERATION),
+    }

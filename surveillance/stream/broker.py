@@ -1,0 +1,102 @@
+"""Connections by kafka-python: for what is synchronous and rare.
+
+The client logs what it does at length; a user gets one line of ours instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from surveillance.domain.errors import Misused
+
+SECONDS = 10.0
+
+
+def require_broker(address: str) -> None:
+    """Refuse to go on unless something listens at an address.
+
+    Raises
+    ------
+    Misused
+        If the address is not HOST:PORT, or nothing answers there.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise Misused(f"broker {address!r}", "is not HOST:PORT", "as in 127.0.0.1:9092")
+    try:
+        socket.create_connection((host, int(port)), timeout=SECONDS).close()
+    except OSError as error:
+        raise Misused(
+            f"broker {address}", f"does not answer ({error})", "start it, or mend the address"
+        ) from None
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+def admin_client(address: str) -> KafkaAdminClient:
+    """Connect to administer topics; `Misused` if no broker answers."""
+    require_broker(address)
+    return KafkaAdminClient(bootstrap_servers=address, request_timeout_ms=15_000)
+
+
+def producer(address: str) -> KafkaProducer:
+    """Connect to write, each message acknowledged by all replicas; `Misused` if none answers."""
+    require_broker(address)
+    return KafkaProducer(
+        bootstrap_servers=address,
+        acks="all",
+        linger_ms=5,
+        batch_size=1_048_576,
+        max_request_size=1_048_576,
+    )
+
+
+def consumer(address: str, **settings: Any) -> KafkaConsumer:  # noqa: ANN401 - the client's own
+    """Connect to read, outside any group; `Misused` if no broker answers."""
+    require_broker(address)
+    return KafkaConsumer(
+        bootstrap_servers=address, enable_auto_commit=False, group_id=None, **settings
+    )
+
+
+def end_offsets(client: KafkaConsumer, topic: str, n_partitions: int) -> list[int]:
+    """Return the end offset of each partition of a topic."""
+    places = [TopicPartition(topic, partition) for partition in range(n_partitions)]
+    ends = client.end_offsets(places)
+    return [ends[place] for place in places]
+
+
+def read_all(address: str, topic: str, *, partition: int = 0) -> list[bytes]:
+    """Read one partition from its first message to its present end.
+
+    Parameters
+    ----------
+    address : str
+        HOST:PORT of a broker.
+    topic : str
+        The topic.
+    partition : int, default: 0
+        The partition.
+
+    Returns
+    -------
+    list of bytes
+        Values, in the order of the log.
+    """
+    place = TopicPartition(topic, partition)
+    client = consumer(address, auto_offset_reset="earliest")
+    try:
+        client.assign([place])
+        client.seek_to_beginning(place)
+        end = client.end_offsets([place])[place]
+        values: list[bytes] = []
+        while client.position(place) < end:
+            for messages in client.poll(timeout_ms=1_000).values():
+                values += [message.value for message in messages if message.offset < end]
+        return values
+    finally:
+        client.close()

@@ -1,0 +1,114 @@
+"""Write old data onto a log, with the ticks of their own dates."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from typing import Any
+
+from kafka import KafkaProducer
+
+from surveillance.core.fold import Tick, encode_tick
+from surveillance.core.pipeline import raw_partitions
+from surveillance.core.topics import TICKS
+from surveillance.domain.configuration import Configuration
+from surveillance.domain.errors import Misused
+from surveillance.intake.inputs import Progress
+from surveillance.intake.schedule import EndOfDay, Line, Message, schedule
+from surveillance.stream import manifest
+from surveillance.stream.broker import consumer, end_offsets, producer
+from surveillance.stream.ticker import last_tick
+
+N_DAYS_UNDER_WAY = 200  # days written whose acknowledgements are not yet awaited
+
+
+class Loader:
+    """Writes messages, and a tick for each day once its messages are acknowledged.
+
+    Parameters
+    ----------
+    address : str
+        HOST:PORT of a broker.
+    configuration : Configuration
+        In force; its hash goes into the ticks.
+
+    Raises
+    ------
+    Misused
+        If no broker answers or the topics are not as they must be.
+    """
+
+    def __init__(self, address: str, configuration: Configuration) -> None:
+        manifest.require(address, configuration.topics)
+        self._manifest = configuration.topics
+        self._digest = configuration.digest
+        partitions = raw_partitions(configuration.topics)
+        self._last = last_tick(address, partitions)
+        reader = consumer(address)
+        self._ends = {topic: end_offsets(reader, topic, n) for topic, n in partitions.items()}
+        reader.close()
+        self._producer: KafkaProducer = producer(address)
+        self._days: deque[tuple[int, list[Any]]] = deque()
+        self._sent: list[Any] = []
+
+    def load(self, lines: Iterable[Line], *, progress: Progress) -> Counter[str]:
+        """Write lines in the order of their days.
+
+        Parameters
+        ----------
+        lines : iterable of Line
+            In the order of their days.
+        progress : Progress
+            Told of every day.
+
+        Returns
+        -------
+        Counter
+            Lines, messages and ticks written.
+
+        Raises
+        ------
+        Misused
+            If the log's time is already past the first day: its tick would not count.
+        """
+        written: Counter[str] = Counter()
+        for item in schedule(lines, self._manifest):
+            if isinstance(item, Message):
+                written["messages"] += 1
+                written["lines"] += item.value.count(b"\n") + 1
+                self._sent.append(
+                    self._producer.send(item.topic, value=item.value, partition=item.partition)
+                )
+            elif isinstance(item, EndOfDay):
+                self._refuse_past(item)
+                written["ticks"] += 1
+                self._days.append((item.at, self._sent))
+                self._sent = []
+                progress.day(item.on, written["lines"])
+                self._settle(N_DAYS_UNDER_WAY)
+        self._settle(0)
+        self._producer.flush()
+        return written
+
+    def _refuse_past(self, day: EndOfDay) -> None:
+        if self._last is not None and day.at < self._last.at:
+            raise Misused(
+                f"day {day.on}",
+                "lies before the last tick on the log, so its own tick would not count",
+                "load old data into new topics, or leave these records to the live ticker",
+            )
+
+    def _settle(self, n_left: int) -> None:
+        while len(self._days) > n_left:
+            at, sent = self._days.popleft()
+            for future in sent:
+                done = future.get(timeout=60)
+                ends = self._ends[done.topic]
+                ends[done.partition] = max(ends[done.partition], done.offset + 1)
+            cut = {topic: list(ends) for topic, ends in self._ends.items()}
+            tick = Tick(at, self._digest, cut)
+            self._producer.send(TICKS, value=encode_tick(tick), partition=0)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._producer.close()

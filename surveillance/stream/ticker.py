@@ -1,0 +1,108 @@
+"""The ticker: says where every raw partition ends, and what time it is.
+
+It ticks when something has arrived, and at least once a UTC day. It needs no state: it
+reads the last tick from the log. Two tickers at once do no harm, since a tick that does
+not follow is passed over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from surveillance.core.fold import Tick, encode_tick
+from surveillance.core.pipeline import raw_partitions
+from surveillance.core.topics import TICKS
+from surveillance.domain.configuration import Configuration
+from surveillance.stream import manifest
+from surveillance.stream.broker import consumer, end_offsets, producer
+
+_decode = msgspec.json.Decoder(Tick).decode
+N_LOOKED_BACK = 1_000  # messages; ticks that were passed over may stand at the end
+
+
+def last_tick(address: str, partitions: dict[str, int]) -> Tick | None:
+    """Return the latest tick on the log that fits the partitions, or None.
+
+    Parameters
+    ----------
+    address : str
+        HOST:PORT of a broker.
+    partitions : dict
+        Partitions of each raw topic.
+
+    Returns
+    -------
+    Tick or None
+        The one with the greatest instant among the last thousand.
+    """
+    place = TopicPartition(TICKS, 0)
+    client = consumer(address, auto_offset_reset="earliest")
+    try:
+        client.assign([place])
+        end = client.end_offsets([place])[place]
+        client.seek(place, max(0, end - N_LOOKED_BACK))
+        found: list[Tick] = []
+        while client.position(place) < end:
+            for messages in client.poll(timeout_ms=1_000).values():
+                found += [tick for m in messages if (tick := _readable(m.value, partitions))]
+        return max(found, key=lambda tick: (tick.at, sorted(tick.cut.items())), default=None)
+    finally:
+        client.close()
+
+
+def _readable(value: bytes, partitions: dict[str, int]) -> Tick | None:
+    try:
+        tick = _decode(value)
+    except ValueError:
+        return None
+    return tick if tick.fits(partitions) else None
+
+
+class Ticker:
+    """Ticks once a call, if there is reason to.
+
+    Parameters
+    ----------
+    address : str
+        HOST:PORT of a broker.
+    configuration : Configuration
+        In force; its hash goes into the ticks.
+    now : callable
+        Seconds since 1970 (UTC).
+    """
+
+    def __init__(
+        self, address: str, configuration: Configuration, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self._partitions = raw_partitions(configuration.topics)
+        manifest.require(address, configuration.topics)
+        self._digest = configuration.digest
+        self._now = now
+        self._last = last_tick(address, self._partitions)
+        self._reader: KafkaConsumer = consumer(address)
+        self._writer: KafkaProducer = producer(address)
+
+    def tick(self) -> Tick | None:
+        """Write a tick if something arrived, a day began or the configuration changed."""
+        cut = {
+            topic: end_offsets(self._reader, topic, n) for topic, n in self._partitions.items()
+        }
+        at = int(self._now())
+        last = self._last
+        new = Tick(at if last is None else max(at, last.at), self._digest, cut)
+        if last is not None and not (
+            new.cut != last.cut or new.begins_a_day(last) or new.configuration != last.configuration
+        ):
+            return None
+        self._writer.send(TICKS, value=encode_tick(new), partition=0).get(timeout=30)
+        self._last = new
+        return new
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._reader.close()
+        self._writer.close()

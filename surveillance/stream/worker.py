@@ -1,0 +1,348 @@
+"""The stages under Faust on Kafka: state owns its offset.
+
+Faust assigns partitions, fetches and sends. Everything else that matters is here and is
+small: each assigned partition has a desk, where one task folds what the ticks allow,
+writes what the stage says, and stores the state after the broker has acknowledged it. What
+is not understood is neither skipped nor acknowledged: the process ends, and whoever
+supervises starts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import traceback
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import faust
+import faust.streams
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+
+from surveillance.core import topics
+from surveillance.core.fold import Closing, Place, Timeline
+from surveillance.core.pipeline import (
+    STAGES,
+    Configurations,
+    places,
+    raw_partitions,
+    reader,
+    source_of,
+    stage_for,
+)
+from surveillance.domain.errors import Defect, LongwatchError, Misused
+from surveillance.instrumentation.metrics import Metrics
+from surveillance.stream.store import Store
+
+GROUP = f"longwatch-g{topics.GENERATION}"
+EXIT_DEFECT, EXIT_MISUSED = 70, 2
+ACKNOWLEDGED_WITHIN_SECONDS = 30
+IDLE_SECONDS = 1.0  # without news: then what is not stored yet is stored
+STORING_SHARE_MAX = 0.1  # of the time; a state stored less often is only further behind
+N_BYTES_HELD_MAX = 64 * 1024 * 1024  # a partition; past that its topic is read no further
+
+
+class Office(NamedTuple):
+    """What the desks of a worker share."""
+
+    configurations: Configurations
+    store: Store
+    timeline: Timeline
+    metrics: Metrics
+    sinks: dict[str, Any]  # Faust's topics, by name
+
+
+def fail_stop(error: BaseException) -> NoReturn:
+    """End the process at once, saying why.
+
+    Nothing is flushed, committed or stored on the way out: what was not acknowledged and
+    stored will be folded again.
+    """
+    if isinstance(error, Misused):
+        os.write(2, f"longwatch: {error}\n".encode())
+        os._exit(EXIT_MISUSED)
+    if isinstance(error, LongwatchError):
+        os.write(2, f"longwatch: stopped: {error}\n".encode())
+    else:
+        traceback.print_exception(error)
+    os._exit(EXIT_DEFECT)
+
+
+class Desk:
+    """One partition at work.
+
+    Parameters
+    ----------
+    place : tuple
+        Topic and partition.
+    office : Office
+        What desks share.
+    """
+
+    def __init__(self, place: Place, office: Office) -> None:
+        self.place = place
+        self._office = office
+        stage_of = stage_for(place, office.configurations)
+        self._stage = stage_of(office.configurations.current.digest)
+        held = office.store.open(source_of(place), self._stage)
+        self.reader = reader(place, held, office.timeline, office.configurations)
+        self.news = asyncio.Event()  # a message or a tick has come
+        self.room = asyncio.Event()  # something held was folded
+        self._storing = 0.0  # seconds that the last store took
+        self._is_unstored = False
+        self._since = time.monotonic()
+        self._task = asyncio.get_running_loop().create_task(self._work())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits for ticks that no more should be read."""
+        is_ahead = self.place[0] in topics.RAW
+        return is_ahead and self.reader.n_bytes_waiting > N_BYTES_HELD_MAX
+
+    @property
+    def at(self) -> int | None:
+        """Instant of the last closed epoch; None before the first."""
+        epoch = self.reader.held.epoch
+        return None if epoch < 0 else self._office.timeline.tick(epoch).at
+
+    async def _work(self) -> None:
+        try:
+            while True:
+                if await self._has_news():
+                    await self._advance()
+                elif self._is_unstored:
+                    self._store()
+                self.room.set()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - out of a task it would be lost
+            fail_stop(error)
+
+    async def _has_news(self) -> bool:
+        """Wait for a message or a tick; after a while, only if nothing is left to store."""
+        patience = IDLE_SECONDS if self._is_unstored else None
+        try:
+            await asyncio.wait_for(self.news.wait(), patience)
+        except TimeoutError:
+            return False
+        self.news.clear()
+        return True
+
+    async def _advance(self) -> None:
+        start = time.monotonic()
+        for closing in self.reader.advance():
+            self._office.metrics.closed(self.place, closing, time.monotonic() - start)
+            await self._say(closing)
+            self._is_unstored = True
+            if self._storing <= STORING_SHARE_MAX * (time.monotonic() - self._since):
+                self._store()
+            self.room.set()
+            start = time.monotonic()
+        if STAGES[self.place[0]].name == "triage":
+            self._office.metrics.signals(self.reader.held.state)
+
+    async def _say(self, closing: Closing) -> None:
+        """Write everything, and return when the broker has all of it."""
+        topic = STAGES[self.place[0]].writes
+        sinks = self._office.sinks
+        acknowledgements = []
+        if topic is not None:
+            for value in closing.messages:
+                sent = await sinks[topic].send(key=b"", value=value, partition=0)
+                acknowledgements.append(sent)
+        for fact in closing.said.facts:
+            sent = await sinks[fact.topic].send(key=fact.key, value=fact.value, partition=0)
+            acknowledgements.append(sent)
+        await asyncio.wait_for(asyncio.gather(*acknowledgements), ACKNOWLEDGED_WITHIN_SECONDS)
+
+    def _store(self) -> None:
+        start = time.monotonic()
+        self._office.store.save(source_of(self.place), self._stage, self.reader.held)
+        seconds = time.monotonic() - start
+        self._storing, self._since, self._is_unstored = seconds, time.monotonic(), False
+        self._office.metrics.stored(self.place, seconds)
+
+    def leave(self) -> None:
+        """Give the partition up; what was not stored is folded again elsewhere."""
+        self._task.cancel()
+        self.room.set()
+        self._office.metrics.left(self.place)
+
+
+class Worker:
+    """A Faust application that runs the stages.
+
+    Parameters
+    ----------
+    address : str
+        HOST:PORT of a broker.
+    configurations : Configurations
+        Those at hand.
+    store : Store
+        Where states are kept.
+    metrics : Metrics
+        Told of all that happens.
+    data : Path
+        A directory of this worker's own, for Faust.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        configurations: Configurations,
+        store: Store,
+        metrics: Metrics,
+        *,
+        data: Path,
+    ) -> None:
+        _require_cython()
+        self._address = address
+        partitions = raw_partitions(configurations.current.topics)
+        self.app = _application(address, data)
+        names = {*topics.RAW, *topics.DERIVED, *topics.OUTWARD, topics.REFUSED}
+        sinks = {
+            name: self.app.topic(name, key_type=bytes, value_type=bytes) for name in sorted(names)
+        }
+        self._office = Office(configurations, store, Timeline(partitions), metrics, sinks)
+        self._desks: dict[Place, Desk] = {}
+        self._follows = asyncio.Event()
+        self._attach(places(configurations.current.topics))
+
+    def _attach(self, read: list[Place]) -> None:
+        worker = self
+
+        class Consumer(driver.Consumer):  # type: ignore[misc] # Faust has no types here
+            """Starts each partition where its stored state ends, not where the group committed."""
+
+            async def seek_to_committed(self) -> dict[Any, int]:
+                resume = worker.open_desks(
+                    [tp for tp in self.assignment() if tp.topic in STAGES]
+                )
+                await self.seek_wait(resume)
+                return resume
+
+        class Transport(driver.Transport):  # type: ignore[misc] # as above
+            """The driver, with our consumer."""
+
+        Transport.Consumer = Consumer
+        self.app.transport = Transport(self.app.conf.broker_consumer, self.app)
+        for topic in dict.fromkeys(place[0] for place in read):
+            self.app.agent(self._office.sinks[topic], name=f"read-{topic}", concurrency=1)(
+                self._receive
+            )
+        self.app.task(self._follow_ticks)
+        self.app.task(self._measure)
+
+    def open_desks(self, assigned: list[Any]) -> dict[Any, int]:
+        """Give up every desk and open one for each assigned partition, from what is stored.
+
+        Returns
+        -------
+        dict
+            The offset to resume from, by partition.
+        """
+        try:
+            for desk in self._desks.values():
+                desk.leave()
+            self._desks.clear()
+            resume = {}
+            for tp in assigned:
+                desk = self._desks[tp.topic, tp.partition] = Desk(
+                    (tp.topic, tp.partition), self._office
+                )
+                desk.news.set()
+                resume[tp] = desk.reader.held.resume
+        except BaseException as error:  # noqa: BLE001 - Faust would log it and go on
+            fail_stop(error)
+        else:
+            return resume
+
+    async def _receive(self, stream: Any) -> None:  # noqa: ANN401 - Faust's stream
+        """Lay each message on its partition's desk."""
+        async for event in stream.events():
+            try:
+                message = event.message
+                place = message.topic, message.partition
+                while self._desks[place].is_full:
+                    desk = self._desks[place]
+                    desk.room.clear()
+                    await desk.room.wait()
+                desk = self._desks[place]
+                desk.reader.feed(message.offset, message.value or b"")
+                desk.news.set()
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - an agent would acknowledge and skip
+                fail_stop(error)
+
+    async def _follow_ticks(self, _app: Any) -> None:  # noqa: ANN401 - Faust's own
+        """Read every tick, outside the consumer group, as every worker does."""
+        ticks = AIOKafkaConsumer(bootstrap_servers=self._address, auto_offset_reset="earliest")
+        try:
+            await ticks.start()
+            ticks.assign([TopicPartition(topics.TICKS, 0)])
+            await ticks.seek_to_beginning()
+            async for message in ticks:
+                is_accepted = self._office.timeline.feed(message.offset, message.value or b"")
+                self._office.metrics.tick(is_accepted=is_accepted)
+                for desk in self._desks.values():
+                    desk.news.set()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a task would be lost
+            fail_stop(error)
+        finally:
+            await ticks.stop()
+
+    async def _measure(self, app: Any) -> None:  # noqa: ANN401 - Faust's own
+        """Tell the metrics how every partition stands, once a second."""
+        while not app.should_stop:
+            for place, desk in list(self._desks.items()):
+                end = app.consumer.highwater(faust.types.TP(*place)) or 0
+                self._office.metrics.place(
+                    place,
+                    lag=max(0, end - desk.reader.next_offset),
+                    n_bytes_held=desk.reader.n_bytes_waiting,
+                    age=None if desk.at is None else time.time() - desk.at,
+                )
+            await asyncio.sleep(1.0)
+
+    def run(self, *, log_level: str = "warn") -> NoReturn:
+        """Run until a signal ends it."""
+        faust.Worker(
+            self.app, loglevel=log_level, quiet=True, redirect_stdouts=False
+        ).execute_from_commandline()
+        raise SystemExit(0)
+
+
+def _require_cython() -> None:
+    if faust.streams._CStreamIterator is None:  # noqa: SLF001 - the only place that says it
+        raise Defect("Faust runs without its compiled stream iterator, which acks what it skips")
+
+
+def _application(address: str, data: Path) -> faust.App:
+    return faust.App(
+        GROUP,
+        broker=f"kafka://{address}",
+        datadir=data,
+        store="memory://",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        key_serializer="raw",
+        value_serializer="raw",
+        processing_guarantee="at_least_once",
+        consumer_auto_offset_reset="earliest",
+        producer_acks=-1,
+        producer_request_timeout=20.0,
+        producer_max_request_size=1_048_576,
+        producer_max_batch_size=262_144,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        broker_request_timeout=15.0,
+        stream_buffer_maxsize=512,
+        stream_wait_empty=False,  # offsets are the states' own: there is nothing to wait for
+        worker_redirect_stdouts=False,
+    )
