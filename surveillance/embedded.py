@@ -101,5 +101,3 @@ class Embedded:
         for value in closing.messages:
             self._readers[topic, 0].feed(self._n_derived[topic], value)
             self._n_derived[topic] += 1
-
-

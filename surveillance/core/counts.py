@@ -190,9 +190,7 @@ class Counts:
         """Return what is known of pairs beyond their counts, by place."""
         found = {place: Features() for place in places.tolist()}
         distinct = np.unique(places)
-        keys, sums = self.tally.between(
-            distinct << _FEATURE_BITS, (distinct + 1) << _FEATURE_BITS
-        )
+        keys, sums = self.tally.between(distinct << _FEATURE_BITS, (distinct + 1) << _FEATURE_BITS)
         for key in keys[sums > 0].tolist():
             features, code = found[key >> _FEATURE_BITS], key & _FEATURE_MASK
             if code < _DAYS_BASE:

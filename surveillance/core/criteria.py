@@ -40,7 +40,8 @@ class Cells(NamedTuple):
     def expected(self) -> Floats:
         """Cases expected if product and event were independent."""
         a, b, c, d = self
-        return (a + b) * (a + c) / (a + b + c + d)
+        with np.errstate(invalid="ignore"):  # no report at all: NaN, below no limit
+            return np.asarray((a + b) * (a + c) / (a + b + c + d))
 
 
 def evans(criterion: Evans, cells: Cells) -> Flags:

@@ -21,6 +21,7 @@ T = TypeVar("T")
 N_BYTES_MAX = 262_144  # a line; a case with more is a mistake or an attack
 
 _encode = msgspec.json.Encoder().encode
+_ESCAPES = (b"\\u00", b"\\b", b"\\f")  # how JSON writes control characters
 _REMEDIES = {
     "too_long": f"send a line of at most {N_BYTES_MAX:,} bytes",
     "bad_encoding": "send UTF-8",
@@ -66,7 +67,7 @@ class Decoder(Generic[T]):
             raise refuse("bad_encoding", f"byte {error.start} is not UTF-8") from None
         except (msgspec.DecodeError, RecursionError) as error:
             raise refuse("not_json", _plain(str(error))) from None
-        if b"\\u00" in line or _encode(record) != line:
+        if any(escape in line for escape in _ESCAPES) or _encode(record) != line:
             _look_again(line)
         return record
 

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from surveillance.core.cells import Cells
 from surveillance.domain.contribution import Dispositions
@@ -27,6 +28,7 @@ from surveillance.domain.errors import Defect, Gap
 
 Place = tuple[str, int]  # topic and partition
 SECONDS_A_DAY = 86_400
+LAST_INSTANT = 253_402_300_799  # the end of the year 9999: dates go no further
 N_ROWS_MAX = 500
 N_BATCH_BYTES_MAX = 500_000  # half of what a broker takes by default
 
@@ -34,9 +36,10 @@ N_BATCH_BYTES_MAX = 500_000  # half of what a broker takes by default
 class Tick(msgspec.Struct, frozen=True):
     """Where every raw partition ended at an instant, and what configuration held."""
 
-    at: int  # seconds since 1970 (UTC): the only clock a stage sees
+    # Seconds since 1970 (UTC): the only clock a stage sees.
+    at: Annotated[int, Meta(ge=0, le=LAST_INSTANT)]
     configuration: str  # SHA-256 of the configuration directory
-    cut: dict[str, list[int]]  # by topic, one end offset a partition
+    cut: dict[str, list[Annotated[int, Meta(ge=0)]]]  # by topic, one end offset a partition
 
     def fits(self, partitions: Mapping[str, int]) -> bool:
         """Tell whether the cut has the topics and partitions that there are."""
@@ -89,7 +92,7 @@ class Timeline:
         """
         try:
             tick = _decode_tick(value)
-        except ValueError:  # msgspec's errors, and UnicodeDecodeError
+        except (ValueError, RecursionError):  # msgspec's errors, and UnicodeDecodeError
             return False
         if offset <= self.latest or not tick.fits(self._partitions):
             return False
@@ -232,9 +235,10 @@ def decode_message(value: bytes) -> End | Batch:
         If it is neither a batch nor an end: somebody else writes on this topic.
     """
     try:
-        return _decode(value)
-    except ValueError as error:
+        message: End | Batch = _decode(value)
+    except (ValueError, RecursionError) as error:
         raise Defect(f"a derived topic holds a foreign message: {error}") from None
+    return message
 
 
 class _Reader:
@@ -350,6 +354,8 @@ class DerivedReader(_Reader):
         if not self._is_new(offset):
             return
         message = decode_message(value)
+        if message.source not in self.sources:
+            raise Defect(f"{message.source} speaks on a topic that is not its own")
         if message.epoch <= self.held.epoch:  # said again
             return
         self._first_offset.setdefault(message.epoch, offset)
@@ -358,10 +364,12 @@ class DerivedReader(_Reader):
             self._agree(ends.setdefault(message.source, message) == message, message)
             return
         batches = self._batches.setdefault(message.epoch, {})
-        kept = batches.setdefault((message.source, message.index), value)
-        self._agree(kept == value, message)
-        if kept is value:
+        kept = batches.get((message.source, message.index))
+        if kept is None:
+            batches[message.source, message.index] = value
             self.n_bytes_waiting += len(value)
+        else:
+            self._agree(kept == value, message)
 
     def _agree(self, is_same: bool, message: End | Batch) -> None:  # noqa: FBT001 - the verdict
         if not is_same:
@@ -378,10 +386,16 @@ class DerivedReader(_Reader):
                 for source, places in self.sources.items()
                 if any(tick.moved(before, place) for place in places)
             }
+            ended = self._ends.get(epoch, {}).keys()
+            if not ended <= speakers:
+                raise Defect(
+                    f"{', '.join(sorted(ended - speakers))} spoke about epoch {epoch}, "
+                    "in which nothing that it reads had moved"
+                )
             if not speakers:
                 self._passed = epoch
                 continue
-            if speakers != self._ends.get(epoch, {}).keys():
+            if ended != speakers:
                 return
             yield self._fold(epoch, tick)
 
@@ -389,7 +403,7 @@ class DerivedReader(_Reader):
         stage = self._stage_for(tick.configuration)
         ends, batches = self._ends.pop(epoch), self._batches.pop(epoch, {})
         del self._first_offset[epoch]
-        if len(batches) != sum(end.n_batches for end in ends.values()):
+        if batches.keys() != {(e.source, i) for e in ends.values() for i in range(e.n_batches)}:
             raise Gap(f"{self.source}: epoch {epoch} is not whole")
         decode = _rows_decoder(stage.row_type)
         for key in sorted(batches):

@@ -44,11 +44,13 @@ def take_lines(
 ) -> None:
     """Give every line of a message to `take`, and enter what becomes of it.
 
-    A message may hold one line or many. A blank line, and a message without any, is
-    control: counted, and nothing else.
+    A message may hold one line or many, each ended by LF or CR LF: a CR elsewhere is space
+    between the words of JSON. A blank line, and a message without any, is control: counted,
+    and nothing else.
     """
-    lines = record.value.splitlines() or [b""]
+    lines = record.value.removesuffix(b"\n").split(b"\n")
     for index, line in enumerate(lines):
+        line = line.removesuffix(b"\r")  # noqa: PLW2901 - the line without its end
         if not line or line.isspace():
             ledger.counts["control"] += 1
             continue

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from surveillance.domain.case import Product
 from surveillance.domain.configuration import Configuration, Group, ListedProduct
+from surveillance.domain.errors import Refused
 from surveillance.domain.product import LEVELS, Level, key
 
 
@@ -56,7 +57,7 @@ class Naming:
         return keys
 
     def _resolve(self, product: Product, lots: tuple[str, ...]) -> tuple[str, ...]:
-        name = tidy(product.product)
+        name = _tidy_name(product.product)
         listed = self._listed.get(name.casefold())
         if listed is not None:
             name = tidy(listed.name)
@@ -65,10 +66,13 @@ class Naming:
             "programme": [(listed and listed.programme) or product.programme],
             "product": [name],
             "construct": [product.construct],
-            "lot": [f"{name}/{tidy(lot)}" for lot in lots],
+            "lot": [f"{name}/{tidy(lot)}" for lot in lots if tidy(lot)],
         }
         keys = [
-            key(level, tidy(item)) for level in self._levels for item in names[level] if item
+            key(level, tidy(item))
+            for level in self._levels
+            for item in names[level]
+            if item and tidy(item)
         ]
         groups = [key("group", group) for group in self._product_groups.of(name)]
         return tuple(dict.fromkeys(keys + groups))
@@ -77,10 +81,21 @@ class Naming:
         """Return the key of a preferred term, and of the groups that hold it."""
         keys = self._events.get(pt)
         if keys is None:
-            name = tidy(pt)
+            name = _tidy_name(pt)
             groups = (key("group", group) for group in self._event_groups.of(name))
             keys = self._events[pt] = (key("pt", name), *groups)
         return keys
+
+
+def _tidy_name(name: str) -> str:
+    tidied = tidy(name)
+    if not tidied:
+        raise Refused(
+            "blank_name",
+            "a product or term is named by spaces alone",
+            "give its name, or leave it out",
+        )
+    return tidied
 
 
 class _Groups:

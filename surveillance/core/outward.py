@@ -32,7 +32,9 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False)
 _encode = msgspec.json.Encoder().encode
 
 
-def outward(topic: str, *, kind: str, code: str, source: str, subject: str, at: int, data: Any) -> Fact:  # noqa: ANN401 - any struct
+def outward(
+    topic: str, *, kind: str, code: str, source: str, subject: str, at: int, data: Any
+) -> Fact:
     """Make one fact.
 
     Parameters

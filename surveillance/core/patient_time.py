@@ -99,7 +99,9 @@ def _add_time(
     for dose, end in zip(doses, ends, strict=True):
         days = (min(end, until) - dose.given_on).days
         found[_unit(dose, level)].person_days += max(days, 0)
-    found[_unit(doses[-1], level)].person_days += 1  # the last day counts as one at risk
+    given = [dose for dose in doses if dose.given_on <= until]
+    if given:  # the last day counts as one at risk, under what was given by then
+        found[_unit(given[-1], level)].person_days += 1
 
 
 def _add_events(

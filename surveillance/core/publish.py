@@ -60,7 +60,7 @@ class Publish:
     """
 
     name = "publish"
-    row_type = Signal | DecisionPassedOver
+    row_type: Any = Signal | DecisionPassedOver
 
     def __init__(self, configuration: Configuration) -> None:
         self._feed = configuration.feed

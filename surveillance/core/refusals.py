@@ -38,22 +38,29 @@ class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.topic}/{self.partition}@{self.offset}:{self.line}"
 
 
+N_CONTENT_MAX = 600_000  # 800,000 in base64: a broker takes a megabyte by default
+
 _encode = msgspec.json.Encoder().encode
 
 
 def refused_fact(
     place: tuple[str, int], offset: int, line: int, error: Refused, content: bytes, at: int
 ) -> Fact:
-    """Make the message for the refused-records topic."""
+    """Make the message for the refused-records topic.
+
+    A line too long to be said again in one message is cut; its place says where it lies whole.
+    """
+    is_cut = len(content) > N_CONTENT_MAX
+    cut = f"; here are its first {N_CONTENT_MAX:,} bytes" if is_cut else ""
     record = RefusedRecord(
         topic=place[0],
         partition=place[1],
         offset=offset,
         line=line,
         code=error.code,
-        reason=error.reason,
+        reason=error.reason + cut,
         remedy=error.remedy,
         at=datetime.fromtimestamp(at, tz=UTC),
-        content=base64.b64encode(content).decode(),
+        content=base64.b64encode(content[:N_CONTENT_MAX]).decode(),
     )
     return Fact(REFUSED, record.place.encode(), _encode(record), error.code)

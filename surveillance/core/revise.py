@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from datetime import date
 from hashlib import blake2b
+
 import msgspec
 
 from surveillance.core.cells import Cells
@@ -29,6 +30,7 @@ from surveillance.domain.errors import Refused
 _RANK = struct.Struct(">QQB16s")  # big-endian, so that bytes compare as the ranks do
 _encode = msgspec.json.Encoder().encode
 _COUNTED = ("suspect", "interacting")
+N_BODY_MAX = 400_000  # bytes: what a version asserts has to fit into one message
 
 
 class Revision:
@@ -98,6 +100,12 @@ class Revise:
         if stands is not None and rank <= stands[: _RANK.size]:
             return "repeated" if rank == stands[: _RANK.size] else "superseded"
         body = self._body(case)
+        if len(body) > N_BODY_MAX:
+            raise Refused(
+                "too_many_names",
+                f"its products, lots and events make {len(body):,} bytes of names",
+                "name fewer lots, or look for a mistake in the sender's system",
+            )
         if stands is not None and len(stands) > _RANK.size:
             _move(state.moved, stands[_RANK.size :], -1)
         if body:

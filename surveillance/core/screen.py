@@ -79,9 +79,10 @@ class Screen:
         state.at, today = at, _day(at)
         places = moved if today == before else self._all(counts, told)
         is_new_month = before is None or (today.year, today.month) != (before.year, before.month)
+        touched = np.union1d(moved, places)  # a sentinel needs fewer cases than `places` holds
         tellings: list[Telling] = []
         for decider, one in zip(self._deciders, told, strict=True):
-            chosen = _listed(counts, decider, moved) if _is_sentinel(decider) else places
+            chosen = _listed(counts, decider, touched) if _is_sentinel(decider) else places
             tellings += self._tell(counts, decider, one, chosen, tell_ceased=is_new_month)
         return Said(findings(counts, tellings, When(epoch, today, self._digest)), [])
 

@@ -63,6 +63,7 @@ def measures(table: Table, *, confidence_level: float, tail: float) -> list[dict
         ``undefined``.
     """
     expected = table.expected
+    none_expected = np.nan_to_num(expected)  # without a report: `ic` is told to be undefined
     estimates = {
         "prr": prr(table, confidence_level=confidence_level),
         "ror": ror(table, confidence_level=confidence_level),
@@ -79,7 +80,7 @@ def measures(table: Table, *, confidence_level: float, tail: float) -> list[dict
             (name, f"{name}_lower", _floats(estimate.lower), state),
             (name, f"{name}_upper", _floats(estimate.upper), state),
         ]
-    return [_row(columns, index, value) for index, value in enumerate(_floats(expected))]
+    return [_row(columns, index, value) for index, value in enumerate(_floats(none_expected))]
 
 
 def _floats(values: NDArray[np.float64]) -> list[float]:

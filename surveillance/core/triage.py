@@ -109,7 +109,7 @@ class TriageFindings:
             else:
                 self._take_up(state, name, item)
         facts: list[Fact] = []
-        changed = [name for name in before if name in state.signals]
+        changed = [name for name in before if state.signals.get(name) is not before[name]]
         for name in changed:
             facts += self._say(state, name, before[name], at)
         rows: list[Any] = [state.signals[name] for name in changed]
@@ -274,9 +274,7 @@ def _supported(
     return tuple(sorted((*(s for s in support if s is not old), new), key=lambda s: s.criterion))
 
 
-def _answered(
-    reviews: tuple[Review, ...], decision: Decision, on: date
-) -> tuple[Review, ...]:
+def _answered(reviews: tuple[Review, ...], decision: Decision, on: date) -> tuple[Review, ...]:
     if MOVES[decision.action].after is not None:
         return reviews
     answer = "upheld" if decision.action == "uphold_review" else "not_upheld"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 from hashlib import blake2b
+
 import msgspec
 
 from detectors.sequential import poisson_maxsprt as maxsprt
@@ -21,7 +22,7 @@ from surveillance.core.patient_time import Experience, experience_of
 from surveillance.core.topics import OUTCOMES
 from surveillance.domain.configuration import Configuration, Watch
 from surveillance.domain.errors import Refused
-from surveillance.domain.finding import WatchFinding
+from surveillance.domain.finding import Change, WatchFinding
 from surveillance.domain.outcome import FollowUp, OutcomeRecord, TreatmentGiven
 from surveillance.domain.product import key
 
@@ -32,7 +33,7 @@ class Standing(msgspec.Struct, array_like=True):
     """The standing version of one record."""
 
     version: int
-    digest: bytes
+    digest: bytes  # begins with 1 where the record is nullified, which wins ties
     line: bytes
 
 
@@ -118,7 +119,8 @@ class WatchOutcomes:
                 f"and came in {self._place[1]}",
                 "key messages by programme and use Kafka's default partitioner",
             )
-        new = Standing(record.version, blake2b(line, digest_size=16).digest(), line)
+        digest = bytes([record.is_nullified]) + blake2b(line, digest_size=16).digest()
+        new = Standing(record.version, digest, line)
         old = state.kept.records.get(record.record_id)
         if old is not None and (new.version, new.digest) <= (old.version, old.digest):
             return "repeated" if new.digest == old.digest else "superseded"
@@ -137,7 +139,9 @@ class WatchOutcomes:
             records = [record for record in standing if record.programme == watch.programme]
             experience = experience_of(records, watch.endpoint, watch.level)
             for unit in sorted(experience):
-                progress = kept.progress.setdefault(f"{watch.name}/{watch.version}/{unit}", Progress())
+                progress = kept.progress.setdefault(
+                    f"{watch.name}/{watch.version}/{unit}", Progress()
+                )
                 seen = experience[unit]
                 if (seen.n_events, seen.person_days) == (progress.n_events, progress.person_days):
                     continue
@@ -166,7 +170,7 @@ class WatchOutcomes:
             return None
         if progress.n_told and seen.n_events < 2 * progress.n_told:
             return None
-        change = "grown" if progress.n_told else "met"
+        change: Change = "grown" if progress.n_told else "met"
         progress.n_told = seen.n_events
         return WatchFinding(
             criterion=watch.name,
@@ -204,5 +208,3 @@ def _day(record: OutcomeRecord) -> date:
     if isinstance(record, TreatmentGiven):
         return record.given_on
     return record.seen_on if isinstance(record, FollowUp) else record.occurred_on
-
-

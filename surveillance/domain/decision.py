@@ -50,7 +50,11 @@ class Decision(
     approver_role: PersonRole | None = None
 
     def __post_init__(self) -> None:
-        if self.approved_by == self.decided_by:
+        if self.approved_by and _plain(self.approved_by) == _plain(self.decided_by):
             raise ValueError("approved_by: must be another person than decided_by")
         if (self.approved_by is None) != (self.approver_role is None):
             raise ValueError("approver_role: goes with approved_by")
+
+
+def _plain(person: str) -> str:
+    return " ".join(person.split()).casefold()

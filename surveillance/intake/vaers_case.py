@@ -82,7 +82,7 @@ class Report(NamedTuple):
     vax_date: str
     onset_date: str
     numdays: str
-    birth_defect: str = ""  # on the form since 2017
+    birth_defect: str = ""  # in later downloads
 
 
 class Vaccine(NamedTuple):
@@ -92,8 +92,8 @@ class Vaccine(NamedTuple):
     vax_lot: str
     vax_route: str
     vax_name: str
-    vax_dose: str = ""  # doses given before this one; files up to 2016
-    vax_dose_series: str = ""  # number of this dose; files since then
+    vax_dose: str = ""  # doses given before this one
+    vax_dose_series: str = ""  # number of this dose: later downloads have it instead
 
 
 class Terms(NamedTuple):

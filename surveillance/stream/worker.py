@@ -13,6 +13,7 @@ import asyncio
 import os
 import time
 import traceback
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -39,9 +40,13 @@ from surveillance.stream.store import Store
 GROUP = f"longwatch-g{topics.GENERATION}"
 EXIT_DEFECT, EXIT_MISUSED = 70, 2
 ACKNOWLEDGED_WITHIN_SECONDS = 30
+N_UNACKNOWLEDGED_MAX = 500  # messages of one desk under way
 IDLE_SECONDS = 1.0  # without news: then what is not stored yet is stored
 STORING_SHARE_MAX = 0.1  # of the time; a state stored less often is only further behind
 N_BYTES_HELD_MAX = 64 * 1024 * 1024  # a partition; past that its topic is read no further
+
+
+Send = Callable[[str, bytes | None, bytes], Awaitable[asyncio.Future[Any]]]
 
 
 class Office(NamedTuple):
@@ -51,7 +56,7 @@ class Office(NamedTuple):
     store: Store
     timeline: Timeline
     metrics: Metrics
-    sinks: dict[str, Any]  # Faust's topics, by name
+    send: Send
 
 
 def fail_stop(error: BaseException) -> NoReturn:
@@ -92,6 +97,7 @@ class Desk:
         self.room = asyncio.Event()  # something held was folded
         self._storing = 0.0  # seconds that the last store took
         self._is_unstored = False
+        self._unacknowledged: list[asyncio.Future[Any]] = []
         self._since = time.monotonic()
         self._task = asyncio.get_running_loop().create_task(self._work())
 
@@ -113,7 +119,7 @@ class Desk:
                 if await self._has_news():
                     await self._advance()
                 elif self._is_unstored:
-                    self._store()
+                    await self._store()
                 self.room.set()
         except asyncio.CancelledError:
             raise
@@ -135,29 +141,41 @@ class Desk:
         for closing in self.reader.advance():
             self._office.metrics.closed(self.place, closing, time.monotonic() - start)
             await self._say(closing)
-            self._is_unstored = True
-            if self._storing <= STORING_SHARE_MAX * (time.monotonic() - self._since):
-                self._store()
+            if self._is_store_due():
+                await self._store()
             self.room.set()
             start = time.monotonic()
-        if STAGES[self.place[0]].name == "triage":
-            self._office.metrics.signals(self.reader.held.state)
 
     async def _say(self, closing: Closing) -> None:
-        """Write everything, and return when the broker has all of it."""
+        """Send everything; that the broker has it is awaited before the state is stored."""
         topic = STAGES[self.place[0]].writes
-        sinks = self._office.sinks
-        acknowledgements = []
+        send, sent = self._office.send, self._unacknowledged
         if topic is not None:
             for value in closing.messages:
-                sent = await sinks[topic].send(key=b"", value=value, partition=0)
-                acknowledgements.append(sent)
+                sent.append(await send(topic, None, value))
         for fact in closing.said.facts:
-            sent = await sinks[fact.topic].send(key=fact.key, value=fact.value, partition=0)
-            acknowledgements.append(sent)
-        await asyncio.wait_for(asyncio.gather(*acknowledgements), ACKNOWLEDGED_WITHIN_SECONDS)
+            sent.append(await send(fact.topic, fact.key, fact.value))
+        self._is_unstored = True
+        if len(sent) > N_UNACKNOWLEDGED_MAX:
+            await self._acknowledged()
 
-    def _store(self) -> None:
+    async def _acknowledged(self) -> None:
+        """Return when the broker has all that was sent; anything else ends the process."""
+        sent, self._unacknowledged = self._unacknowledged, []
+        if not sent:
+            return
+        # Not `gather`: a rebalance that cancels this task must not cancel what is under way.
+        _, late = await asyncio.wait(sent, timeout=ACKNOWLEDGED_WITHIN_SECONDS)
+        if late:
+            raise Defect(f"the broker acknowledged nothing for {ACKNOWLEDGED_WITHIN_SECONDS} s")
+        for one in sent:
+            one.result()
+
+    def _is_store_due(self) -> bool:
+        return self._storing <= STORING_SHARE_MAX * (time.monotonic() - self._since)
+
+    async def _store(self) -> None:
+        await self._acknowledged()
         start = time.monotonic()
         self._office.store.save(source_of(self.place), self._stage, self.reader.held)
         seconds = time.monotonic() - start
@@ -201,11 +219,7 @@ class Worker:
         self._address = address
         partitions = raw_partitions(configurations.current.topics)
         self.app = _application(address, data)
-        names = {*topics.RAW, *topics.DERIVED, *topics.OUTWARD, topics.REFUSED}
-        sinks = {
-            name: self.app.topic(name, key_type=bytes, value_type=bytes) for name in sorted(names)
-        }
-        self._office = Office(configurations, store, Timeline(partitions), metrics, sinks)
+        self._office = Office(configurations, store, Timeline(partitions), metrics, self._send)
         self._desks: dict[Place, Desk] = {}
         self._follows = asyncio.Event()
         self._attach(places(configurations.current.topics))
@@ -229,11 +243,21 @@ class Worker:
         Transport.Consumer = Consumer
         self.app.transport = Transport(self.app.conf.broker_consumer, self.app)
         for topic in dict.fromkeys(place[0] for place in read):
-            self.app.agent(self._office.sinks[topic], name=f"read-{topic}", concurrency=1)(
-                self._receive
-            )
+            source = self.app.topic(topic, key_type=bytes, value_type=bytes)
+            self.app.agent(source, name=f"read-{topic}", concurrency=1)(self._receive)
         self.app.task(self._follow_ticks)
         self.app.task(self._measure)
+        self.app.on_before_shutdown.connect(self._leave_all, weak=False)
+
+    async def _send(self, topic: str, key: bytes | None, value: bytes) -> asyncio.Future[Any]:
+        """Hand a message to Faust's producer; the result is its acknowledgement."""
+        sent = await self.app.producer.send(topic, key, value, 0, None, None)
+        return asyncio.ensure_future(sent)
+
+    def _leave_all(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Faust's signal
+        for desk in self._desks.values():
+            desk.leave()
+        self._desks.clear()
 
     def open_desks(self, assigned: list[Any]) -> dict[Any, int]:
         """Give up every desk and open one for each assigned partition, from what is stored.
@@ -244,9 +268,7 @@ class Worker:
             The offset to resume from, by partition.
         """
         try:
-            for desk in self._desks.values():
-                desk.leave()
-            self._desks.clear()
+            self._leave_all()
             resume = {}
             for tp in assigned:
                 desk = self._desks[tp.topic, tp.partition] = Desk(
@@ -264,18 +286,21 @@ class Worker:
         async for event in stream.events():
             try:
                 message = event.message
-                place = message.topic, message.partition
-                while self._desks[place].is_full:
-                    desk = self._desks[place]
-                    desk.room.clear()
-                    await desk.room.wait()
-                desk = self._desks[place]
-                desk.reader.feed(message.offset, message.value or b"")
-                desk.news.set()
+                desk = await self._desk_with_room((message.topic, message.partition))
+                if desk is not None:
+                    desk.reader.feed(message.offset, message.value or b"")
+                    desk.news.set()
             except asyncio.CancelledError:
                 raise
             except BaseException as error:  # noqa: BLE001 - an agent would acknowledge and skip
                 fail_stop(error)
+
+    async def _desk_with_room(self, place: Place) -> Desk | None:
+        """Wait until the desk of a partition can hold more; None if it was given up."""
+        while (desk := self._desks.get(place)) is not None and desk.is_full:
+            desk.room.clear()
+            await desk.room.wait()
+        return desk
 
     async def _follow_ticks(self, _app: Any) -> None:  # noqa: ANN401 - Faust's own
         """Read every tick, outside the consumer group, as every worker does."""
@@ -301,6 +326,8 @@ class Worker:
         while not app.should_stop:
             for place, desk in list(self._desks.items()):
                 end = app.consumer.highwater(faust.types.TP(*place)) or 0
+                if STAGES[place[0]].name == "triage":
+                    self._office.metrics.signals(desk.reader.held.state)
                 self._office.metrics.place(
                     place,
                     lag=max(0, end - desk.reader.next_offset),
@@ -339,6 +366,7 @@ def _application(address: str, data: Path) -> faust.App:
         producer_request_timeout=20.0,
         producer_max_request_size=1_048_576,
         producer_max_batch_size=262_144,
+        producer_linger=0.005,
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
         broker_request_timeout=15.0,

@@ -17,6 +17,7 @@ import json
 import re
 import zipfile
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -261,6 +262,7 @@ def _frame(rows: Iterable[tuple[str, str]]) -> pd.DataFrame:
     return pd.DataFrame(tidied, columns=["report", "name"], dtype=str)
 
 
+@lru_cache(maxsize=65_536)
 def _tidied(name: str) -> str:
     return " ".join(name.split())
 

@@ -27,7 +27,8 @@ def test_files_keep_the_order_they_were_named_in_and_come_once(tmp_path: Path) -
     for name in ("b.ndjson", "a.ndjson"):
         (tmp_path / name).touch()
 
-    found = paths([tmp_path / "b.ndjson", tmp_path], FORMATS["cases"])
+    spelled_otherwise = tmp_path / ".." / tmp_path.name / "a.ndjson"
+    found = paths([tmp_path / "b.ndjson", tmp_path, spelled_otherwise], FORMATS["cases"])
 
     assert [path.name for path in found] == ["b.ndjson", "a.ndjson"]
 

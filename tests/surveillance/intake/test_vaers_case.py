@@ -186,7 +186,10 @@ def test_a_term_counts_once_however_often_and_however_spaced_it_is_given() -> No
 
     case = build_case(7, REPORT, [VACCINE], [*rows, Terms("Face\xa0oedema", "9.0", *NONE)], ORIGIN)
 
-    assert [event.pt for event in case.events] == ["Face oedema", "Vomiting"]
+    assert [(event.pt, event.meddra_version) for event in case.events] == [
+        ("Face oedema", "8.10"),
+        ("Vomiting", "8.10"),
+    ]
     assert len(case.assessments) == 2
 
 
@@ -210,6 +213,26 @@ def test_a_name_is_taken_from_the_type_where_it_is_missing() -> None:
     case = built(vaccine=VACCINE._replace(vax_name=" "))
 
     assert case.products[0].product == "RV"
+
+
+def test_notes_end_at_the_limit_and_say_how_many_more_there_were() -> None:
+    rows = [VACCINE._replace(vax_dose=f"x{number}") for number in range(60)]
+
+    kept = notes(build_case(7, REPORT, rows, [TERMS], ORIGIN))
+
+    assert len(kept) == 50
+    assert kept[-2:] == ("VAX_DOSE: not a whole number (x48)", "and 11 more")
+
+
+def test_more_pairs_than_a_case_can_hold_are_left_without_an_interval() -> None:
+    terms = [Terms(*(text for n in range(5) for text in (f"{row}.{n}", ""))) for row in range(100)]
+
+    within = build_case(7, REPORT, [VACCINE] * 4, terms, ORIGIN)
+    beyond = build_case(7, REPORT, [VACCINE] * 5, terms, ORIGIN)
+
+    assert len(within.assessments) == 2_000
+    assert beyond.assessments == ()
+    assert notes(beyond) == ("NUMDAYS: more than 2000 pairs (2500)",)
 
 
 TEXT = st.one_of(

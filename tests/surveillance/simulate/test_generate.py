@@ -189,7 +189,7 @@ def test_a_duplicate_link_points_to_a_standing_case_with_the_same_content(
     standing = {case.case_id: case for case in small.standing_cases()}
     linked = [case for case in standing.values() if case.duplicate_of]
 
-    assert linked
+    assert len(linked) == small.truth.mix.n_duplicate_links > 0  # the last version has the link
     for case in linked:
         original = standing[case.duplicate_of or ""]
         assert original.duplicate_of is None

@@ -1,0 +1,6 @@
+"""What all tests share: reproducible Hypothesis runs that do not watch the clock."""
+
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.load_profile("ci")

@@ -1,0 +1,202 @@
+"""Builders and Hypothesis strategies for domain values, small enough to collide often."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from surveillance.core.fold import Record
+from surveillance.domain import configuration as parts
+from surveillance.domain.case import (
+    CaseVersion,
+    Dose,
+    Event,
+    Kind,
+    Product,
+    Reporter,
+    Role,
+    Seriousness,
+)
+from surveillance.domain.configuration import Configuration
+from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
+from surveillance.domain.decision import Action, Decision, PersonRole
+
+DIGEST = "c" * 64
+DAY = date(2024, 3, 10)
+SECONDS_A_DAY = 86_400
+encode = msgspec.json.Encoder().encode
+
+
+def instant(day: date = DAY, *, second: int = 0) -> int:
+    """Return a second of a UTC day, in seconds since 1970."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) + second
+
+
+AT = instant(second=SECONDS_A_DAY - 1)
+
+
+def record(*lines: bytes, offset: int = 0, at: int = AT) -> Record:
+    """Return a message of a raw topic that holds these lines."""
+    return Record(offset, b"\n".join(lines), at)
+
+
+def rows(said: Sequence[Any], kind: Any) -> list[Any]:
+    """Read the rows that a stage said as the next stage would."""
+    return [msgspec.json.decode(encode(row), type=kind) for row in said]
+
+
+# Configurations
+
+
+def a_watch(**changes: Any) -> parts.Watch:
+    """Return a watch of hepatic failure by construct, at one expected event a patient-year."""
+    values: dict[str, Any] = {
+        "name": "hepatic",
+        "programme": "P1",
+        "endpoint": "hepatic failure",
+        "level": "construct",
+        "family": "safety",
+        "rate_per_patient_year": 1.0,
+        "rate_source": "made for a test",
+        "alpha": 0.05,
+        "horizon": 2.0,
+    }
+    return parts.Watch(**(values | changes))
+
+
+def a_configuration(**changes: Any) -> Configuration:
+    """Return a small configuration with one of everything."""
+    values: dict[str, Any] = {
+        "digest": DIGEST,
+        "topics": parts.Topics(cases=2, outcomes=2),
+        "sources": {
+            "numbered": parts.Source(),
+            "dated": parts.Source(order="information_date"),
+        },
+        "products": parts.Products(),
+        "events": parts.Events(),
+        "criteria": parts.Criteria(
+            criterion=(
+                parts.Evans(name="evans", min_count=2),
+                parts.RorLower(name="ror", min_count=2),
+                parts.IcLower(name="ic"),
+                parts.Sentinel(name="sentinel", products=("*",), events=("pt:Death",)),
+            )
+        ),
+        "watches": parts.Watches(watch=(a_watch(),)),
+        "triage": parts.Triage(
+            review=(parts.ReviewRule(name="fatal", min_fatal=1, ground="a ground to ask about"),)
+        ),
+        "feed": parts.Feed(),
+    }
+    return Configuration(**(values | changes))
+
+
+# Case versions
+
+
+def a_case(case_id: str = "A", **changes: Any) -> CaseVersion:
+    """Return an initial version that names one product and one event."""
+    values: dict[str, Any] = {
+        "case_id": case_id,
+        "source": "numbered",
+        "version": 1,
+        "kind": "initial",
+        "received_on": DAY,
+        "products": (Product(role="suspect", product="P"),),
+        "events": (Event(pt="Rash"),),
+    }
+    return CaseVersion(**(values | changes))
+
+
+days = st.integers(0, 3).map(lambda n: DAY - timedelta(days=n))
+names = st.sampled_from(["P", "Q", "R"])
+terms = st.sampled_from(["Rash", "Fever", "Death"])
+kinds: st.SearchStrategy[Kind] = st.sampled_from(
+    ["initial", "follow_up", "amendment", "nullification", "reinstatement"]
+)
+roles: st.SearchStrategy[Role] = st.sampled_from(["suspect", "interacting", "concomitant"])
+reporters: st.SearchStrategy[Reporter] = st.sampled_from(["physician", "consumer", "unknown"])
+seriousness = st.builds(
+    Seriousness,
+    death=st.sampled_from([None, True, False]),
+    hospitalisation=st.sampled_from([None, True, False]),
+)
+doses = st.builds(Dose, start_on=st.none() | days, lot=st.none() | st.sampled_from(["L1", "L2"]))
+products = st.builds(
+    Product,
+    role=roles,
+    product=names,
+    construct=st.none() | st.sampled_from(["K1", "K2"]),
+    doses=st.lists(doses, max_size=2).map(tuple),
+)
+oldest = st.none() | st.just(DAY - timedelta(days=9))
+events = st.builds(Event, pt=terms, seriousness=seriousness, onset_on=oldest)
+
+
+def case_versions(case_id: str = "A", source: str = "numbered") -> st.SearchStrategy[CaseVersion]:
+    """Draw versions of one case; numbers, days and kinds repeat and tie."""
+    return st.builds(
+        CaseVersion,
+        case_id=st.just(case_id),
+        source=st.just(source),
+        version=st.integers(1, 3),
+        kind=kinds,
+        received_on=days,
+        country=st.sampled_from([None, "US", "DE"]),
+        reporter=reporters,
+        duplicate_of=st.sampled_from([None, None, None, "B"]),
+        events=st.lists(events, min_size=1, max_size=2).map(tuple),
+        products=st.lists(products, max_size=2).map(tuple),
+    )
+
+
+# Contributions
+
+
+product_rows = st.dictionaries(
+    st.sampled_from(["product:P", "product:Q", "construct:K1", "lot:P/1"]),
+    st.none() | st.integers(100, 103),
+    max_size=3,
+).map(lambda found: sorted(found.items()))
+event_rows = st.dictionaries(
+    st.sampled_from(["pt:Rash", "pt:Fever", "pt:Death"]),
+    st.tuples(st.sampled_from([0, SERIOUS, SERIOUS | FATAL]), st.none() | st.integers(99, 109)),
+    max_size=3,
+).map(lambda found: [(key, *found[key]) for key in sorted(found)])
+contributions = st.builds(
+    Contribution,
+    weight=st.just(1),
+    country=st.sampled_from(["", "US", "DE"]),
+    reporter=reporters,
+    products=product_rows,
+    events=event_rows,
+)
+
+
+# Decisions
+
+
+def a_decision(signal_id: str = "S-1", action: Action = "start_review", **changes: Any) -> Decision:
+    """Return a decision of a committee chair that a safety physician approved."""
+    values: dict[str, Any] = {
+        "decision_id": f"D-{action}",
+        "decided_by": "first person",
+        "role": "committee_chair",
+        "reason": "ten letters or more",
+        "decided_at": datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC),
+        "approved_by": "second person",
+        "approver_role": "committee_chair",
+    }
+    return Decision(signal_id=signal_id, action=action, **(values | changes))
+
+
+ROLES: tuple[PersonRole, ...] = (
+    "safety_scientist",
+    "safety_physician",
+    "committee_chair",
+    "statistician",
+    "regulator",
+)
