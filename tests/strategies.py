@@ -42,7 +42,7 @@ def record(*lines: bytes, offset: int = 0, at: int = AT) -> Record:
     return Record(offset, b"\n".join(lines), at)
 
 
-def rows(said: Sequence[Any], kind: Any) -> list[Any]:
+def rows(said: Sequence[Any], kind: Any) -> list[Any]:  # noqa: ANN401 - a type or a union
     """Read the rows that a stage said as the next stage would."""
     return [msgspec.json.decode(encode(row), type=kind) for row in said]
 
@@ -50,7 +50,7 @@ def rows(said: Sequence[Any], kind: Any) -> list[Any]:
 # Configurations
 
 
-def a_watch(**changes: Any) -> parts.Watch:
+def a_watch(**changes: Any) -> parts.Watch:  # noqa: ANN401 - its fields
     """Return a watch of hepatic failure by construct, at one expected event a patient-year."""
     values: dict[str, Any] = {
         "name": "hepatic",
@@ -66,7 +66,7 @@ def a_watch(**changes: Any) -> parts.Watch:
     return parts.Watch(**(values | changes))
 
 
-def a_configuration(**changes: Any) -> Configuration:
+def a_configuration(**changes: Any) -> Configuration:  # noqa: ANN401 - its fields
     """Return a small configuration with one of everything."""
     values: dict[str, Any] = {
         "digest": DIGEST,
@@ -97,7 +97,7 @@ def a_configuration(**changes: Any) -> Configuration:
 # Case versions
 
 
-def a_case(case_id: str = "A", **changes: Any) -> CaseVersion:
+def a_case(case_id: str = "A", **changes: Any) -> CaseVersion:  # noqa: ANN401 - its fields
     """Return an initial version that names one product and one event."""
     values: dict[str, Any] = {
         "case_id": case_id,
@@ -179,7 +179,7 @@ contributions = st.builds(
 # Decisions
 
 
-def a_decision(signal_id: str = "S-1", action: Action = "start_review", **changes: Any) -> Decision:
+def a_decision(signal_id: str = "S-1", action: Action = "start_review", **changes: Any) -> Decision:  # noqa: ANN401 - its fields
     """Return a decision of a committee chair that a safety physician approved."""
     values: dict[str, Any] = {
         "decision_id": f"D-{action}",

@@ -303,6 +303,7 @@ def _holds(rule: ReviewRule, signal: Signal) -> bool:
     standing = {item.criterion for item in signal.support if item.is_standing}
     return (
         rule.is_sentinel in (None, signal.is_sentinel)
+        and (not rule.families or signal.family in rule.families)
         and standing.issuperset(rule.criteria)
         and (not rule.statuses or signal.status in rule.statuses)
         and (not rule.levels or split(signal.product)[0] in rule.levels)

@@ -189,6 +189,7 @@ class ReviewRule(_Part, frozen=True, kw_only=True):
 
     name: Slug
     is_sentinel: bool | None = None
+    families: tuple[Family, ...] = ()  # empty: any
     criteria: tuple[Slug, ...] = ()  # all of these stand
     statuses: tuple[Status, ...] = ()  # empty: any
     min_cases: Annotated[int, Meta(ge=1)] = 1

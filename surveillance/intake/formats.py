@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from surveillance.domain.errors import Misused
-from surveillance.intake.ndjson import CASES, OUTCOMES
+from surveillance.intake.ndjson import CASES, DECISIONS, OUTCOMES
 from surveillance.intake.vaers import VAERS
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from surveillance.intake.reading import Format
 
-FORMATS: dict[str, Format] = {each.name: each for each in (CASES, OUTCOMES, VAERS)}
+FORMATS: dict[str, Format] = {each.name: each for each in (CASES, OUTCOMES, DECISIONS, VAERS)}
 
 
 def paths(names: Sequence[Path], format: Format) -> list[Path]:  # noqa: A002 - the contract's word

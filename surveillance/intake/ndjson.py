@@ -7,10 +7,18 @@ What the decoder refuses here is what every stage would refuse: the rules are in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date
 from typing import TYPE_CHECKING, BinaryIO, Generic, NamedTuple, TypeVar
 
-from surveillance.core.decode import N_BYTES_MAX, decode_case, decode_outcome, refuse
+from surveillance.core.decode import (
+    N_BYTES_MAX,
+    decode_case,
+    decode_decision,
+    decode_outcome,
+    refuse,
+)
 from surveillance.domain.case import CaseVersion
+from surveillance.domain.decision import Decision
 from surveillance.domain.errors import Misused, Refused
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.intake.archive import Bounds, open_file, open_member, open_zip
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-T = TypeVar("T", CaseVersion, OutcomeRecord)
+T = TypeVar("T", CaseVersion, OutcomeRecord, Decision)
 
 _ENDINGS = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz", ".zip")
 _INNER_ENDINGS = (".ndjson", ".jsonl")
@@ -48,18 +56,21 @@ class Ndjson(Generic[T]):
     ----------
     name : str
         What a command calls the format.
-    topic : {"cases", "outcomes"}
+    topic : {"cases", "outcomes", "decisions"}
         Where its records belong.
     decode : callable
         Line to record; raises `Refused`.
     key_of : callable
         Record to the key that chooses its partition.
+    day_of : callable
+        Record to the UTC day on which it was received, or made.
     """
 
     name: str
     topic: Topic
     decode: Callable[[bytes], T]
     key_of: Callable[[T], str]
+    day_of: Callable[[T], date]
 
     @property
     def reads(self) -> str:
@@ -122,7 +133,7 @@ class Ndjson(Generic[T]):
         if n_bytes > N_BYTES_MAX:
             raise refuse("too_long", f"the line has {n_bytes:,} bytes")
         record = self.decode(content)
-        return Read(record.received_on, self.key_of(record), content)
+        return Read(self.day_of(record), self.key_of(record), content)
 
 
 def _refused(place: str, error: Refused, line: Line) -> Unusable:
@@ -149,5 +160,18 @@ def _files(path: Path) -> Iterator[_File]:
             yield _File(shown, f"{path}/{info.filename}", stream)
 
 
-CASES = Ndjson("cases", "cases", decode_case, lambda record: record.case_id)
-OUTCOMES = Ndjson("outcomes", "outcomes", decode_outcome, lambda record: record.programme)
+def _received(record: CaseVersion | OutcomeRecord) -> date:
+    return record.received_on
+
+
+def _decided(decision: Decision) -> date:
+    return decision.decided_at.astimezone(UTC).date()
+
+
+CASES = Ndjson("cases", "cases", decode_case, lambda record: record.case_id, _received)
+OUTCOMES = Ndjson(
+    "outcomes", "outcomes", decode_outcome, lambda record: record.programme, _received
+)
+DECISIONS = Ndjson(
+    "decisions", "decisions", decode_decision, lambda record: record.signal_id, _decided
+)

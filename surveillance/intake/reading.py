@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from surveillance.intake.counting import Tally
 
-Topic = Literal["cases", "outcomes"]
+Topic = Literal["cases", "outcomes", "decisions"]
 N_BYTES_KEPT = 262_144  # of a row that cannot be used: as much as a line may have
 
 

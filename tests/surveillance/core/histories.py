@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from strategies import SECONDS_A_DAY, a_case, a_decision, encode, instant
 
 from surveillance.core.cells import Cells
-from surveillance.core.fold import End, Fact, Held, Place, Tick, Timeline, decode_message
+from surveillance.core.fold import Closing, End, Fact, Held, Place, Tick, Timeline, decode_message
 from surveillance.core.partition import partition_of
 from surveillance.core.pipeline import (
     STAGES,
@@ -180,7 +180,7 @@ class Said:
     def tick(self, epoch: int, at: int, value: bytes) -> None:
         """Take nothing: the log is known."""
 
-    def closing(self, place: Place, closing: Any) -> None:
+    def closing(self, place: Place, closing: Closing) -> None:
         """Take what a stage said about an epoch."""
         if STAGES[place[0]].writes is not None:
             for value in closing.messages:
@@ -202,7 +202,7 @@ def embedded(log: list[Written], configuration: Configuration) -> tuple[Said, di
         for place in places(configuration.topics)
     }
 
-    def observe(place: Place, _: Any, state: Any) -> None:
+    def observe(place: Place, _: Closing, state: object) -> None:
         ends[place] = stages[place].dump(state)
 
     pipeline = Embedded(configurations, said, observe)
@@ -319,7 +319,7 @@ class Cluster:
         for offset in range(next_offset, n_messages):
             worker.reader.feed(offset, topic[offset])
 
-    def _write(self, place: Place, closing: Any, dies_after: int | None) -> None:
+    def _write(self, place: Place, closing: Closing, dies_after: int | None) -> None:
         wiring = STAGES[place[0]]
         messages = closing.messages if wiring.writes else []
         if dies_after is not None:
@@ -340,5 +340,3 @@ class Cluster:
         stored = self._rng.choice(self._stored[place])
         self._workers[place] = _Worker(self, place, stored)
         return self._workers[place]
-
-

@@ -96,8 +96,8 @@ def test_a_fatal_sentinel_event_and_each_crossed_watch_ask_for_a_review(
     rules = configuration.triage.review
 
     assert any(rule.is_sentinel and rule.min_fatal == 1 == rule.min_cases for rule in rules)
-    asked = {rule.criteria for rule in rules if rule.criteria}
-    assert asked == {(watch.name,) for watch in configuration.watches.watch}
+    asked = {family for rule in rules if not rule.criteria for family in rule.families}
+    assert asked == {watch.family for watch in configuration.watches.watch}
 
 
 def _null_llrs(level: Literal["construct", "programme"], horizon: float) -> list[float]:

@@ -1,0 +1,234 @@
+"""The demo: simulate a platform inside a national stream, run the pipeline, compare with truth.
+
+Everything in it is simulated, and says so.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from surveillance.cli.showing import Bar, err, out
+from surveillance.core.fold import Closing, Place
+from surveillance.core.pipeline import Configurations
+from surveillance.core.topics import FINDINGS
+from surveillance.core.triage import Triaging, signal_id
+from surveillance.domain.errors import Misused
+from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.replay import replay
+from surveillance.settings import SHIPPED, read_configuration
+from surveillance.simulate import SCENARIOS, Truth, simulate
+from surveillance.simulate.truth import Planted
+
+PARITY_SECONDS = 600.0
+
+
+class Found(NamedTuple):
+    """How one planted thing was found."""
+
+    finding: Finding | WatchFinding
+    rank: int  # of its signal on that day, by priority
+    n_signals: int  # on that day
+    is_reviewed: bool  # a request for review was opened
+
+
+def demo(*, kafka: bool, seed: int, scenario: str, directory: Path) -> int:
+    """Run the demo.
+
+    Parameters
+    ----------
+    kafka : bool
+        Run it on a Kafka that is started here as well, and compare the bytes.
+    seed : int
+        Of the simulation.
+    scenario : str
+        Name of a scenario.
+    directory : Path
+        Where simulation and run are kept.
+
+    Returns
+    -------
+    int
+        0 if all that was planted was found and Kafka said the same bytes, else 1.
+    """
+    if scenario not in SCENARIOS:
+        raise Misused(f"scenario {scenario!r}", "is not known", f"use one of {', '.join(SCENARIOS)}")
+    simulation, run = directory / "simulation", directory / "run"
+    out.print(f"simulating {scenario!r}, seed {seed}: nothing here happened to anybody")
+    with Bar() as bar:
+        truth = simulate(SCENARIOS[scenario], seed, simulation, lambda n, _of: bar.reading(n))
+    seen = _Seen(truth)
+    summary = _run(simulation, run, seen)
+    _show(truth, seen, summary)
+    is_equal = not kafka or _on_kafka(simulation, run)
+    _say_next(run, kafka=kafka)
+    return 0 if is_equal and all(seen.found.values()) else 1
+
+
+class _Seen:
+    """Watches the run go by, and notes when what was planted is found."""
+
+    def __init__(self, truth: Truth) -> None:
+        self.truth = truth
+        self.found: dict[int, Found | None] = dict.fromkeys(range(len(truth.planted)))
+        self.false: dict[str, int] = {}
+        self.n_findings = 0
+        self._new: list[tuple[int, Finding | WatchFinding]] = []
+
+    def __call__(self, place: Place, closing: Closing, state: Any) -> None:  # noqa: ANN401
+        for row in closing.said.rows:
+            if isinstance(row, Finding | WatchFinding) and row.change == "met":
+                self._look(row)
+        if place[0] == FINDINGS and isinstance(state, Triaging):
+            for index, finding in self._new:
+                self.found[index] = _place_in(state, finding)
+            self._new = []
+
+    def _look(self, finding: Finding | WatchFinding) -> None:
+        self.n_findings += 1
+        nulls = self.truth.nulls
+        null = nulls.constructs if isinstance(finding, WatchFinding) else nulls.products
+        if finding.product in null:
+            self.false[finding.criterion] = self.false.get(finding.criterion, 0) + 1
+        for index, planted in enumerate(self.truth.planted):
+            is_new = self.found[index] is None and all(i != index for i, _ in self._new)
+            if is_new and _is_of(finding, planted):
+                self._new.append((index, finding))
+
+
+def _is_of(finding: Finding | WatchFinding, planted: Planted) -> bool:
+    return (
+        finding.criterion in planted.criteria
+        and finding.product in planted.products
+        and finding.event in planted.events
+        and finding.on >= planted.from_on
+    )
+
+
+def _place_in(state: Triaging, finding: Finding | WatchFinding) -> Found:
+    family = finding.family if isinstance(finding, WatchFinding) else "safety"
+    signal = state.signals[signal_id(finding.product, finding.event, family)]
+    rank = 1 + sum(other.priority > signal.priority for other in state.signals.values())
+    return Found(finding, rank, len(state.signals), bool(signal.reviews))
+
+
+def _run(simulation: Path, run: Path, seen: _Seen) -> dict[str, Any]:
+    configuration = read_configuration(SHIPPED / "ucd")
+    with Bar(seen.truth.n_case_lines + seen.truth.n_outcome_lines) as bar:
+        return replay(
+            "folder",
+            [simulation],
+            out=run,
+            configurations=Configurations(configuration),
+            configuration_directory=SHIPPED / "ucd",
+            progress=bar,
+            clock=time.monotonic,
+            observe=seen,
+        )
+
+
+def _show(truth: Truth, seen: _Seen, summary: dict[str, Any]) -> None:
+    out.print(
+        f"{summary['n_lines']:,} simulated records, {summary['n_epochs']:,} days, "
+        f"{summary['seconds']['whole']:.1f} s, {summary['memory_mb']:.0f} MB"
+    )
+    table = Table(title="What was planted (simulated), and what was found")
+    for column in ("planted", "product", "event", "from", "found", "after", "by", "cases", "rank"):
+        table.add_column(column, justify="right" if column in ("after", "cases", "rank") else "left")
+    for index, planted in enumerate(truth.planted):
+        table.add_row(*_row(planted, seen.found[index]))
+    out.print(table)
+    false = ", ".join(f"{name} {n}" for name, n in sorted(seen.false.items())) or "none"
+    out.print(
+        f"{seen.n_findings:,} pairs newly met a criterion; of products that were given nothing to "
+        f"find: {false}.\nScreening tests every pair every day without correction: rank, and not "
+        "the number of findings, is what a reviewer works from."
+    )
+
+
+def _row(planted: Planted, found: Found | None) -> Iterator[str]:
+    yield planted.kind.replace("_", " ")
+    yield found.finding.product if found else planted.products[0]
+    yield found.finding.event if found else planted.events[0]
+    yield str(planted.from_on)
+    if found is None:
+        yield from ("not found", "", "", "", "")
+        return
+    finding = found.finding
+    n = finding.n_events if isinstance(finding, WatchFinding) else finding.n_pair
+    yield str(finding.on)
+    yield f"{(finding.on - planted.from_on) // timedelta(days=1)} d"
+    yield finding.criterion
+    yield str(n)
+    yield f"{found.rank} of {found.n_signals:,}" + (" (review)" if found.is_reviewed else "")
+
+
+def _say_next(run: Path, *, kafka: bool) -> None:
+    out.print("next:")
+    out.print(f"  longwatch ranking --from-run {run} --top 10")
+    out.print(f"  longwatch signals --from-run {run} --status detected --limit 20")
+    if not kafka:
+        out.print("  longwatch demo --kafka      (the same on a real Kafka, byte for byte)")
+
+
+def _on_kafka(simulation: Path, run: Path) -> bool:
+    """Run the same records on a real Kafka with two workers; return whether the bytes are equal."""
+    from surveillance.stream import manifest  # noqa: PLC0415 - Kafka clients load slowly
+    from surveillance.stream.loader import Loader  # noqa: PLC0415
+    from surveillance.stream.local_broker import BrokerMissing, LocalBroker  # noqa: PLC0415
+    from surveillance.stream.parity import compare  # noqa: PLC0415
+
+    configuration = read_configuration(SHIPPED / "ucd")
+    directory = run.parent / f"kafka-{time.time_ns()}"
+    try:
+        with LocalBroker(directory / "broker") as broker:
+            out.print(f"Kafka at {broker.address}: making topics, loading, two workers")
+            manifest.apply(broker.address, configuration.topics)
+            loader = Loader(broker.address, configuration)
+            _load(loader, simulation, directory)
+            workers = [_worker(broker.address, directory / f"worker-{n}") for n in (1, 2)]
+            try:
+                until = time.monotonic() + PARITY_SECONDS
+                found = compare(run, broker.address, until=until, clock=time.monotonic)
+            finally:
+                for worker in workers:
+                    worker.terminate()
+                for worker in workers:
+                    worker.wait(timeout=30)
+    except BrokerMissing as error:
+        raise Misused("--kafka", str(error), "or run `longwatch demo` without it") from None
+    for topic, n in found.n_messages.items():
+        out.print(f"  {topic:<20} {n:>8,} messages")
+    out.print(f"Kafka against the embedded run: {found.difference or 'equal bytes'}")
+    return found.difference is None
+
+
+def _load(loader: Any, simulation: Path, directory: Path) -> None:  # noqa: ANN401 - a Loader
+    from surveillance.intake.inputs import lines_of  # noqa: PLC0415 - as above
+
+    with Bar() as bar:
+        lines = lines_of(
+            "folder",
+            [simulation],
+            refuse=lambda row: err.print(f"refused: {row.place} {row.reason}"),
+            spool=directory / "spool",
+            progress=bar,
+        )
+        loader.load(lines, progress=bar)
+        loader.close()
+
+
+def _worker(address: str, state: Path) -> subprocess.Popen[bytes]:
+    command = (
+        sys.executable, "-m", "surveillance", "worker", "--broker", address,
+        "--config", str(SHIPPED / "ucd"), "--state", str(state), "--metrics-address", "off",
+    )  # fmt: skip
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+

@@ -1,0 +1,79 @@
+"""Options that the commands share."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from surveillance.domain.errors import Misused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FromRun = Annotated[
+    Path | None,
+    typer.Option("--from-run", metavar="DIR", help="A directory that `longwatch replay` wrote."),
+]
+RunOnly = Annotated[
+    Path,
+    typer.Option("--from-run", metavar="DIR", help="A directory that `longwatch replay` wrote."),
+]
+RegisterUrl = Annotated[
+    str | None,
+    typer.Option("--register", metavar="URL", help="sqlite:///… or postgresql+psycopg://…"),
+]
+ProductName = Annotated[
+    str | None,
+    typer.Option("--product", metavar="P", help="A key (product:…), a name, or a group's name."),
+]
+EventName = Annotated[
+    str | None,
+    typer.Option("--event", metavar="E", help="A key (pt:…), a name, or a group's name."),
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", metavar="DATE", help="As it stood at the end of that day (UTC), as 1999-02-12."
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="At most so many; a table has 40 without it.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+N_ROWS_OF_A_TABLE = 40
+
+
+def limit_of(limit: int | None, *, as_json: bool) -> int | None:
+    """Return how many rows to show: all of them to machines, a page to people."""
+    return limit if limit is not None or as_json else N_ROWS_OF_A_TABLE
+
+
+def day_of(given: str | None) -> date | None:
+    """Read what was given with --as-of.
+
+    Raises
+    ------
+    Misused
+        If it is not a date.
+    """
+    try:
+        return None if given is None else date.fromisoformat(given)
+    except ValueError:
+        raise Misused(f"--as-of {given!r}", "is not a date", "give it as 1999-02-12") from None
+
+
+def one_of(given: str | None, known: Sequence[Any], option: str) -> Any:  # noqa: ANN401 - a literal
+    """Return what was given, if it is one of those known.
+
+    Raises
+    ------
+    Misused
+        If it is not; lists them.
+    """
+    if given is not None and given not in known:
+        raise Misused(f"{option} {given!r}", "is not known", f"use one of {', '.join(known)}")
+    return given

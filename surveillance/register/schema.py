@@ -1,0 +1,182 @@
+"""The tables of the register, the same in SQLite and in PostgreSQL.
+
+The register is a projection for people: all of it can be computed again from the log.
+Each row is keyed by what it says, so a row that is told again changes nothing. The
+columns are what people filter and sort by; `document` is the whole row as it was said.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+register_info = Table(
+    "register_info",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", String(200), nullable=False),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),  # seconds since 1970 (UTC)
+    Column("happened_on", Date, nullable=False),
+    Column("configuration", String(64)),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),  # first: rows come in order
+    Column("finding_id", String(34), primary_key=True),
+    Column("found_on", Date, nullable=False),
+    Column("kind", String(10), nullable=False),  # pair, watch
+    Column("criterion", String(60), nullable=False),
+    Column("change", String(10), nullable=False),
+    Column("level", String(20), nullable=False),  # of the product
+    Column("product", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("expected", Double, nullable=False),
+    Column("document", Text, nullable=False),
+)
+Index("findings_by_pair", findings.c.product, findings.c.event, findings.c.epoch)
+
+signal_changes = Table(
+    "signal_changes",
+    metadata,
+    Column("signal_id", String(40), primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("changed_on", Date, nullable=False),
+    Column("level", String(20), nullable=False),
+    Column("product", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("priority", Double, nullable=False),
+    Column("document", Text, nullable=False),
+)
+Index("signal_changes_by_day", signal_changes.c.changed_on)
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("signal_id", String(40), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("changed_on", Date, nullable=False),
+    Column("first_on", Date, nullable=False),
+    Column("level", String(20), nullable=False),
+    Column("product", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("family", String(20), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("priority", Double, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("n_serious", Integer, nullable=False),
+    Column("n_fatal", Integer, nullable=False),
+    Column("is_sentinel", Boolean, nullable=False),
+    Column("document", Text, nullable=False),
+)
+Index("signals_by_pair", signals.c.product, signals.c.event)
+Index("signals_by_priority", signals.c.priority)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String(64), primary_key=True),  # the CloudEvent's own
+    Column("epoch", BigInteger, nullable=False),
+    Column("alerted_at", DateTime(timezone=True), nullable=False),
+    Column("alerted_on", Date, nullable=False),
+    Column("kind", String(30), nullable=False),
+    Column("signal_id", String(40), nullable=False),
+    Column("level", String(20), nullable=False),
+    Column("product", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("priority", Double, nullable=False),
+    Column("document", Text, nullable=False),
+)
+Index("alerts_by_day", alerts.c.alerted_on)
+Index("alerts_by_signal", alerts.c.signal_id)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("review_id", String(40), primary_key=True),
+    Column("signal_id", String(40), nullable=False),
+    Column("rule", String(60), nullable=False),
+    Column("opened_on", Date, nullable=False),
+    Column("product", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("ground", Text),  # said by the request; the signal does not carry it
+    Column("answer", String(20)),
+    Column("answered_on", Date),
+    Column("document", Text),  # the request as it was published
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_id", String(120), primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("signal_id", String(120), nullable=False),
+    Column("action", String(30), nullable=False),
+    Column("decided_by", String(120), nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+decisions_passed_over = Table(
+    "decisions_passed_over",
+    metadata,
+    Column("decision_id", String(120), primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("signal_id", String(120), nullable=False),
+    Column("passed_over_on", Date, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+refused = Table(
+    "refused",
+    metadata,
+    Column("refused_id", String(34), primary_key=True),
+    Column("place", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("code", String(60), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("refused_at", DateTime(timezone=True)),  # none for an input file, which has no clock
+    Column("content", Text, nullable=False),  # base64
+)
+Index("refused_by_code", refused.c.code)
+
+dispositions = Table(
+    "dispositions",
+    metadata,
+    Column("topic", String(60), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("applied", Integer, nullable=False),
+    Column("superseded", Integer, nullable=False),
+    Column("repeated", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    Column("control", Integer, nullable=False),
+)

@@ -1,0 +1,309 @@
+"""A broker and workers as processes of their own, and every way to hurt them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import msgspec
+from kafka import KafkaAdminClient, KafkaProducer
+
+from surveillance.core import topics
+from surveillance.core.fold import End, Tick, decode_message, encode_tick
+from surveillance.core.pipeline import Configurations, raw_partitions
+from surveillance.embedded import Embedded
+from surveillance.replay import RunDirectory
+from surveillance.settings import SHIPPED, read_configuration
+from surveillance.stream import manifest
+from surveillance.stream.broker import consumer, end_offsets, producer, read_all
+from surveillance.stream.worker import GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+    from surveillance.core.fold import Place
+    from surveillance.stream.local_broker import LocalBroker
+
+ROOT = Path(__file__).parents[2]
+UCD = SHIPPED / "ucd"
+STOPS_WITHIN_SECONDS = 15.0
+_SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 60.0, every: float = 0.1) -> bool:
+    """Wait for a condition; say whether it came about."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(every)
+    return True
+
+
+class Process:
+    """One `longwatch` command, with what it prints."""
+
+    def __init__(self, arguments: list[str], log: Path) -> None:
+        self.log = log
+        self.said_before = len(self.printed)
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "surveillance", *arguments],
+                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+            )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def printed(self) -> str:
+        return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+
+    @property
+    def code(self) -> int | None:
+        """The exit code; None while it runs."""
+        return self._process.poll()
+
+    def wait(self, seconds: float = 60.0) -> int:
+        """Return the exit code."""
+        return self._process.wait(seconds)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def pause(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> int:
+        """End it as a supervisor does; return the exit code."""
+        self.resume()
+        self._process.terminate()
+        return self._process.wait(STOPS_WITHIN_SECONDS)
+
+    def rss_bytes(self) -> int:
+        """Return the memory in use."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
+        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) * 1_024
+
+
+class Worker(Process):
+    """A worker with its own state directory and metrics address."""
+
+    def __init__(self, arguments: list[str], log: Path, address: str) -> None:
+        self.address = address
+        super().__init__([*arguments, "--metrics-address", address], log)
+
+    def metric(self, metric: str, **labels: str) -> float:
+        """Return the sum of a metric's samples with these labels; 0 where nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=5) as answer:  # noqa: S310 - our own address
+                text = answer.read().decode()
+        except OSError:
+            return 0.0
+        wanted = {f'{name}="{value}"' for name, value in labels.items()}
+        return sum(
+            float(found["value"])
+            for found in _SAMPLE.finditer(text)
+            if found["name"] == metric and wanted <= set((found["labels"] or "").split(","))
+        )
+
+
+class Cluster:
+    """Workers on one broker.
+
+    Parameters
+    ----------
+    broker : LocalBroker
+        It runs.
+    home : Path
+        For states and logs.
+    configuration : Path
+        The directory that every process is given.
+    """
+
+    def __init__(self, broker: LocalBroker, home: Path, *, configuration: Path = UCD) -> None:
+        self.broker, self.home, self.configuration = broker, home, configuration
+        self.configurations = Configurations(read_configuration(configuration))
+        self.topics = self.configurations.current.topics
+        self.processes: dict[str, Process] = {}
+        home.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in self.processes.values():
+            process.resume()
+            process.kill()
+        if error is not None:
+            for name, process in self.processes.items():
+                print(f"---- {name} printed\n{process.printed[-4_000:]}")
+
+    @property
+    def address(self) -> str:
+        return self.broker.address
+
+    def make_topics(self) -> None:
+        manifest.apply(self.address, self.topics)
+
+    def forget(self) -> None:
+        """Delete every topic and the consumer group."""
+        admin = KafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=15_000)
+        try:
+            names = [name for name in admin.list_topics() if not name.startswith("__")]
+            if names:
+                admin.delete_topics(names)
+            assert until(lambda: not set(names) & set(admin.list_topics()), seconds=20)
+            admin.delete_groups([GROUP])
+        finally:
+            admin.close()
+
+    def options(self) -> list[str]:
+        return ["--broker", self.address, "--config", str(self.configuration)]
+
+    def work(self, name: str, *options: str) -> Worker:
+        """Start a worker; a name that was used before goes on from its state."""
+        arguments = ["worker", *self.options(), "--state", str(self.home / name), *options]
+        worker = Worker(arguments, self.home / f"{name}.log", f"127.0.0.1:{free_port()}")
+        self.processes[name] = worker
+        return worker
+
+    def run(self, name: str, *arguments: str) -> Process:
+        """Start another command."""
+        self.processes[name] = Process([*arguments, *self.options()], self.home / f"{name}.log")
+        return self.processes[name]
+
+    def last_epoch(self) -> int:
+        """Return the offset of the last tick."""
+        return self.n_messages(topics.TICKS) - 1
+
+    def n_messages(self, topic: str, partition: int = 0) -> int:
+        client = consumer(self.address)
+        try:
+            return end_offsets(client, topic, partition + 1)[partition]
+        finally:
+            client.close()
+
+    def is_done(self, epoch: int) -> bool:
+        """Tell whether triage has ended an epoch: then everything before it has."""
+        return any(
+            message.epoch == epoch and isinstance(message, End)
+            for message in map(decode_message, read_all(self.address, topics.SIGNALS))
+        )
+
+    def await_done(self, *, seconds: float = 90.0) -> None:
+        """Wait until the last tick's epoch is done, and the feed with it."""
+        epoch = self.last_epoch()
+        assert until(lambda: self.is_done(epoch), seconds=seconds, every=0.5), "not done"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Log:
+    """Writes on the raw topics and the ticks, as a stranger with any client could."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._digest = cluster.configurations.current.digest
+        self._partitions = raw_partitions(cluster.topics)
+        self.producer: KafkaProducer = producer(cluster.address)
+
+    def send(self, place: Place, *values: bytes | None) -> int:
+        """Write messages; return the offset of the last."""
+        sent = [self.producer.send(place[0], value=v, partition=place[1]) for v in values]
+        offset: int = [one.get(timeout=30) for one in sent][-1].offset
+        return offset
+
+    def ends(self) -> dict[str, list[int]]:
+        client = consumer(self._cluster.address)
+        try:
+            return {topic: end_offsets(client, topic, n) for topic, n in self._partitions.items()}
+        finally:
+            client.close()
+
+    def tick(self, at: int, **changes: Any) -> Tick:  # noqa: ANN401 - fields of a tick
+        """Cut an epoch here."""
+        tick = Tick(**({"at": at, "configuration": self._digest, "cut": self.ends()} | changes))
+        self.send((topics.TICKS, 0), encode_tick(tick))
+        return tick
+
+    def close(self) -> None:
+        self.producer.close()
+
+
+class Counted(NamedTuple):
+    """Lines of one raw partition, and what became of them."""
+
+    n_lines: int
+    n_disposed: int
+
+
+def embedded_run(cluster: Cluster, out: Path) -> Path:
+    """Run the log that is on the broker in this process; return the run directory."""
+    with RunDirectory(out) as sink:
+        run = Embedded(cluster.configurations, sink)
+        for topic, n in raw_partitions(cluster.topics).items():
+            for partition in range(n):
+                for value in read_all(cluster.address, topic, partition=partition):
+                    run.put(topic, partition, value or b"")
+        for value in read_all(cluster.address, topics.TICKS):
+            run.take_tick(value or b"")
+    (out / "run.json").write_bytes(msgspec.json.encode({"dispositions": sink.dispositions}))
+    return out
+
+
+def n_lines(values: Iterable[bytes | None]) -> int:
+    """Count lines as a producer would: a message without LF is one."""
+    return sum((value or b"").removesuffix(b"\n").count(b"\n") + 1 for value in values)
+
+
+def dispositions(cluster: Cluster) -> dict[Place, Counted]:
+    """Compare what lies on each raw partition with what the stages said became of it."""
+    ends: dict[tuple[str, int], End] = {}
+    for topic in (topics.CONTRIBUTIONS, topics.FINDINGS):
+        for message in map(decode_message, read_all(cluster.address, topic)):
+            if isinstance(message, End) and message.dispositions is not None:
+                ends[message.source, message.epoch] = message
+    found: dict[Place, Counted] = {}
+    for topic, n in raw_partitions(cluster.topics).items():
+        for partition in range(n):
+            rows = [
+                end.dispositions
+                for end in ends.values()
+                if end.dispositions is not None
+                and (end.dispositions.topic, end.dispositions.partition) == (topic, partition)
+            ]
+            disposed = sum(
+                r.applied + r.superseded + r.repeated + r.refused + r.control for r in rows
+            )
+            lines = n_lines(read_all(cluster.address, topic, partition=partition))
+            found[topic, partition] = Counted(lines, disposed)
+    return found
+
+
+def is_ci() -> bool:
+    return os.environ.get("CI") == "true"
