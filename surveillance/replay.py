@@ -33,7 +33,7 @@ from surveillance.intake.counting import Tally
 from surveillance.intake.inputs import Progress, lines_of, refused_at_intake
 from surveillance.intake.reading import Unusable
 from surveillance.intake.schedule import EndOfDay, Line, Message, schedule
-from surveillance.register import Register
+from surveillance.register.feeding import RegisterProcess
 
 _encode = msgspec.json.Encoder().encode
 ROW_FILES = {topics.FINDINGS: "findings.ndjson", topics.SIGNALS: "signals.ndjson"}
@@ -68,8 +68,7 @@ class RunDirectory:
         self._stack = ExitStack()
         (directory / "topics").mkdir()
         self._files: dict[str, IO[bytes]] = {}
-        self._register = Register(f"sqlite:///{directory / 'register.db'}")
-        self._register.create()
+        self._register = RegisterProcess(f"sqlite:///{directory / 'register.db'}")
 
     def __enter__(self) -> Self:
         return self
@@ -80,9 +79,11 @@ class RunDirectory:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._register.flush()
-        self._register.close()
         self._stack.close()
+        if kind is None:
+            self._register.close()
+        else:
+            self._register.abandon()
 
     def tick(self, epoch: int, at: int, value: bytes) -> None:
         """Take a tick."""
@@ -99,17 +100,21 @@ class RunDirectory:
                 for row in said.rows:
                     self._line(ROW_FILES[topic], _encode(row))
             self.n_rows[topic] += len(said.rows)
+        self._register.take(
+            topic, closing.epoch, closing.messages, said.facts, said.dispositions
+        )
         for fact in said.facts:
             self._line(FACT_FILES[fact.topic], fact.value)
             self.n_rows[fact.topic] += 1
         if said.dispositions is not None:
             self._count(source_of(place), said.dispositions)
-        self._register.take(topic, closing)
 
     def refuse(self, unusable: Unusable) -> None:
         """Keep an input row that never reached a log, with its reason."""
         self.refused_by_code[unusable.code] += 1
-        self._line("refused.ndjson", _encode(refused_at_intake(unusable)))
+        record = refused_at_intake(unusable)
+        self._line("refused.ndjson", _encode(record))
+        self._register.take_refused(record)
 
     def _count(self, source: str, row: Dispositions) -> None:
         counter = self.dispositions.setdefault(source, Counter())

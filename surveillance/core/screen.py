@@ -19,7 +19,13 @@ from surveillance.core.fold import Said
 from surveillance.core.intake_stage import day_of as _day
 from surveillance.core.statistics import Telling, When, findings
 from surveillance.core.tally import Ints
-from surveillance.domain.configuration import Configuration, Sentinel
+from surveillance.domain.configuration import (
+    Configuration,
+    Criterion,
+    Evans,
+    RorLower,
+    Sentinel,
+)
 from surveillance.domain.contribution import Contribution
 from surveillance.domain.finding import Change
 
@@ -57,7 +63,9 @@ class Screen:
         self._digest = configuration.digest
         self._ratio = configuration.criteria.growth_ratio
         self._deciders = [Decider(criterion) for criterion in configuration.criteria.criterion]
-        self._least = min((d.min_count for d in self._deciders if not _is_sentinel(d)), default=1)
+        screened = [d for d in self._deciders if not isinstance(d.criterion, Sentinel)]
+        self._least = min((d.min_count for d in screened), default=1)
+        self._is_excess = all(_needs_excess(d.criterion) for d in screened)
 
     def init(self, cells: Stored) -> Screening:  # noqa: ARG002 - the protocol
         """Return the state before the first contribution."""
@@ -77,26 +85,41 @@ class Screen:
             one.stands.grow(len(counts))
         before = _day(state.at) if state.at >= 0 else None
         state.at, today = at, _day(at)
-        places = moved if today == before else self._all(counts, told)
         is_new_month = before is None or (today.year, today.month) != (before.year, before.month)
-        touched = np.union1d(moved, places)  # a sentinel needs fewer cases than `places` holds
+        places = moved if today == before else self._all(counts, told)
+        cells = Cells.of(*counts.cells(places))
         tellings: list[Telling] = []
         for decider, one in zip(self._deciders, told, strict=True):
-            chosen = _listed(counts, decider, touched) if _is_sentinel(decider) else places
-            tellings += self._tell(counts, decider, one, chosen, tell_ceased=is_new_month)
+            if isinstance(decider.criterion, Sentinel):
+                chosen = _listed(counts, decider.criterion, one, moved)
+                about = chosen, Cells.of(*counts.cells(chosen))
+            else:
+                about = places, cells
+            tellings += self._tell(counts, decider, one, about, tell_ceased=is_new_month)
         return Said(findings(counts, tellings, When(epoch, today, self._digest)), [])
 
     def _all(self, counts: Counts, told: list[Told]) -> Ints:
         """Return every pair that may meet a criterion, or has met one that may have ceased."""
-        candidates = counts.n_pair.values >= self._least
+        places = np.flatnonzero(counts.n_pair.values >= self._least)
+        if self._is_excess:  # no criterion can be met by a pair below its expectation
+            n_pair, n_product, n_event, n_total = counts.cells(places)
+            places = places[n_pair * float(n_total) > n_product * n_event]
+        stands = np.zeros(len(counts), np.bool_)
         for one in told:
-            candidates |= one.stands.values > 0
-        return np.flatnonzero(candidates)
+            stands |= one.stands.values > 0
+        stands[places] = True
+        return np.flatnonzero(stands)
 
     def _tell(
-        self, counts: Counts, decider: Decider, told: Told, places: Ints, *, tell_ceased: bool
+        self,
+        counts: Counts,
+        decider: Decider,
+        told: Told,
+        about: tuple[Ints, Cells],
+        *,
+        tell_ceased: bool,
     ) -> list[Telling]:
-        cells = Cells.of(*counts.cells(places))
+        places, cells = about
         met = decider(cells)
         stands = told.stands.values[places] > 0
         height = told.height.values[places]
@@ -136,19 +159,20 @@ def _identity(decider: Decider) -> str:
     return f"{decider.criterion.name}/{decider.criterion.version}"
 
 
-def _is_sentinel(decider: Decider) -> bool:
-    return isinstance(decider.criterion, Sentinel)
+def _needs_excess(criterion: Criterion) -> bool:
+    """Whether a criterion can only be met above expectation."""
+    if isinstance(criterion, Evans):
+        return criterion.prr >= 1
+    return not isinstance(criterion, RorLower) or criterion.above >= 1
 
 
-def _listed(counts: Counts, decider: Decider, places: Ints) -> Ints:
-    """Return those of `places` whose product and event are on the list."""
-    criterion = decider.criterion
-    if not isinstance(criterion, Sentinel):
-        return places
+def _listed(counts: Counts, criterion: Sentinel, told: Told, moved: Ints) -> Ints:
+    """Return the pairs on a list that moved, or stand."""
+    places = np.concatenate((moved, np.flatnonzero(told.stands.values)))
     events = [number for key in criterion.events if (number := counts.events.find(key)) is not None]
     is_listed = np.isin(counts.pair_event.values[places], events)
     if "*" not in criterion.products:
         found = (counts.products.find(key) for key in criterion.products)
         products = [number for number in found if number is not None]
         is_listed &= np.isin(counts.pair_product.values[places], products)
-    return places[is_listed]
+    return np.unique(places[is_listed])

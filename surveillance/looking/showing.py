@@ -89,14 +89,16 @@ def _width_of_names(to: Console) -> int:
 
 
 def _table(
-    title: str, columns: Mapping[str, str], cells: Iterable[dict[str, str]], *, width_of_names: int
+    title: str, columns: Mapping[str, str], cells: Sequence[dict[str, str]], *, width_of_names: int
 ) -> Table:
     table = Table(title=title, title_justify="left")
     for name, justify in columns.items():
+        longest = max(len(row[name]) for row in cells)
         if justify == "right":
-            table.add_column(name, justify="right", no_wrap=True)
+            table.add_column(name, justify="right", min_width=longest)
         else:
-            table.add_column(name, overflow="fold", max_width=width_of_names)
+            widest = min(longest, width_of_names)
+            table.add_column(name, overflow="fold", min_width=widest, max_width=width_of_names)
     for row in cells:
         table.add_row(*(row[name] for name in columns))
     return table

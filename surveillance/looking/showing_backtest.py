@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 _CROSSINGS = {
     "criterion": "left", "first met": "left", "n": "right", "product": "right", "event": "right",
     "all": "right", "expected": "right", "PRR": "right", "chi-square": "right",
-    "ROR lower": "right", "IC lower": "right", "days before action": "right",
-    "days before withdrawal": "right",
+    "ROR lower": "right", "IC lower": "right", "days to action": "right",
+    "days to withdrawal": "right",
 }  # fmt: skip
 _RANKS = {
     "to the end of": "left", "why this day": "left", "n": "right", "priority": "right",
-    "rank": "right", "of": "right", "tied": "right", "rank at its level": "right",
-    "of all at it": "right",
+    "rank": "right", "of": "right", "tied": "right", "in level": "right",
+    "of all in it": "right",
 }  # fmt: skip
 _WEEKS = {
     "a week": "left", "weeks": "right", "in all": "right", "mean": "right", "median": "right",
@@ -74,7 +74,9 @@ def _print_pair(pair: PairTested) -> None:
     ]  # fmt: skip
     drop = ("ROR lower", "chi-square", "expected", "all", "event", "product")
     print_table("first crossings", _CROSSINGS, rows, drop=drop)
-    print_table(f"rank of {pair.signal_id} over time", _RANKS, [_rank(one) for one in pair.ranks])
+    title = f"rank of {pair.signal_id} over time"
+    ranks = [_rank(one) for one in pair.ranks]
+    print_table(title, _RANKS, ranks, drop=("tied", "of all in it", "of"))
 
 
 def _lead(days: int | None) -> str:
@@ -97,7 +99,12 @@ def _print_burden(burden: Burden) -> None:
     if rows:
         first = burden.findings_newly_met or burden.alerts
         period = f", {first.first_on} to {first.last_on}" if first else ""
-        print_table(f"what else came in, from licence to first action{period}", _WEEKS, rows)
+        print_table(
+            f"what else came in, from licence to first action{period}",
+            _WEEKS,
+            rows,
+            drop=("in all",),
+        )
 
 
 def _week(name: str, one: Weekly) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Table, and_, func, literal_column, select, union
+from sqlalchemy import ColumnElement, Select, Table, and_, func, literal_column, select, true, union
 
 from surveillance.core.refusals import RefusedRecord
 from surveillance.domain.finding import Finding, WatchFinding
@@ -97,7 +97,7 @@ class RegisterReader:
             At most so many, from the first on.
         """
         table = schema.findings
-        condition = and_(*_conditions(table, chosen, table.c.found_on, criterion=criterion))
+        condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
         query = select(table.c.document).where(condition)
         if first:
             query = query.where(table.c.finding_id.in_(_first_met(condition)))
@@ -110,7 +110,7 @@ class RegisterReader:
     ) -> int:
         """Count what `findings` would return without a limit."""
         table = schema.findings
-        condition = and_(*_conditions(table, chosen, table.c.found_on, criterion=criterion))
+        condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
         found = _first_met(condition) if first else select(table.c.finding_id).where(condition)
         rows = self._all(select(func.count()).select_from(found.subquery()))
         return int(rows[0][0])

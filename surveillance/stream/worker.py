@@ -10,7 +10,10 @@ supervises starts it again.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import signal
+import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable
@@ -20,6 +23,7 @@ from typing import Any, NamedTuple, NoReturn
 import faust
 import faust.streams
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 
 from surveillance.core import topics
@@ -33,14 +37,16 @@ from surveillance.core.pipeline import (
     source_of,
     stage_for,
 )
-from surveillance.domain.errors import Defect, LongwatchError, Misused
+from surveillance.domain.errors import Defect, Gap, LongwatchError, Misused
 from surveillance.instrumentation.metrics import Metrics
+from surveillance.stream.calm import calm_clients
 from surveillance.stream.store import Store
 
 GROUP = f"longwatch-g{topics.GENERATION}"
 EXIT_DEFECT, EXIT_MISUSED = 70, 2
 ACKNOWLEDGED_WITHIN_SECONDS = 30
 N_UNACKNOWLEDGED_MAX = 500  # messages of one desk under way
+ENDS_WITHIN_SECONDS = 10.0  # of SIGTERM, if no broker answers; supervisors wait as long
 IDLE_SECONDS = 1.0  # without news: then what is not stored yet is stored
 STORING_SHARE_MAX = 0.1  # of the time; a state stored less often is only further behind
 N_BYTES_HELD_MAX = 64 * 1024 * 1024  # a partition; past that its topic is read no further
@@ -68,7 +74,7 @@ def fail_stop(error: BaseException) -> NoReturn:
     if isinstance(error, Misused):
         os.write(2, f"longwatch: {error}\n".encode())
         os._exit(EXIT_MISUSED)
-    if isinstance(error, LongwatchError):
+    if isinstance(error, LongwatchError | KafkaError):
         os.write(2, f"longwatch: stopped: {error}\n".encode())
     else:
         traceback.print_exception(error)
@@ -109,9 +115,10 @@ class Desk:
 
     @property
     def at(self) -> int | None:
-        """Instant of the last closed epoch; None before the first."""
+        """Instant of the last closed epoch; None before the first, or before its tick is read."""
         epoch = self.reader.held.epoch
-        return None if epoch < 0 else self._office.timeline.tick(epoch).at
+        timeline = self._office.timeline
+        return timeline.tick(epoch).at if 0 <= epoch <= timeline.latest else None
 
     async def _work(self) -> None:
         try:
@@ -234,6 +241,8 @@ class Worker:
                 resume = worker.open_desks(
                     [tp for tp in self.assignment() if tp.topic in STAGES]
                 )
+                ends = await self.highwaters(*resume)
+                worker.refuse_ahead({tp: (resume[tp], ends[tp]) for tp in resume})
                 await self.seek_wait(resume)
                 return resume
 
@@ -281,6 +290,19 @@ class Worker:
         else:
             return resume
 
+    def refuse_ahead(self, resume_and_end: dict[Any, tuple[int, int]]) -> None:
+        """End the process if a state has folded more than its topic now holds."""
+        for tp, (resume, end) in resume_and_end.items():
+            if resume > end:
+                fail_stop(
+                    Gap(
+                        f"the state of {source_of(tp)} resumes at offset {resume}, and "
+                        f"{tp.topic}/{tp.partition} ends at {end}: records were removed from "
+                        "the topic, or the state is of another log; restore the topic, or move "
+                        "the state directory away"
+                    )
+                )
+
     async def _receive(self, stream: Any) -> None:  # noqa: ANN401 - Faust's stream
         """Lay each message on its partition's desk."""
         async for event in stream.events():
@@ -323,25 +345,57 @@ class Worker:
 
     async def _measure(self, app: Any) -> None:  # noqa: ANN401 - Faust's own
         """Tell the metrics how every partition stands, once a second."""
-        while not app.should_stop:
-            for place, desk in list(self._desks.items()):
-                end = app.consumer.highwater(faust.types.TP(*place)) or 0
-                if STAGES[place[0]].name == "triage":
-                    self._office.metrics.signals(desk.reader.held.state)
-                self._office.metrics.place(
-                    place,
-                    lag=max(0, end - desk.reader.next_offset),
-                    n_bytes_held=desk.reader.n_bytes_waiting,
-                    age=None if desk.at is None else time.time() - desk.at,
-                )
-            await asyncio.sleep(1.0)
+        try:
+            while not app.should_stop:
+                for place, desk in list(self._desks.items()):
+                    end = app.consumer.highwater(faust.types.TP(*place)) or 0
+                    self._tell(place, desk, end)
+                await asyncio.sleep(1.0)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a task would be lost
+            fail_stop(error)
+
+    def _tell(self, place: Place, desk: Desk, end: int) -> None:
+        if STAGES[place[0]].name == "triage":
+            self._office.metrics.signals(desk.reader.held.state)
+        self._office.metrics.place(
+            place,
+            lag=max(0, end - desk.reader.next_offset),
+            n_bytes_held=desk.reader.n_bytes_waiting,
+            age=None if desk.at is None else time.time() - desk.at,
+        )
 
     def run(self, *, log_level: str = "warn") -> NoReturn:
-        """Run until a signal ends it."""
-        faust.Worker(
+        """Run until a signal ends it; exit 0 then."""
+        if log_level not in ("info", "debug"):
+            calm_clients()
+        _Process(
             self.app, loglevel=log_level, quiet=True, redirect_stdouts=False
         ).execute_from_commandline()
         raise SystemExit(0)
+
+
+class _Process(faust.Worker):  # type: ignore[misc] # Faust has no types here
+    """Faust's process, without its spinner, and with an end to how long it takes to end."""
+
+    def __init__(self, *services: Any, **settings: Any) -> None:  # noqa: ANN401 - Faust's own
+        super().__init__(*services, **settings)
+        # It writes control characters into logs, and has every debug line built to turn on.
+        self.spinner = None
+
+    def _schedule_shutdown(self, number: signal.Signals) -> None:
+        """Leave the group in good order if a broker answers, and end in any case.
+
+        A state owns its offset, so there is nothing to save, and what fails from here on is
+        nobody's concern.
+        """
+        threading.excepthook = lambda _: None
+        logging.disable(logging.CRITICAL)
+        last = threading.Timer(ENDS_WITHIN_SECONDS, os._exit, (0,))
+        last.daemon = True
+        last.start()
+        super()._schedule_shutdown(number)
 
 
 def _require_cython() -> None:

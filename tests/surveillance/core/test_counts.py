@@ -135,7 +135,7 @@ def test_settling_names_the_pairs_that_moved(drawn: list[Batch]) -> None:
     for batch in drawn:
         for row in batch.asserted:
             counts.add(row)
-        moved = {p for p in counts.settle().tolist()}
+        moved = set(counts.settle().tolist())
         named = {
             counts.place(p, e)
             for row in batch.asserted

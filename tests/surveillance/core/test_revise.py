@@ -63,13 +63,15 @@ def standing(versions: list[CaseVersion], *, order: str = "version") -> CaseVers
     """Say by the rule itself which version stands; the bytes decide the last tie."""
     best = versions[0]
     for one in versions[1:]:
-        numbers = [(v.version, v.received_on) for v in (one, best)]
-        if order == "information_date":
-            numbers = [(day, version) for version, day in numbers]
-        ranks = [(n, v.kind == "nullification") for n, v in zip(numbers, (one, best), strict=True)]
+        ranks = [(*_numbers(v, order), v.kind == "nullification") for v in (one, best)]
         if ranks[0] > ranks[1]:
             best = one
     return best
+
+
+def _numbers(version: CaseVersion, order: str) -> tuple[int, int]:
+    numbers = version.version, version.received_on.toordinal()
+    return numbers if order == "version" else (numbers[1], numbers[0])
 
 
 def one_row(case: CaseVersion, configuration: Configuration = CONFIGURATION) -> Contribution:
