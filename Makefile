@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KAFKA := deploy/kafka/libs/.ready
 
-.PHONY: help setup demo test check bench chaos docs kafka clean
+.PHONY: help setup demo test check lock bench chaos docs kafka clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -17,6 +17,47 @@ setup: $(READY) ## make .venv with every locked dependency
 $(READY): requirements/dev.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "longwatch needs Python 3.11 or later: install it, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-binary none -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+kafka: $(KAFKA) ## fetch Apache Kafka's jars (needs Java 17 and Maven)
+
+$(KAFKA): deploy/kafka/pom.xml
+	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "a real Kafka needs Java 17 and Maven: install them (Debian: apt-get install openjdk-17-jre-headless maven)"; exit 2; }
+	mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=libs
+	@touch $@
+
+demo: $(READY) ## the main job, embedded, on a simulated platform
+	$(BIN)/longwatch demo
+
+test: $(READY) ## every test; Kafka's and Prometheus's need Java, Maven and Prometheus
+	@$(BIN)/python tests/tools.py
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: $(READY) ## style, types, import contracts, docstrings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'detectors/*.py' 'surveillance/core/*.py')
+
+lock: $(READY) ## make the hash-locked requirements anew
+	for set in base dev bench; do \
+	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    $$(case $$set in dev) echo --extra dev;; bench) echo --extra dev --extra bench;; esac) \
+	    pyproject.toml -o requirements/$$set.txt; done
+
+bench: $(READY) $(KAFKA) ## speed, as ratios to peers in one run; takes minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m bench
+
+chaos: $(READY) $(KAFKA) ## the long fault run on a real Kafka; SEED, FAULTS and MINUTES may be given
+	$(BIN)/python bench/chaos.py $(or $(SEED),1) --faults $(or $(FAULTS),100) --minutes $(or $(MINUTES),30)
+
+docs: $(READY) ## write the JSON Schemas and the dashboard anew
+	$(BIN)/longwatch schema docs/schema
+	$(BIN)/python deploy/grafana/build.py > deploy/grafana/dashboards/surveillance.json
+
+clean: ## remove what was made
+	rm -rf $(VENV) deploy/kafka/libs demo run

@@ -100,9 +100,7 @@ class RunDirectory:
                 for row in said.rows:
                     self._line(ROW_FILES[topic], _encode(row))
             self.n_rows[topic] += len(said.rows)
-        self._register.take(
-            topic, closing.epoch, closing.messages, said.facts, said.dispositions
-        )
+        self._register.take(topic, closing.epoch, closing.messages, said.facts, said.dispositions)
         for fact in said.facts:
             self._line(FACT_FILES[fact.topic], fact.value)
             self.n_rows[fact.topic] += 1
@@ -141,7 +139,7 @@ def _make_room(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
 
 
-def replay(
+def replay(  # noqa: PLR0913 - all but two by keyword
     format_name: str,
     names: list[Path],
     *,
@@ -243,15 +241,16 @@ def _feed(
 
 def _input(path: Path) -> dict[str, Any]:
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    whole = hashlib.sha256()
-    n_bytes = 0
-    for file in files:
-        with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256")
-        n_bytes += file.stat().st_size
-        whole.update(f"{file.name} {digest.hexdigest()}\n".encode())
-    sha256 = whole.hexdigest() if path.is_dir() else digest.hexdigest()
+    digests = {str(file.relative_to(path)): _sha256(file) for file in files}
+    listing = "".join(f"{name} {digest}\n" for name, digest in digests.items())
+    sha256 = _sha256(path) if path.is_file() else hashlib.sha256(listing.encode()).hexdigest()
+    n_bytes = sum(file.stat().st_size for file in files)
     return {"name": path.name, "sha256": sha256, "n_bytes": n_bytes}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def versions() -> dict[str, str]:

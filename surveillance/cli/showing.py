@@ -16,7 +16,8 @@ from surveillance.domain.errors import Misused
 from surveillance.intake.inputs import Progress as Told
 from surveillance.settings import SHIPPED, read_configuration
 
-out = Console(highlight=False, soft_wrap=True)
+WIDTH_ELSEWHERE = 110  # where nobody says how wide: a file, a pipe
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -56,12 +57,12 @@ class Bar(Told):
         self._bar.stop()
 
     def reading(self, n_records: int) -> None:
-        """So many records were read from the input."""
+        """Show how many records were read."""
         self._n_read = n_records
         self._bar.update(self._task, completed=n_records, description="reading and sorting")
 
     def day(self, on: date, n_records: int) -> None:
-        """A day is done, and so many records with it."""
+        """Show how far the days have come."""
         total = self._n_records or self._n_read or None
         self._bar.update(
             self._task, completed=n_records, total=total, description=f"received by {on}"

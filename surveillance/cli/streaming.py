@@ -16,8 +16,8 @@ import typer
 from surveillance.cli.running import SHIPPED_FOR, AsJson, Config
 from surveillance.cli.showing import Bar, configurations, err, out
 from surveillance.domain.errors import Misused
-from surveillance.intake.reading import Unusable
 from surveillance.intake.inputs import lines_of, refused_at_intake
+from surveillance.intake.reading import Unusable
 
 Broker = Annotated[str, typer.Option("--broker", help="HOST:PORT of a broker.")]
 DEFAULT_BROKER = "127.0.0.1:9092"
@@ -68,9 +68,9 @@ def load(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...")],
     broker: Broker = DEFAULT_BROKER,
     config: Config = None,
-    refused: Annotated[
-        Path, typer.Option(help="File for rows that cannot be used.")
-    ] = Path("refused.ndjson"),
+    refused: Annotated[Path, typer.Option(help="File for rows that cannot be used.")] = Path(
+        "refused.ndjson"
+    ),
 ) -> int:
     """Write old data onto Kafka, with the ticks of their own dates."""
     from surveillance.stream.loader import Loader  # noqa: PLC0415 - as above
@@ -99,7 +99,7 @@ def ticker(
     broker: Broker = DEFAULT_BROKER,
     config: Config = None,
     every: Annotated[float, typer.Option(min=0.05, max=3600, help="Seconds.")] = 1.0,
-    once: Annotated[bool, typer.Option("--once", help="Tick at most once, and end.")] = False,  # noqa: FBT002
+    once: Annotated[bool, typer.Option("--once", help="Tick at most once, and end.")] = False,
 ) -> int:
     """Cut the log into epochs as records arrive."""
     from surveillance.stream.ticker import Ticker  # noqa: PLC0415 - as above
@@ -120,7 +120,7 @@ def worker(
     broker: Broker = DEFAULT_BROKER,
     config: Config = None,
     state: Annotated[Path, typer.Option(help="A directory of this worker's own.")] = Path("state"),
-    in_memory: Annotated[bool, typer.Option(help="Keep states in memory only.")] = False,  # noqa: FBT002
+    in_memory: Annotated[bool, typer.Option(help="Keep states in memory only.")] = False,
     metrics_address: Annotated[
         str, typer.Option(help="HOST:PORT for /metrics, or `off`.")
     ] = "127.0.0.1:9464",

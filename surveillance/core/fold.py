@@ -163,9 +163,16 @@ class Stage(Protocol):
     name: str
     row_type: Any  # of the derived topic it reads; None on a raw topic
 
+    # The state before the first item; large keyed parts of it live in `cells`.
     def init(self, cells: Cells) -> Any: ...
+
+    # Take one item in: a `Record` of a raw topic, or a row of a derived one.
     def apply(self, state: Any, item: Any) -> None: ...
+
+    # End an epoch, and return all that there is to say about it.
     def close(self, state: Any, epoch: int, at: int) -> Said: ...
+
+    # To bytes and back, between epochs: what was said and what will be said are the same.
     def dump(self, state: Any) -> bytes: ...
     def load(self, data: bytes, cells: Cells) -> Any: ...
 

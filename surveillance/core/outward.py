@@ -33,7 +33,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def outward(
-    topic: str, *, kind: str, code: str, source: str, subject: str, at: int, data: Any
+    topic: str, *, kind: str, code: str, source: str, subject: str, at: int, data: msgspec.Struct
 ) -> Fact:
     """Make one fact.
 

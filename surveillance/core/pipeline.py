@@ -112,7 +112,7 @@ class Configurations:
                 "configuration",
                 f"the log asks for {digest[:12]}, and here are "
                 f"{', '.join(d[:12] for d in self._by_digest)}",
-                "give the directory that was in force with --config; it may be given more than once",
+                "give the directory that was in force with --config, beside the other",
             )
         return found
 

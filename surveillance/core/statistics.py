@@ -127,7 +127,9 @@ def findings(counts: Counts, tellings: list[Telling], when: When) -> list[Findin
         places = np.array([tellings[i].place for i in chosen])
         table = Table(*counts.cells(places))
         numbers = measures(table, confidence_level=limits[0], tail=limits[1])
-        margins = zip(table.n_pair.tolist(), table.n_product.tolist(), table.n_event.tolist())
+        margins = zip(
+            table.n_pair.tolist(), table.n_product.tolist(), table.n_event.tolist(), strict=True
+        )
         for i, row, (n_pair, n_product, n_event) in zip(chosen, numbers, margins, strict=True):
             row |= {"n_pair": n_pair, "n_product": n_product, "n_event": n_event}
             found[i] = _finding(counts, tellings[i], about[tellings[i].place], when, row)

@@ -41,7 +41,7 @@ class Metrics:
     """
 
     def __init__(self, *, version: str, configuration: str) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call] # theirs
         self.registry = CollectorRegistry()
         self._records = self._counter(
             "records", "Records read by stages on raw topics.", "stage", "partition", "disposition"
@@ -62,9 +62,7 @@ class Metrics:
         self._close = self._histogram(
             "epoch_close_duration_seconds", "Time to fold and close an epoch.", "stage"
         )
-        self._stored = self._histogram(
-            "store_duration_seconds", "Time to store a state.", "stage"
-        )
+        self._stored = self._histogram("store_duration_seconds", "Time to store a state.", "stage")
         self._epochs = self._counter("epochs_closed", "Epochs closed.", "stage", "partition")
         self._findings = self._counter("findings", "Findings told.", "criterion", "change")
         self._signals = self._gauge("signals", "Signals, by status.", "status")

@@ -22,10 +22,10 @@ class Progress:
     """How far a run has come: called by the run, shown by whoever runs it."""
 
     def reading(self, n_records: int) -> None:
-        """So many records were read from the input."""
+        """Take note of how many records were read."""
 
     def day(self, on: date, n_records: int) -> None:
-        """A day is done, and so many records with it."""
+        """Take note that a day is done, and how many records with it."""
 
 
 def lines_of(

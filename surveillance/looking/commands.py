@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -103,7 +103,7 @@ def _require_criterion(source: Source, criterion: str | None) -> None:
         raise Misused(f"--criterion {criterion!r}", "is not known here", f"known are: {listed}")
 
 
-def signals(  # noqa: PLR0913 - as above
+def signals(
     *,
     from_run: FromRun = None,
     register: RegisterUrl = None,
@@ -185,7 +185,7 @@ def _ranked(
     return at_level[:n]
 
 
-def series(  # noqa: PLR0913 - as above
+def series(
     *,
     from_run: RunOnly,
     product: Annotated[str, typer.Option("--product", metavar="P", help="As for findings.")],

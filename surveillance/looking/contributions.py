@@ -9,7 +9,7 @@ import msgspec
 
 from surveillance.core.fold import End, Tick
 from surveillance.core.topics import CONTRIBUTIONS
-from surveillance.domain.contribution import Contribution  # noqa: TC001 - msgspec reads it
+from surveillance.domain.contribution import Contribution
 from surveillance.domain.errors import Misused
 
 if TYPE_CHECKING:

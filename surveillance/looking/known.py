@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from datetime import date  # noqa: TC003 - msgspec reads it
+from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec

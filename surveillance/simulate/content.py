@@ -136,7 +136,7 @@ def _count(case: Case, steps: Sequence[Step], n_lines: int, counts: MixCounts) -
         counts.n_reordered += sum(step.is_reordered for step in steps)
 
 
-def _version(  # noqa: PLR0913, PLR0917 - private: a case, a step, and where both stand
+def _version(
     case: Case, version: int, step: Step, n_left: int, n_versions: int, calendar: Calendar
 ) -> CaseVersion:
     if step.kind == "nullification":

@@ -96,7 +96,7 @@ class Registry:
         )
         return Told(day, record)
 
-    def _event(  # noqa: PLR0913 - private: the fields of one record
+    def _event(
         self,
         course: Course,
         name: str,

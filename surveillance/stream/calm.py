@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SECONDS_APART = 60.0
 NORMAL = (
@@ -18,7 +21,7 @@ NORMAL = (
     "Group Coordinator Request failed",
     "OffsetCommit failed",  # the offsets are the states' own
     "Missing sensor state for rebalance",
-    "Timer %s woke up too",  # after a pause of the process
+    "Timer ",  # woke up late, or overlaps: after a pause of the process or of the broker
     "rebalance again generation id",
     "Recovery rebalancing again",
 )

@@ -75,10 +75,7 @@ def differences(address: str, wanted: Topics) -> list[Difference]:
 
 
 def _differences(client: KafkaAdminClient, wanted: Topics) -> list[Difference]:
-    there = {
-        found["name"]: len(found["partitions"])
-        for found in client.describe_topics()
-    }
+    there = {found["name"]: len(found["partitions"]) for found in client.describe_topics()}
     return [
         Difference(topic, n, there.get(topic))
         for topic, n in manifest(wanted).items()

@@ -106,9 +106,7 @@ def _await_equal(
         time.sleep(PAUSE_SECONDS)
 
 
-def _distinct(
-    topic: str, values: Iterable[bytes]
-) -> tuple[dict[Hashable, bytes], int, str | None]:
+def _distinct(topic: str, values: Iterable[bytes]) -> tuple[dict[Hashable, bytes], int, str | None]:
     found: dict[Hashable, bytes] = {}
     n_repeated = 0
     conflict = None
@@ -123,9 +121,7 @@ def _distinct(
     return found, n_repeated, conflict
 
 
-def _first_difference(
-    expected: dict[Hashable, bytes], found: dict[Hashable, bytes]
-) -> str | None:
+def _first_difference(expected: dict[Hashable, bytes], found: dict[Hashable, bytes]) -> str | None:
     for identity, value in expected.items():
         if identity not in found:
             return f"{identity} is in the replay and not on Kafka"

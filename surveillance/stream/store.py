@@ -89,11 +89,13 @@ class RocksStore:
         directory.mkdir(parents=True, exist_ok=True)
         try:
             self._db = Rdict(str(directory), options=_options())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - rocksdict raises nothing narrower
             text = str(error)
             if "lock" in text.lower():
                 raise Misused(
-                    str(directory), "is in use by another worker", "give each worker its own --state"
+                    str(directory),
+                    "is in use by another worker",
+                    "give each worker its own --state",
                 ) from None
             raise Misused(
                 str(directory), f"cannot be opened ({text[:200]})",

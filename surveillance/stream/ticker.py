@@ -88,9 +88,7 @@ class Ticker:
 
     def tick(self) -> Tick | None:
         """Write a tick if something arrived, a day began or the configuration changed."""
-        cut = {
-            topic: end_offsets(self._reader, topic, n) for topic, n in self._partitions.items()
-        }
+        cut = {topic: end_offsets(self._reader, topic, n) for topic, n in self._partitions.items()}
         at = int(self._now())
         last = self._last
         new = Tick(at if last is None else max(at, last.at), self._digest, cut)

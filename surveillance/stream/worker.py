@@ -238,9 +238,7 @@ class Worker:
             """Starts each partition where its stored state ends, not where the group committed."""
 
             async def seek_to_committed(self) -> dict[Any, int]:
-                resume = worker.open_desks(
-                    [tp for tp in self.assignment() if tp.topic in STAGES]
-                )
+                resume = worker.open_desks([tp for tp in self.assignment() if tp.topic in STAGES])
                 ends = await self.highwaters(*resume)
                 worker.refuse_ahead({tp: (resume[tp], ends[tp]) for tp in resume})
                 await self.seek_wait(resume)
