@@ -23,8 +23,8 @@ from surveillance.domain.configuration import (
     Configuration,
     Criterion,
     Evans,
+    Listed,
     RorLower,
-    Sentinel,
 )
 from surveillance.domain.contribution import Contribution
 from surveillance.domain.finding import Change
@@ -63,7 +63,7 @@ class Screen:
         self._digest = configuration.digest
         self._ratio = configuration.criteria.growth_ratio
         self._deciders = [Decider(criterion) for criterion in configuration.criteria.criterion]
-        screened = [d for d in self._deciders if not isinstance(d.criterion, Sentinel)]
+        screened = [d for d in self._deciders if not isinstance(d.criterion, Listed)]
         self._least = min((d.min_count for d in screened), default=1)
         self._is_excess = all(_needs_excess(d.criterion) for d in screened)
 
@@ -90,7 +90,7 @@ class Screen:
         cells = Cells.of(*counts.cells(places))
         tellings: list[Telling] = []
         for decider, one in zip(self._deciders, told, strict=True):
-            if isinstance(decider.criterion, Sentinel):
+            if isinstance(decider.criterion, Listed):
                 chosen = _listed(counts, decider.criterion, one, moved)
                 about = chosen, Cells.of(*counts.cells(chosen))
             else:
@@ -166,7 +166,7 @@ def _needs_excess(criterion: Criterion) -> bool:
     return not isinstance(criterion, RorLower) or criterion.above >= 1
 
 
-def _listed(counts: Counts, criterion: Sentinel, told: Told, moved: Ints) -> Ints:
+def _listed(counts: Counts, criterion: Listed, told: Told, moved: Ints) -> Ints:
     """Return the pairs on a list that moved, or stand."""
     places = np.concatenate((moved, np.flatnonzero(told.stands.values)))
     events = [number for key in criterion.events if (number := counts.events.find(key)) is not None]

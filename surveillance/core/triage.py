@@ -21,7 +21,7 @@ from surveillance.core.intake_stage import day_of
 from surveillance.core.lifecycle import MOVES, why_not
 from surveillance.core.outward import outward
 from surveillance.core.topics import ALERTS, REVIEWS
-from surveillance.domain.configuration import Configuration, ReviewRule, Sentinel
+from surveillance.domain.configuration import Configuration, Listed, ReviewRule, Sentinel
 from surveillance.domain.decision import Decision
 from surveillance.domain.finding import Family, Finding, WatchFinding
 from surveillance.domain.product import split
@@ -85,7 +85,7 @@ class TriageFindings:
         self._triage = configuration.triage
         criteria = configuration.criteria.criterion
         self._sentinels = {c.name for c in criteria if isinstance(c, Sentinel)}
-        self._n_criteria = len(criteria) - len(self._sentinels)
+        self._n_criteria = sum(not isinstance(c, Listed) for c in criteria)
 
     def init(self, cells: Cells) -> Triaging:  # noqa: ARG002 - the protocol
         """Return the state before the first finding."""

@@ -129,7 +129,16 @@ class Sentinel(_Criterion, frozen=True, kw_only=True, tag="sentinel"):
     multiplicity: str = "not a test: every case of a listed kind is shown"
 
 
-Criterion = Evans | RorLower | IcLower | Sentinel
+class CountReached(_Criterion, frozen=True, kw_only=True, tag="count"):
+    """A count of cases of listed pairs, whatever is expected: what naive rules look at."""
+
+    products: tuple[str, ...]  # keys, `level:name`; `*` for every product
+    events: tuple[str, ...]  # keys, `pt:...` or `group:...`
+    multiplicity: str = "not a test: a count of cases"
+
+
+Listed = Sentinel | CountReached
+Criterion = Evans | RorLower | IcLower | Sentinel | CountReached
 
 
 class Criteria(_Part, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from surveillance.domain.finding import Finding
 from surveillance.looking.plain import plain
@@ -91,7 +92,7 @@ def _width_of_names(to: Console) -> int:
 def _table(
     title: str, columns: Mapping[str, str], cells: Sequence[dict[str, str]], *, width_of_names: int
 ) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     for name, justify in columns.items():
         longest = max(len(row[name]) for row in cells)
         if justify == "right":
@@ -105,8 +106,7 @@ def _table(
 
 
 def _cell(value: object) -> str:
-    text = ABSENT if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-    return text.replace("[", "\\[")  # rich reads brackets as markup
+    return ABSENT if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def number(value: float | None) -> str:

@@ -131,7 +131,7 @@ def test_time_at_risk_worked_by_hand(name: str) -> None:
 
 
 def test_a_programme_pools_its_constructs_and_counts_a_patient_once() -> None:
-    records = [dose(0, "K1"), dose(10, "K2"), event(9), event(10), visit(14)]
+    records: list[OutcomeRecord] = [dose(0, "K1"), dose(10, "K2"), event(9), event(10), visit(14)]
 
     assert seen(*records, level="programme") == {"P1": (1, 15, 2, 0)}
 

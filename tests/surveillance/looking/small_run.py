@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +15,7 @@ from surveillance.core.triage import signal_id
 from surveillance.domain.case import CaseVersion, Event, Product, Seriousness
 from surveillance.domain.decision import Decision
 from surveillance.replay import replay
-from surveillance.settings import SHIPPED, read_configuration
+from surveillance.settings import read_configuration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,27 @@ if TYPE_CHECKING:
 ROTASHIELD, ACTHIB = "ROTAVIRUS (ROTASHIELD)", "HIB (ACTHIB)"
 FIRST_DAY = date(1999, 1, 4)
 PAIR = ("product:ROTAVIRUS (ROTASHIELD)", "pt:Intussusception")
+# Its own, so that what is shipped may change.
+CONFIGURATION = {
+    "criteria": """
+        growth_ratio = 2.0
+        criterion = [
+          {name = "evans", rule = "evans", min_count = 3, prr = 2.0, chi_square = 4.0},
+          {name = "ror", rule = "ror_lower", min_count = 3},
+          {name = "ic", rule = "ic_lower"},
+        ]""",
+    "products": """
+        levels = ["programme", "product", "lot"]
+        group.rotashield.names = ["ROTAVIRUS (ROTASHIELD)"]
+        group.lymerix.names = ["LYME (LYMERIX)"]""",
+    "events": """
+        group.intussusception.pattern = "intussusc"
+        group.arthritis.pattern = "arthritis|arthralgia\"""",
+    "sources": """vaers.order = "version\"""",
+    "topics": """
+        cases = 4
+        outcomes = 1""",
+}
 NOT_JSON = b'{"case_id": "A-9", "source": "vaers",'
 NOT_UTF8 = b'{"case_id": "caf\xe9"}'
 
@@ -98,10 +120,17 @@ def write_inputs(folder: Path) -> None:
     (folder / "decisions.ndjson").write_bytes(encode(decision()) + b"\n")
 
 
+def write_configuration(folder: Path) -> Path:
+    folder.mkdir()
+    for part, text in CONFIGURATION.items():
+        (folder / f"{part}.toml").write_text(dedent(text), encoding="utf-8")
+    return folder
+
+
 def make_run(folder: Path) -> Path:
     """Replay the inputs; return the run's directory."""
     write_inputs(folder / "inputs")
-    configuration = SHIPPED / "vaers"
+    configuration = write_configuration(folder / "configuration")
     replay(
         "folder",
         [folder / "inputs"],

@@ -10,9 +10,9 @@ from surveillance.domain.errors import Misused
 from surveillance.looking.known import match, read_known
 from surveillance.looking.weeks import weekly
 from surveillance.register.reading import Counted
-from surveillance.settings import SHIPPED, read_configuration
+from surveillance.settings import read_configuration
 
-from .small_run import PAIR, given
+from .small_run import PAIR, given, write_configuration
 
 if TYPE_CHECKING:
     from .answers import Look
@@ -132,9 +132,11 @@ def test_weeks_begin_on_monday_and_empty_ones_count() -> None:
     assert weekly(counted, date(1999, 1, 4), date(1999, 1, 3)) is None
 
 
-def test_a_group_is_matched_only_if_it_holds_just_what_the_pattern_finds() -> None:
+def test_a_group_is_matched_only_if_it_holds_just_what_the_pattern_finds(
+    tmp_path: Path,
+) -> None:
     (known,) = read_known(KNOWN)[:1]
-    configuration = read_configuration(SHIPPED / "vaers")
+    configuration = read_configuration(write_configuration(tmp_path / "configuration"))
     products = ["product:ROTAVIRUS (ROTASHIELD)", "product:ROTASHIELD II", "lot:X/1"]
     events = ["pt:Intussusception", "pt:Intussusception of the ileum", "pt:Rash"]
 

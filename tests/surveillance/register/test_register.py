@@ -133,20 +133,24 @@ def test_the_configuration_of_an_epoch_may_be_known_later(url: str) -> None:
     assert (row["happened_on"], row["configuration"]) == ("1999-02-12", "c" * 64)
 
 
-def test_the_latest_epoch_of_a_signal_stands_in_whatever_order_it_comes(url: str) -> None:
-    earlier, later = a_signal(), a_signal(epoch=9, n=8, on=date(1999, 3, 1))
-    orders = [(earlier, later), (later, earlier)]
+@pytest.mark.parametrize("is_flushed", [True, False])
+@pytest.mark.parametrize("epochs", [(7, 9), (9, 7)])
+def test_the_latest_epoch_of_a_signal_stands_in_whatever_order_it_comes(
+    url: str,
+    epochs: tuple[int, int],
+    is_flushed: bool,  # noqa: FBT001 - a case of the test
+) -> None:
+    said = {7: a_signal(), 9: a_signal(epoch=9, n=8, on=date(1999, 3, 1))}
 
-    for one, two in orders:
-        with Register(url) as register:
-            register.take_said(one.epoch, [one], [])
-            register.take_said(two.epoch, [two], [])
-            register.flush()
-            register.take_said(earlier.epoch, [earlier], [])
+    with Register(url) as register:
+        for epoch in epochs:
+            register.take_said(epoch, [said[epoch]], [])
+            if is_flushed:
+                register.flush()
 
-        (row,) = table(url, "signals")
-        assert (row["epoch"], row["n"]) == (9, 8)
-        assert len(table(url, "signal_changes")) == 2
+    (row,) = table(url, "signals")
+    assert (row["epoch"], row["n"]) == (9, 8)
+    assert len(table(url, "signal_changes")) == 2
 
 
 def test_a_signal_is_read_as_it_stood_on_a_day(url: str) -> None:

@@ -1,0 +1,394 @@
+"""Findings open signals; people move them; a review is a question to people."""
+
+from datetime import date, timedelta
+from itertools import permutations
+from typing import Any
+
+import msgspec
+import pytest
+from strategies import DAY, DIGEST, a_configuration, a_decision, encode, instant, rows
+
+from surveillance.core import priority
+from surveillance.core.cells import Cells, nothing_stored
+from surveillance.core.fold import Said
+from surveillance.core.outward import CloudEvent
+from surveillance.core.topics import ALERTS, REVIEWS
+from surveillance.core.triage import Item, TriageFindings, signal_id
+from surveillance.domain.configuration import Configuration, ReviewRule, Triage, Weights
+from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.domain.signal import DecisionPassedOver, Review, Signal, Step, Support
+
+QUIET = Triage(alert_priority=1.0)
+
+
+def a_finding(criterion: str = "ic", **changes: Any) -> Finding:  # noqa: ANN401 - its fields
+    values: dict[str, Any] = {
+        "criterion": criterion,
+        "criterion_version": 1,
+        "change": "met",
+        "on": DAY,
+        "epoch": 0,
+        "product": "product:P",
+        "event": "pt:Rash",
+        "n_pair": 4,
+        "n_product": 8,
+        "n_event": 9,
+        "n_total": 99,
+        "expected": 0.7,
+        "ic_lower": 1.0,
+    }
+    return Finding(**(values | changes))
+
+
+def a_crossing(**changes: Any) -> WatchFinding:  # noqa: ANN401 - its fields
+    values: dict[str, Any] = {
+        "criterion": "hepatic",
+        "criterion_version": 1,
+        "change": "met",
+        "on": DAY,
+        "epoch": 0,
+        "watch": "hepatic",
+        "family": "effectiveness",
+        "product": "construct:K1",
+        "event": "pt:hepatic failure",
+        "n_events": 3,
+        "n_patients": 2,
+        "person_days": 40,
+        "expected": 0.75,
+        "rate_ratio": 4.0,
+        "llr": 4.0,
+        "critical_value": 3.0,
+        "alpha": 0.05,
+        "alpha_attained": 0.05,
+        "horizon": 2.0,
+        "looks": 2,
+        "rate_per_patient_year": 1.0,
+        "rate_source": "made for a test",
+    }
+    return WatchFinding(**(values | changes))
+
+
+SIGNAL = signal_id("product:P", "pt:Rash", "safety")
+
+
+class Desk:
+    """The stage, stored and restored at every close, a day a close."""
+
+    def __init__(self, configuration: Configuration | None = None, **triage: Any) -> None:  # noqa: ANN401 - fields of Triage
+        chosen = configuration or a_configuration(triage=Triage(**({"alert_priority": 1} | triage)))
+        self._stage = TriageFindings(chosen)
+        self._state = self._stage.init(Cells(nothing_stored))
+        self.epoch = -1
+
+    @property
+    def today(self) -> date:
+        return DAY + timedelta(days=self.epoch)
+
+    def close(self, *items: Item) -> Said:
+        for item in items:
+            self._stage.apply(self._state, item)
+        self.epoch += 1
+        said = self._stage.close(self._state, self.epoch, instant(self.today))
+        data = self._stage.dump(self._state)
+        self._state = self._stage.load(data, Cells(nothing_stored))
+        assert self._stage.dump(self._state) == data
+        return said
+
+    def signal(self, *items: Item) -> Signal:
+        (row,) = rows(self.close(*items).rows, Signal | DecisionPassedOver)
+        assert isinstance(row, Signal)
+        return row
+
+    def passed_over(self, *items: Item) -> DecisionPassedOver:
+        (row,) = rows(self.close(*items).rows, Signal | DecisionPassedOver)
+        assert isinstance(row, DecisionPassedOver)
+        return row
+
+
+def kinds(said: Said) -> list[tuple[str, str]]:
+    return [(fact.topic, fact.code) for fact in said.facts]
+
+
+# Findings
+
+
+def test_a_finding_opens_a_signal_with_all_that_it_says() -> None:
+    signal = Desk().signal(a_finding(n_serious=2, n_fatal=1))
+
+    parts = priority.parts(
+        Weights(),
+        evidence=1.0,
+        n=4,
+        n_serious=2,
+        n_fatal=1,
+        support=signal.support,
+        n_criteria=3,
+        is_sentinel=False,
+    )
+    assert signal == Signal(
+        signal_id=SIGNAL,
+        family="safety",
+        product="product:P",
+        event="pt:Rash",
+        status="detected",
+        first_on=DAY,
+        on=DAY,
+        epoch=0,
+        priority=priority.score(parts),
+        parts=parts,
+        support=(Support(criterion="ic", first_on=DAY, last_on=DAY, n=4),),
+        n=4,
+        n_serious=2,
+        n_fatal=1,
+        expected=0.7,
+        evidence=1.0,
+        history=(Step(on=DAY, status="detected", action="detect"),),
+        configuration=DIGEST,
+    )
+
+
+def test_the_score_of_a_signal_can_be_computed_from_its_parts() -> None:
+    signal = Desk().signal(a_finding(), a_finding("sentinel", n_serious=3))
+
+    whole = sum(part.weight for part in signal.parts)
+    assert signal.priority == sum(p.value * p.weight for p in signal.parts) / whole > 0
+
+
+def test_a_crossing_opens_a_signal_of_its_family_with_its_rate_ratio_in_bits() -> None:
+    signal = Desk().signal(a_crossing())
+
+    assert signal.signal_id == signal_id("construct:K1", "pt:hepatic failure", "effectiveness")
+    assert (signal.evidence, signal.n, signal.family) == (2.0, 3, "effectiveness")
+
+
+def test_an_earlier_crossing_is_never_taken_back_and_its_support_is_marked() -> None:
+    desk = Desk()
+    desk.close(a_finding(), a_finding("ror"))
+
+    later = DAY + timedelta(days=1)
+    signal = desk.signal(a_finding(change="ceased", on=later, n_pair=1, ic_lower=None))
+
+    assert signal.support == (
+        Support(criterion="ic", first_on=DAY, last_on=later, n=4, is_standing=False),
+        Support(criterion="ror", first_on=DAY, last_on=DAY, n=4),
+    )
+    assert (signal.status, signal.first_on, signal.n, signal.evidence) == ("detected", DAY, 1, 0.0)
+
+
+def test_support_that_is_met_again_stands_again_from_its_first_day() -> None:
+    desk = Desk()
+    desk.close(a_finding())
+    desk.close(a_finding(change="ceased", n_pair=1))
+
+    (support,) = desk.signal(a_finding(n_pair=7, on=DAY + timedelta(days=9))).support
+
+    assert support == Support(
+        criterion="ic", first_on=DAY, last_on=DAY + timedelta(days=9), n=4, is_standing=True
+    )
+
+
+def test_nothing_in_software_moves_a_status() -> None:
+    desk = Desk(review=(ReviewRule(name="any", ground="a ground"),), alert_priority=0.0)
+    statuses = set()
+    for n in range(1, 9):
+        for change in ("met", "grown", "ceased"):
+            found = a_finding(change=change, n_pair=4 * n, n_fatal=n, ic_lower=float(n))
+            statuses.add(desk.signal(found).status)
+
+    assert statuses == {"detected"}
+
+
+def test_a_signal_that_did_not_change_is_not_said_again() -> None:
+    desk = Desk()
+    desk.close(a_finding())
+
+    assert desk.close().rows == []
+    assert desk.passed_over(a_decision(SIGNAL, "confirm")).signal_id == SIGNAL
+
+
+# Decisions
+
+
+def test_people_move_a_signal_and_every_step_is_kept() -> None:
+    desk = Desk()
+    signal = desk.signal(a_finding())
+    for action, status in (
+        ("start_review", "under_review"),
+        ("refute", "refuted"),
+        ("reopen", "under_review"),
+        ("confirm", "confirmed"),
+        ("close", "closed"),
+    ):
+        decision = a_decision(SIGNAL, action)  # type: ignore[arg-type]
+        signal = desk.signal(decision)
+
+        assert signal.status == status
+        assert signal.epoch == desk.epoch
+        assert signal.history[-1] == Step(
+            on=desk.today,
+            status=signal.status,
+            action=decision.action,
+            decision_id=decision.decision_id,
+            decided_by="first person",
+            approved_by="second person",
+            reason=decision.reason,
+        )
+    assert len(signal.history) == 6
+    assert signal.n == 4  # a decision changes no number
+
+
+def test_a_finding_does_not_move_what_people_decided() -> None:
+    desk = Desk()
+    desk.close(a_finding())
+    desk.close(a_decision(SIGNAL, "start_review"))
+    before = desk.signal(a_decision(SIGNAL, "refute"))
+
+    after = desk.signal(a_finding(change="grown", n_pair=9))
+
+    assert (after.status, after.history) == ("refuted", before.history)
+
+
+def test_findings_of_an_epoch_come_before_its_decisions() -> None:
+    items: tuple[Item, ...] = (a_decision(SIGNAL), a_finding())
+
+    said = [Desk().close(*order).rows for order in permutations(items)]
+
+    assert said[0] == said[1]
+    assert [row.status for row in said[0]] == ["under_review"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"signal_id": "S-nowhere"}, "there is no such signal"),
+        ({"action": "close"}, "close is not possible from detected"),
+        ({"role": "regulator"}, "start_review is not for the role regulator"),
+        ({"action": "uphold_review"}, "uphold_review answers a request for review"),
+    ],
+)
+def test_a_decision_that_is_not_allowed_is_kept_with_the_reason(
+    changes: dict[str, Any], reason: str
+) -> None:
+    desk = Desk()
+    desk.close(a_finding())
+
+    row = desk.passed_over(a_decision(**({"signal_id": SIGNAL} | changes)))
+
+    assert row.reason.startswith(reason)
+    assert (row.decision_id, row.on) == (f"D-{changes.get('action', 'start_review')}", desk.today)
+    assert desk.signal(a_decision(SIGNAL)).status == "under_review"
+
+
+# Reviews
+
+RULE = ReviewRule(name="fatal", min_fatal=1, ground="a ground to ask about")
+
+
+def test_a_review_is_opened_once_a_rule_and_recommends_nothing() -> None:
+    desk = Desk(review=(RULE, ReviewRule(name="many", min_cases=9, ground="another ground")))
+    first = desk.close(a_finding(n_fatal=1))
+    (signal,) = first.rows
+
+    assert kinds(first) == [(REVIEWS, "fatal"), (ALERTS, "review_opened")]
+    request = msgspec.json.decode(first.facts[0].value, type=CloudEvent).data
+    assert set(request) == {"review_id", "rule", "ground", "opened_on", "signal"}
+    assert (request["rule"], request["ground"]) == ("fatal", "a ground to ask about")
+    (review,) = signal.reviews
+    assert review == Review(review_id=request["review_id"], rule="fatal", opened_on=DAY)
+    assert REVIEWS not in [t for t, _ in kinds(desk.close(a_finding(n_fatal=2, change="grown")))]
+    later = desk.close(a_finding(n_pair=9, change="grown"))
+    assert kinds(later) == [(REVIEWS, "many"), (ALERTS, "review_opened")]
+
+
+@pytest.mark.parametrize(
+    ("action", "answer"), [("uphold_review", "upheld"), ("reject_review", "not_upheld")]
+)
+def test_a_review_is_answered_by_people_and_not_opened_again(action: Any, answer: str) -> None:  # noqa: ANN401 - an action
+    desk = Desk(review=(RULE,))
+    opened = desk.signal(a_finding(n_fatal=1))
+
+    signal = desk.signal(a_decision(SIGNAL, action))
+
+    (review,) = signal.reviews
+    assert (review.answer, review.answered_on) == (answer, desk.today)
+    assert signal.status == opened.status == "detected"
+    assert kinds(desk.close(a_finding(n_fatal=2, change="grown"))) == []
+    again = desk.passed_over(a_decision(SIGNAL, action, decision_id="again"))
+    assert "none is open" in again.reason
+
+
+@pytest.mark.parametrize(
+    ("rule", "opens"),
+    [
+        ({}, True),
+        ({"is_sentinel": True}, False),
+        ({"is_sentinel": False}, True),
+        ({"criteria": ("ic",)}, True),
+        ({"criteria": ("ic", "ror")}, False),
+        ({"statuses": ("detected",)}, True),
+        ({"statuses": ("confirmed",)}, False),
+        ({"levels": ("platform", "product")}, True),
+        ({"levels": ("platform",)}, False),
+        ({"min_cases": 4}, True),
+        ({"min_cases": 5}, False),
+        ({"min_fatal": 1}, False),
+        ({"min_cases": 4, "levels": ("lot",)}, False),
+    ],
+)
+def test_every_condition_of_a_review_rule_must_hold(rule: dict[str, Any], opens: bool) -> None:  # noqa: FBT001 - what should be
+    desk = Desk(review=(ReviewRule(name="rule", ground="a ground", **rule),))
+
+    assert bool(desk.signal(a_finding()).reviews) == opens
+
+
+def test_a_rule_that_asks_for_a_status_opens_when_people_come_to_it() -> None:
+    desk = Desk(review=(ReviewRule(name="r", statuses=("under_review",), ground="a ground"),))
+    assert kinds(desk.close(a_finding())) == []
+
+    assert kinds(desk.close(a_decision(SIGNAL))) == [(REVIEWS, "r"), (ALERTS, "review_opened")]
+
+
+def test_support_that_has_ceased_does_not_count_for_a_review() -> None:
+    desk = Desk(review=(ReviewRule(name="r", criteria=("ic",), min_cases=5, ground="a ground"),))
+    desk.close(a_finding())
+
+    assert kinds(desk.close(a_finding(change="ceased", n_pair=6))) == []
+    assert kinds(desk.close(a_finding(n_pair=6)))[0] == (REVIEWS, "r")
+
+
+# Alerts
+
+
+def test_an_alert_says_why_it_is_sent() -> None:
+    loud = a_configuration(triage=Triage(alert_priority=0.3))
+    desk = Desk(loud)
+
+    assert kinds(desk.close(a_finding())) == []
+    assert kinds(desk.close(a_finding(ic_lower=4.0, change="grown"))) == [(ALERTS, "raised")]
+    assert kinds(desk.close(a_finding(ic_lower=4.0, n_pair=9, change="grown"))) == []
+    assert kinds(desk.close(a_decision(SIGNAL))) == [(ALERTS, "moved")]
+    assert kinds(desk.close(a_decision(SIGNAL, "refute"))) == [(ALERTS, "moved")]
+    assert kinds(desk.close(a_finding(n_pair=18, change="grown"))) == [(ALERTS, "new_evidence")]
+    assert kinds(Desk(loud).close(a_finding(ic_lower=4.0))) == [(ALERTS, "detected")]
+
+
+def test_every_new_sentinel_case_is_an_alert() -> None:
+    desk = Desk()
+
+    assert kinds(desk.close(a_finding("sentinel", n_pair=1))) == [(ALERTS, "sentinel")]
+    assert kinds(desk.close(a_finding("ic", n_pair=1))) == []
+    signal = desk.signal(a_finding("ic", n_pair=1))
+    assert signal.is_sentinel
+    assert kinds(desk.close(a_finding("sentinel", n_pair=2, change="grown"))) == [
+        (ALERTS, "sentinel")
+    ]
+
+
+def test_the_same_items_give_the_same_bytes() -> None:
+    items: list[Item] = [a_finding(n_fatal=1), a_decision(SIGNAL), a_crossing()]
+
+    def run() -> bytes:
+        desk = Desk(review=(RULE,))
+        return encode([desk.close(item) for item in items])
+
+    assert run() == run()
