@@ -24,6 +24,7 @@ def parts(
     n_fatal: int,
     support: Sequence[Support],
     n_criteria: int,
+    uncounted: frozenset[str] = frozenset(),
     is_sentinel: bool,
 ) -> tuple[PriorityPart, ...]:
     """Compute the parts of the priority.
@@ -39,7 +40,9 @@ def parts(
     support : sequence of Support
         Criteria that were ever met.
     n_criteria : int
-        Criteria that could be.
+        Criteria that could be met by a disproportion or an excess.
+    uncounted : frozenset of str
+        Criteria that are none: sentinel events and bare counts.
     is_sentinel : bool
         Whether the pair is on a list of sentinel events.
 
@@ -48,14 +51,14 @@ def parts(
     tuple of PriorityPart
         Evidence, severity, growth, corroboration, sentinel.
     """
-    standing = [item for item in support if item.is_standing]
+    n_standing = sum(item.is_standing and item.criterion not in uncounted for item in support)
     n_first = min((item.n for item in support), default=n)
     severity = 1.0 if n_fatal else SERIOUS_AT_MOST * n_serious / n if n else 0.0
     values = (
         ("evidence", min(max(evidence / EVIDENCE_AT_FULL, 0.0), 1.0), weights.evidence),
         ("severity", severity, weights.severity),
         ("growth", 1 - n_first / n if n else 0.0, weights.growth),
-        ("corroboration", min(len(standing) / max(n_criteria, 1), 1.0), weights.corroboration),
+        ("corroboration", min(n_standing / max(n_criteria, 1), 1.0), weights.corroboration),
         ("sentinel", float(is_sentinel), weights.sentinel),
     )
     return tuple(PriorityPart(name=name, value=max(v, 0.0), weight=w) for name, v, w in values)

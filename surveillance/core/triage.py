@@ -85,7 +85,8 @@ class TriageFindings:
         self._triage = configuration.triage
         criteria = configuration.criteria.criterion
         self._sentinels = {c.name for c in criteria if isinstance(c, Sentinel)}
-        self._n_criteria = sum(not isinstance(c, Listed) for c in criteria)
+        self._listed = frozenset(c.name for c in criteria if isinstance(c, Listed))
+        self._n_criteria = len(criteria) - len(self._listed)
 
     def init(self, cells: Cells) -> Triaging:  # noqa: ARG002 - the protocol
         """Return the state before the first finding."""
@@ -138,6 +139,7 @@ class TriageFindings:
             n_fatal=numbers["n_fatal"],
             support=support,
             n_criteria=self._n_criteria if isinstance(finding, Finding) else 1,
+            uncounted=self._listed,
             is_sentinel=is_sentinel,
         )
         first = Step(on=finding.on, status="detected", action="detect")

@@ -56,7 +56,7 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """Where the pair stood on a day, and why that day is looked at."""
 
     on: date
-    why: str  # "first crossing", "month end", "first regulator action", "withdrawn"
+    why: str  # "first crossing: evans, ic", "month end", "first regulator action", "withdrawn"
     n_pair: int
     priority: float | None = None  # None: not on the list
     rank: int | None = None
@@ -168,7 +168,6 @@ def _tested(run: _Run, known: Known, product: Match, event: Match) -> PairTested
     sums = run.sums[pair]
     alerted = run.reader.first_alert(*pair)
     name = signal_id(*pair, "safety")
-    first = min((item.first_on for item in crossings), default=None)
     return PairTested(
         product=product.key,
         event=event.key,
@@ -181,7 +180,7 @@ def _tested(run: _Run, known: Known, product: Match, event: Match) -> PairTested
         crossings=crossings,
         ranks=tuple(
             _placed(run.standings, name, sums, day, why)
-            for day, why in _days(known, first, run.last_day)
+            for day, why in _days(known, crossings, run.last_day)
         ),
     )
 
@@ -208,16 +207,19 @@ def _lead(day: date | None, until: date | None) -> int | None:
     return None if day is None or until is None else (until - day).days
 
 
-def _days(known: Known, first: date | None, last: date | None) -> list[tuple[date, str]]:
-    """Return the days to rank on: first crossing, month ends, action, withdrawal."""
-    if first is None or last is None:
+def _days(known: Known, crossings: Sequence[Crossing], last: date | None) -> list[tuple[date, str]]:
+    """Return the days to rank on: first crossings, month ends, action, withdrawal."""
+    if not crossings or last is None:
         return []
     until = known.withdrawn or known.first_regulator_action
+    first = min(item.first_on for item in crossings)
     why = dict.fromkeys(_month_ends(first, until), "month end")
     if known.withdrawn:
         why[known.withdrawn] = "withdrawn"
     why[known.first_regulator_action] = "first regulator action"
-    why[first] = "first crossing"
+    for item in crossings:
+        crossed = [other.criterion for other in crossings if other.first_on == item.first_on]
+        why[item.first_on] = f"first crossing: {', '.join(crossed)}"
     return sorted((day, reason) for day, reason in why.items() if day <= last)
 
 

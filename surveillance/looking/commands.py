@@ -9,7 +9,7 @@ import typer
 
 from surveillance.domain.errors import Misused
 from surveillance.domain.product import LEVELS, Level
-from surveillance.domain.signal import Status
+from surveillance.domain.signal import Signal, Status
 from surveillance.looking import drawing, refused_commands, showing
 from surveillance.looking.backtest import backtest
 from surveillance.looking.known import read_known
@@ -148,14 +148,14 @@ def ranking(  # noqa: PLR0913 - as above
     chosen = source.choose(product, event, day_of(as_of))
     on = chosen.until or source.reader.last_day()
     n_shown = limit_of(top or limit, as_json=as_json)
-    found: list[tuple[Rank, Any]] = []
+    found: list[tuple[Rank, Signal]] = []
     n_listed = 0
     if on is not None:
         board = Standings(source.reader.changes(on)).board(on)
         n_listed = board.n(at_level)
         found = _ranked(source, board, chosen._replace(until=on), at_level, n_shown)
     if as_json:
-        showing.print_json([{**plain(rank), **plain(item), "on": str(on)} for rank, item in found])
+        showing.print_json([_ranked_signal(rank, item) for rank, item in found])
         return
     showing.print_ranking(f"signals by priority at the end of {on}", found)
     showing.say(
@@ -166,9 +166,14 @@ def ranking(  # noqa: PLR0913 - as above
     )
 
 
+def _ranked_signal(rank: Rank, item: Signal) -> dict[str, Any]:
+    """Put a rank and its signal together; `on` is the day of the ranking."""
+    return {**plain(item), "changed_on": plain(item.on), **plain(rank)}
+
+
 def _ranked(
     source: Source, board: Board, chosen: Chosen, level: Level | None, n: int | None
-) -> list[tuple[Rank, Any]]:
+) -> list[tuple[Rank, Signal]]:
     """Return signals with their ranks: the first ones, or those that were asked for."""
     if chosen.product is None and chosen.event is None:
         ranks = board.top(level=level, n=n)

@@ -4,13 +4,12 @@ from collections import Counter
 from random import Random
 
 import pytest
+from histories import Cluster, embedded, random_log
 from strategies import a_configuration, a_watch
 
 from surveillance.core.fold import End, decode_message
 from surveillance.core.topics import ALERTS, FEED, REFUSED, REVIEWS
 from surveillance.domain.configuration import Watches
-
-from .histories import Cluster, embedded, random_log
 
 N_LOGS, N_HISTORIES = 40, 10  # of each of ten tests
 SPEAKERS = ("revise", "watch", "admit", "screen", "triage")  # publish speaks outward only

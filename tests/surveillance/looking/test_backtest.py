@@ -72,7 +72,7 @@ def test_ranks_over_time_are_those_of_the_ranking(run: Path, look: Look, tmp_pat
     pair = found["signals"][0]["pairs"][0]
 
     assert [(one["on"], one["why"]) for one in pair["ranks"]] == [
-        (str(REPORTS[2]), "first crossing"),
+        (str(REPORTS[2]), "first crossing: evans, ic, ror"),
         ("1999-01-31", "month end"),
         ("1999-02-26", "first regulator action"),
     ]

@@ -1,0 +1,251 @@
+"""The pipeline in one process: case versions a second, and where the time goes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from bench import data
+from bench.apart import Stopwatch
+from surveillance.core import topics
+from surveillance.core.cells import Cells, nothing_stored
+from surveillance.core.decode import decode_case
+from surveillance.core.fold import (
+    Batch,
+    Closing,
+    DerivedReader,
+    Held,
+    Place,
+    RawReader,
+    Stage,
+    StageFor,
+    decode_message,
+    spoken,
+)
+from surveillance.core.pipeline import STAGES, Configurations, source_of, sources, stage_for
+from surveillance.domain.case import CaseVersion
+from surveillance.domain.contribution import Contribution
+from surveillance.embedded import Embedded
+from surveillance.intake.schedule import EndOfDay, Message
+
+LINES_AN_EPOCH = 10_000  # where epochs are not days
+T = TypeVar("T")
+Feed = list[Message | EndOfDay]
+
+
+class Ignoring:
+    """A sink that keeps nothing but counts."""
+
+    def __init__(self) -> None:
+        self.n_epochs = 0
+        self.n_rows: Counter[str] = Counter()
+        self.read: Counter[str] = Counter()
+
+    def tick(self, epoch: int, at: int, value: bytes) -> None:  # noqa: ARG002 - the protocol
+        self.n_epochs += 1
+
+    def closing(self, place: Place, closing: Closing) -> None:
+        self.n_rows[STAGES[place[0]].name] += len(closing.said.rows)
+        if closing.said.dispositions is not None:
+            self.read.update(
+                {
+                    field: value
+                    for field, value in msgspec.structs.asdict(closing.said.dispositions).items()
+                    if field not in ("topic", "partition")
+                }
+            )
+
+    def counted(self, n_lines: int) -> dict[str, Any]:
+        """Return the counts; raise unless every line was taken in."""
+        if self.read.total() != n_lines or self.read["refused"]:
+            raise AssertionError(f"{n_lines:,} lines given, {dict(self.read)}")
+        return {"n_epochs": self.n_epochs, "rows": dict(self.n_rows), **self.read}
+
+
+def _items(lines: list[bytes], cut: str) -> Feed:
+    if cut == "day":
+        return data.by_day(lines, data.configuration())
+    return data.by_number(lines, data.configuration(), LINES_AN_EPOCH)
+
+
+def _feed(run: Embedded, items: Feed) -> None:
+    for item in items:
+        if isinstance(item, Message):
+            run.put(item.topic, item.partition, item.value)
+        else:
+            run.tick(item.at)
+
+
+def whole(path: str, cut: str) -> dict[str, Any]:
+    """Run all stages; ``cut`` is ``day``, or anything else for epochs of 10,000 lines."""
+    lines = data.read(Path(path))
+    items = _items(lines, cut)
+    sink = Ignoring()
+    run = Embedded(Configurations(data.configuration()), sink)
+    watch = Stopwatch()
+    _feed(run, items)
+    return {"n_lines": len(lines), **watch.read(), **sink.counted(len(lines))}
+
+
+class Spent:
+    """CPU seconds, by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+
+    def on(self, what: str, function: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401 - the function's own
+        """Call a function, and enter the time."""
+        start = time.process_time()
+        result = function(*arguments)
+        self.seconds[what] += time.process_time() - start
+        return result
+
+
+class _TimedStage:
+    """A stage whose `close` is timed, and `apply` too where it takes a whole message."""
+
+    def __init__(self, stage: Stage, spent: Spent) -> None:
+        self._stage, self._spent = stage, spent
+        self.name, self.row_type = stage.name, stage.row_type
+        self.init, self.dump, self.load = stage.init, stage.dump, stage.load
+
+    def apply(self, state: Any, item: Any) -> None:  # noqa: ANN401 - as the protocol
+        if self.row_type is None:
+            self._spent.on(f"{self.name} apply", self._stage.apply, state, item)
+        else:  # a row: timed as what the reader spends beside `close`
+            self._stage.apply(state, item)
+
+    def close(self, state: Any, epoch: int, at: int) -> Any:  # noqa: ANN401 - as the protocol
+        return self._spent.on(f"{self.name} close", self._stage.close, state, epoch, at)
+
+
+class _TimedReader:
+    """A reader, with all its time entered."""
+
+    def __init__(self, inner: RawReader | DerivedReader, spent: Spent) -> None:
+        self._inner, self._spent = inner, spent
+        self._name = f"{inner.source.split('/', maxsplit=1)[0]} reader"
+
+    @property
+    def held(self) -> Held:
+        return self._inner.held
+
+    def feed(self, offset: int, value: bytes) -> None:
+        self._spent.on(self._name, self._inner.feed, offset, value)
+
+    def advance(self) -> Iterator[Closing]:
+        closings = self._inner.advance()
+        while True:
+            closing = self._spent.on(self._name, next, closings, None)
+            if closing is None:
+                return
+            yield closing
+
+
+class TimedEmbedded(Embedded):
+    """An embedded pipeline that says where its time goes."""
+
+    spent: Spent  # set by the caller before anything is opened
+
+    def _open(self, place: Place) -> Any:  # noqa: ANN401 - a reader
+        make = self._timed(stage_for(place, self._configurations))
+        cells = Cells(nothing_stored)
+        stage = make(self._configurations.current.digest)
+        held, source = Held(stage.init(cells), cells), source_of(place)
+        inner = (
+            RawReader(make, source, place, held, self._timeline)
+            if place[0] in topics.RAW
+            else DerivedReader(
+                make, source, held, self._timeline, sources(place[0], self.manifest)
+            )
+        )
+        return _TimedReader(inner, self.spent)
+
+    def _timed(self, make: StageFor) -> StageFor:
+        made: dict[str, Stage] = {}
+
+        def get(digest: str) -> Stage:
+            if digest not in made:
+                made[digest] = _TimedStage(make(digest), self.spent)
+            return made[digest]
+
+        return get
+
+
+class _Encoding(Ignoring):
+    """Encodes again what was said, to know what encoding costs; keeps the contributions."""
+
+    def __init__(self, spent: Spent) -> None:
+        super().__init__()
+        self._spent = spent
+        self.contributions: list[bytes] = []
+
+    def closing(self, place: Place, closing: Closing) -> None:
+        super().closing(place, closing)
+        source = source_of(place)
+        name = f"{source.split('/', maxsplit=1)[0]} encode"
+        self._spent.on(name, spoken, source, closing.epoch, closing.said)
+        if STAGES[place[0]].writes == topics.CONTRIBUTIONS:
+            self.contributions += closing.messages
+
+
+def stages(path: str, cut: str) -> dict[str, Any]:
+    """Run all stages with a clock on each; CPU seconds by stage and part."""
+    lines = data.read(Path(path))
+    items = _items(lines, cut)
+    spent = TimedEmbedded.spent = Spent()
+    sink = _Encoding(spent)
+    _feed(TimedEmbedded(Configurations(data.configuration()), sink), items)
+    sink.counted(len(lines))
+    seconds = spent.seconds
+    decode = msgspec.json.Decoder(CaseVersion).decode
+    plain = _seconds(decode, lines)
+    strict = _seconds(decode_case, lines)
+    read = _seconds(_contributions_reader(), sink.contributions)
+    split = {
+        "decode": plain,
+        "decode: strictness": strict - plain,
+        "revise": seconds["revise apply"] - strict,
+        "revise: close": seconds["revise close"],
+        "contributions: write": seconds["revise encode"],
+        "contributions: read": read,
+        "screen: hold": _rest(seconds, "screen") - read,
+        "screen: close": seconds["screen close"],
+        "findings: write": seconds["screen encode"],
+        "triage": seconds["triage reader"],
+        "publish": seconds["publish reader"],
+        "watch and admit": seconds["watch reader"] + seconds["admit reader"],
+    }
+    return {"n_lines": len(lines), "seconds": split, "whole": sum(split.values())}
+
+
+def _rest(seconds: dict[str, float], name: str) -> float:
+    return seconds[f"{name} reader"] - seconds[f"{name} close"] - seconds[f"{name} encode"]
+
+
+def _seconds(work: Callable[[bytes], Any], values: list[bytes]) -> float:
+    start = time.process_time()
+    for value in values:  # nothing is kept: a million live objects would be the collector's time
+        work(value)
+    return time.process_time() - start
+
+
+def _contributions_reader() -> Callable[[bytes], None]:
+    """Decode as `DerivedReader` does: the frame when it comes, the rows at the close."""
+    kind = msgspec.defstruct(
+        "Typed",
+        [("source", str), ("epoch", int), ("index", int), ("rows", list[Contribution])],
+        tag="batch",
+    )
+    rows = msgspec.json.Decoder(kind).decode
+
+    def read(message: bytes) -> None:
+        if isinstance(decode_message(message), Batch):
+            rows(message)
+
+    return read

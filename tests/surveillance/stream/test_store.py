@@ -1,0 +1,284 @@
+"""One suite for every store: a save is whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from surveillance.core.fold import Said
+from surveillance.domain.errors import Misused
+from surveillance.stream import store as module
+from surveillance.stream.store import MemoryStore, RocksStore, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from surveillance.core.cells import Cells
+
+ROOT = Path(__file__).parents[3]
+N_CELLS = 100
+SOURCE = "revise/1"
+Reopen = "Callable[[], Store]"
+
+
+class Counting:
+    """A stage whose state is one number."""
+
+    name = "counting"
+    row_type: Any = None
+
+    def init(self, cells: Cells) -> list[int]:  # noqa: ARG002 - the protocol
+        return [0]
+
+    def apply(self, state: list[int], item: int) -> None:
+        state[0] += item
+
+    def close(self, state: list[int], epoch: int, at: int) -> Said:  # noqa: ARG002 - as above
+        return Said([], [])
+
+    def dump(self, state: list[int]) -> bytes:
+        return str(state[0]).encode()
+
+    def load(self, data: bytes, cells: Cells) -> list[int]:  # noqa: ARG002 - as above
+        return [int(data)]
+
+
+def save(store: Store, number: int, *, source: str = SOURCE, n_cells: int = N_CELLS) -> None:
+    """Store a number everywhere: in the state, the offset, the epoch and every cell."""
+    held = store.open(source, Counting())
+    held.state[0] = held.resume = held.epoch = number
+    for key in range(n_cells):
+        held.cells.set(b"%d" % key, b"%d" % number)
+    store.save(source, Counting(), held)
+
+
+def read(store: Store, *, source: str = SOURCE) -> set[int]:
+    """Return every number that is stored; one, if all that is stored belongs together."""
+    held = store.open(source, Counting())
+    cells = {held.cells.get(b"%d" % key) for key in range(N_CELLS)}
+    return {held.state[0], held.resume, held.epoch, *(int(cell or -1) for cell in cells)}
+
+
+@pytest.fixture(params=["memory", "rocks"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
+    """Return what opens the store again, as a worker that starts does."""
+    if request.param == "memory":
+        kept = MemoryStore()
+        return lambda: kept
+    opened: list[Store] = []
+
+    def again() -> Store:
+        for one in opened:
+            one.close()
+        opened[:] = [RocksStore(tmp_path / "store")]
+        return opened[0]
+
+    return again
+
+
+def test_a_store_without_anything_gives_the_beginning(reopen: Callable[[], Store]) -> None:
+    held = reopen().open(SOURCE, Counting())
+
+    assert (held.state, held.resume, held.epoch) == ([0], 0, -1)
+    assert held.cells.get(b"0") is None
+
+
+def test_what_is_saved_is_there_when_the_store_is_opened_again(
+    reopen: Callable[[], Store],
+) -> None:
+    save(reopen(), 7)
+
+    assert read(reopen()) == {7}
+
+
+def test_a_later_save_replaces_an_earlier_one_whole(reopen: Callable[[], Store]) -> None:
+    save(reopen(), 7)
+    save(reopen(), 8)
+
+    assert read(reopen()) == {8}
+
+
+def test_cells_that_did_not_change_stay(reopen: Callable[[], Store]) -> None:
+    save(reopen(), 7)
+    save(reopen(), 8, n_cells=1)
+
+    held = reopen().open(SOURCE, Counting())
+    assert held.cells.get(b"0") == b"8"
+    assert held.cells.get(b"1") == b"7"
+
+
+def test_cells_are_read_through_to_the_store_after_a_save(reopen: Callable[[], Store]) -> None:
+    store = reopen()
+    held = store.open(SOURCE, Counting())
+    held.cells.set(b"A", b"1")
+    store.save(SOURCE, Counting(), held)
+
+    assert held.cells.changed == {}
+    assert held.cells.get(b"A") == b"1"
+
+
+def test_cells_of_a_reader_that_was_thrown_away_are_not_kept(reopen: Callable[[], Store]) -> None:
+    store = reopen()
+    save(store, 7)
+    thrown_away = store.open(SOURCE, Counting())
+    thrown_away.cells.set(b"0", b"8")
+    thrown_away.cells.set(b"new", b"8")
+    thrown_away.state[0] = thrown_away.resume = 8
+
+    held = store.open(SOURCE, Counting())
+    store.save(SOURCE, Counting(), held)
+
+    assert read(reopen()) == {7}
+    assert reopen().open(SOURCE, Counting()).cells.get(b"new") is None
+
+
+def test_sources_do_not_see_each_other(reopen: Callable[[], Store]) -> None:
+    store = reopen()
+    save(store, 7, source="revise/1")
+    save(store, 8, source="revise/10")
+
+    assert read(store, source="revise/1") == {7}
+    assert read(store, source="revise/10") == {8}
+    assert store.open("revise/2", Counting()).epoch == -1
+
+
+# What only a disk can do
+
+
+def test_a_state_of_another_namespace_is_not_read(tmp_path: Path) -> None:
+    store = RocksStore(tmp_path, namespace="4x2")
+    save(store, 7)
+    store.close()
+
+    other = RocksStore(tmp_path, namespace="8x2")
+
+    held = other.open(SOURCE, Counting())
+    assert (held.epoch, held.cells.get(b"0")) == (-1, None)
+    other.close()
+
+
+def test_a_state_of_another_generation_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RocksStore(tmp_path)
+    save(store, 7)
+    store.close()
+    monkeypatch.setattr(module, "GENERATION", module.GENERATION + 1)
+
+    other = RocksStore(tmp_path)
+
+    held = other.open(SOURCE, Counting())
+    assert (held.epoch, held.cells.get(b"0")) == (-1, None)
+    other.close()
+
+
+def test_a_directory_in_use_is_refused_by_its_name(tmp_path: Path) -> None:
+    store = RocksStore(tmp_path)
+
+    with pytest.raises(Misused, match="in use by another worker") as caught:
+        RocksStore(tmp_path)
+
+    assert str(tmp_path) in str(caught.value)
+    store.close()
+
+
+@pytest.mark.parametrize("name", ["CURRENT", "MANIFEST-*"])
+def test_a_corrupt_directory_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
+    store = RocksStore(tmp_path)
+    save(store, 7)
+    store.close()
+    for path in tmp_path.glob(name):
+        path.write_bytes(b"not what was written")
+
+    with pytest.raises(Misused, match="rebuilt from the log") as caught:
+        RocksStore(tmp_path)
+
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.35, 0.5, 0.77, 0.99])
+def test_a_log_that_lost_its_end_gives_an_earlier_state_that_is_whole(
+    tmp_path: Path, share: float
+) -> None:
+    run(tmp_path, "12")
+    largest = max(tmp_path.glob("*.log"), key=lambda path: path.stat().st_size)
+    os.truncate(largest, int(share * largest.stat().st_size))
+
+    store = RocksStore(tmp_path)
+
+    numbers = read(store) if share else {-1}
+    assert len(numbers) == 1 or numbers == {0, -1}
+    assert max(numbers) < 12
+    store.close()
+
+
+# Processes that are killed. Run as a program, this file saves 1, 2, 3 … up to a number and
+# then kills itself; with "between", it does so between the drain and the write of the last.
+
+
+def run(directory: Path, *arguments: str) -> None:
+    done = subprocess.run([sys.executable, __file__, str(directory), *arguments], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def start(directory: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, __file__, str(directory), "1000000000"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_process_killed_between_drain_and_write_leaves_the_save_before(tmp_path: Path) -> None:
+    run(tmp_path, "5", "between")
+
+    store = RocksStore(tmp_path)
+
+    assert read(store) == {4}
+    store.close()
+
+
+def test_a_process_killed_in_the_middle_of_many_saves_leaves_one_that_is_whole(
+    tmp_path: Path,
+) -> None:
+    for n_lines in (3, 40, 111):
+        process = start(tmp_path)
+        assert process.stdout is not None
+        saved = [int(process.stdout.readline()) for _ in range(n_lines)][-1]
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+        store = RocksStore(tmp_path)
+
+        (number,) = read(store)
+        assert number >= saved, "a save that had returned is gone"
+        store.close()
+
+
+def main(directory: Path, last: int, *, is_between: bool) -> None:
+    store = RocksStore(directory)
+    first = store.open(SOURCE, Counting()).state[0] + 1
+    for number in range(first, last + 1):
+        if is_between and number == last:
+            store._db = _Dying()
+        save(store, number)
+        print(number, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _Dying:
+    """Has nothing stored, and takes its process with it when it is to store something."""
+
+    def get(self, key: bytes) -> None:
+        """Find nothing."""
+
+    def write(self, *_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), is_between="between" in sys.argv)

@@ -1,0 +1,279 @@
+"""The order in which a desk folds, writes and stores; no broker, no clock that matters."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import faust.streams
+import pytest
+from strategies import AT, a_case, a_configuration, encode
+
+from surveillance.core import topics
+from surveillance.core.fold import Tick, Timeline, encode_tick
+from surveillance.core.pipeline import Configurations, raw_partitions
+from surveillance.domain.errors import Defect, Gap, Misused
+from surveillance.instrumentation.metrics import Metrics
+from surveillance.stream import worker as module
+from surveillance.stream.store import MemoryStore
+from surveillance.stream.worker import Desk, Office, fail_stop
+
+if TYPE_CHECKING:
+    from surveillance.core.fold import Held, Place, Stage
+
+CONFIGURATION = a_configuration(topics=a_configuration().topics.__class__(cases=1, outcomes=1))
+PLACE: Place = (topics.CASES, 0)
+
+
+class Ended(BaseException):
+    """Takes the part of the end of the process."""
+
+
+class WatchedStore(MemoryStore):
+    """Says what was saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saved: list[int] = []
+
+    def save(self, source: str, stage: Stage, held: Held) -> None:
+        super().save(source, stage, held)
+        self.saved.append(held.epoch)
+
+
+class Room:
+    """An office whose broker acknowledges when it is told to."""
+
+    def __init__(self, *, acknowledges: bool = True) -> None:
+        self.store = WatchedStore()
+        self.sent: list[tuple[str, bytes]] = []
+        self.futures: list[asyncio.Future[Any]] = []
+        self.acknowledges = acknowledges
+        self.timeline = Timeline(raw_partitions(CONFIGURATION.topics))
+        self.configurations = Configurations(CONFIGURATION)
+        metrics = Metrics(version="0", configuration=CONFIGURATION.digest)
+        self.office = Office(
+            self.configurations, self.store, self.timeline, metrics, self.send
+        )
+
+    async def send(self, topic: str, _key: bytes | None, value: bytes) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self.acknowledges:
+            future.set_result(None)
+        self.sent.append((topic, value))
+        self.futures.append(future)
+        return future
+
+    def tick(self, epoch: int, n_cases: int) -> None:
+        cut = {topics.CASES: [n_cases], topics.OUTCOMES: [0], topics.DECISIONS: [0]}
+        assert self.timeline.feed(epoch, encode_tick(Tick(AT + epoch, CONFIGURATION.digest, cut)))
+
+    def desk(self) -> Desk:
+        return Desk(PLACE, self.office)
+
+
+async def passes(seconds: float = 0.05) -> None:
+    await asyncio.sleep(seconds)
+
+
+def feed(desk: Desk, offset: int, value: bytes | None = None) -> None:
+    desk.reader.feed(offset, value or encode(a_case(f"C{offset}")))
+    desk.news.set()
+
+
+@pytest.fixture(autouse=True)
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Keep the exit codes of processes that were to end."""
+    codes: list[int] = []
+
+    def end(code: int) -> NoReturn:
+        codes.append(code)
+        raise Ended
+
+    monkeypatch.setattr(os, "_exit", end)
+    return codes
+
+
+async def test_nothing_is_stored_before_the_broker_has_what_was_said() -> None:
+    room = Room(acknowledges=False)
+    desk = room.desk()
+    room.tick(0, 1)
+    feed(desk, 0)
+    await passes()
+
+    assert room.sent
+    assert room.store.saved == []
+
+    for future in room.futures:
+        future.set_result(None)
+    await passes()
+
+    assert room.store.saved == [0]
+    desk.leave()
+
+
+async def test_a_desk_that_is_given_up_between_write_and_store_stores_nothing() -> None:
+    room = Room(acknowledges=False)
+    desk = room.desk()
+    room.tick(0, 1)
+    feed(desk, 0)
+    await passes()
+
+    desk.leave()
+    for future in room.futures:
+        assert not future.cancelled(), "a rebalance must not take back what is under way"
+        future.set_result(None)
+    await passes()
+
+    assert room.sent
+    assert room.store.saved == []
+
+
+async def test_a_desk_opened_again_says_the_same_bytes_again() -> None:
+    room = Room(acknowledges=False)
+    first = room.desk()
+    room.tick(0, 2)
+    feed(first, 0)
+    feed(first, 1)
+    await passes()
+    first.leave()
+    said, room.sent = room.sent, []
+    room.acknowledges = True
+
+    second = room.desk()
+    assert second.reader.held.resume == 0
+    feed(second, 0)
+    feed(second, 1)
+    await passes()
+
+    assert room.sent == said
+    assert room.store.saved == [0]
+    second.leave()
+
+
+async def test_a_desk_resumes_where_the_stored_state_ends() -> None:
+    room = Room()
+    first = room.desk()
+    room.tick(0, 2)
+    feed(first, 0)
+    feed(first, 1)
+    await passes()
+    first.leave()
+
+    assert room.desk().reader.held.resume == 2
+
+
+async def test_a_write_that_the_broker_refuses_ends_the_process(ended: list[int]) -> None:
+    room = Room(acknowledges=False)
+    desk = room.desk()
+    room.tick(0, 1)
+    feed(desk, 0)
+    await passes()
+
+    room.futures[0].set_exception(RuntimeError("refused"))
+    for future in room.futures[1:]:
+        future.set_result(None)
+    with pytest.raises(Ended):
+        await desk._task
+
+    assert ended == [70]
+    assert room.store.saved == []
+
+
+async def test_a_broker_that_acknowledges_nothing_ends_the_process(
+    ended: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ACKNOWLEDGED_WITHIN_SECONDS", 0.05)
+    room = Room(acknowledges=False)
+    desk = room.desk()
+    room.tick(0, 1)
+    feed(desk, 0)
+
+    with pytest.raises(Ended):
+        await desk._task
+
+    assert ended == [70]
+    assert room.store.saved == []
+
+
+async def test_an_exception_of_ours_ends_the_process_and_stores_nothing(
+    ended: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room()
+    desk = room.desk()
+    monkeypatch.setattr("surveillance.core.revise.decode_case", lambda _: 1 / 0)
+    room.tick(0, 1)
+    feed(desk, 0)
+
+    with pytest.raises(Ended):
+        await desk._task
+
+    assert ended == [70]
+    assert room.store.saved == []
+    assert room.sent == []
+
+
+async def test_a_partition_whose_records_have_no_tick_yet_is_full_past_its_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "N_BYTES_HELD_MAX", 1_000)
+    room = Room()
+    desk = room.desk()
+    feed(desk, 0, b" " * 1_001)
+
+    assert desk.is_full
+
+    room.tick(0, 1)
+    desk.news.set()
+    await passes()
+
+    assert not desk.is_full
+    desk.leave()
+
+
+async def test_a_desk_with_a_state_is_open_before_the_ticks_are_read() -> None:
+    room = Room()
+    first = room.desk()
+    room.tick(0, 1)
+    feed(first, 0)
+    await passes()
+    first.leave()
+
+    started_anew = Room()
+    started_anew.office = started_anew.office._replace(store=room.store)
+    desk = started_anew.desk()
+
+    assert desk.reader.held.epoch == 0
+    assert desk.at is None
+    desk.leave()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (Misused("--state x", "is taken", "name another"), 2, "longwatch: --state x: is taken"),
+        (Gap("offset 7 is missing"), 70, "longwatch: stopped: offset 7 is missing"),
+        (KeyError("of ours"), 70, "KeyError"),
+    ],
+)
+def test_a_process_that_cannot_go_on_says_why_and_in_one_line_if_it_is_no_bug(
+    error: Exception, code: int, said: str, ended: list[int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Ended):
+        fail_stop(error)
+
+    assert ended == [code]
+    printed = capfd.readouterr().err
+    assert said in printed
+    assert isinstance(error, KeyError) or printed.count("\n") == 1
+
+
+def test_a_worker_without_the_compiled_stream_iterator_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module._require_cython()
+    monkeypatch.setattr(faust.streams, "_CStreamIterator", None)
+
+    with pytest.raises(Defect, match="compiled stream iterator"):
+        module._require_cython()
