@@ -137,6 +137,14 @@ def _make_room(directory: Path) -> None:
             )
         shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True)
+    write_summary(directory, {"status": "unfinished"})
+
+
+def write_summary(directory: Path, summary: dict[str, Any]) -> None:
+    """Write `run.json`; until a run is finished it says so."""
+    text = msgspec.json.format(_encode(summary), indent=2)
+    (directory / "run.json").write_bytes(text + b"\n")
+
 
 
 def replay(  # noqa: PLR0913 - all but two by keyword
@@ -193,7 +201,8 @@ def replay(  # noqa: PLR0913 - all but two by keyword
         )
         run = Embedded(configurations, sink, observe)
         days, n_lines, read_by = _feed(run, _within(lines, from_day, until_day), progress, clock)
-        summary = {
+        summary: dict[str, Any] = {
+            "status": "finished",
             "format": format_name,
             "inputs": [_input(path) for path in sorted(names)],
             "configuration": configurations.current.digest,
@@ -206,10 +215,11 @@ def replay(  # noqa: PLR0913 - all but two by keyword
             "refused_at_intake": dict(sink.refused_by_code),
             "dispositions": {name: dict(c) for name, c in sorted(sink.dispositions.items())},
             "rows": dict(sorted(sink.n_rows.items())),
-            "seconds": {"reading": read_by - start, "whole": clock() - start},
+            "seconds": {"reading": read_by - start},
             "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
-    (out / "run.json").write_bytes(msgspec.json.format(_encode(summary), indent=2) + b"\n")
+    summary["seconds"]["whole"] = clock() - start  # the register is written by now
+    write_summary(out, summary)
     return summary
 
 

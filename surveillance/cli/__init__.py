@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
+from typer._click.exceptions import ClickException  # Typer carries a click of its own
 
 from surveillance.cli import deciding, running, streaming
 from surveillance.domain.errors import Defect, Misused
@@ -42,10 +42,10 @@ def main(arguments: list[str] | None = None) -> None:
     except Misused as error:
         print(f"longwatch: {error}", file=sys.stderr)
         sys.exit(2)
-    except click.ClickException as error:
+    except ClickException as error:
         error.show()
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         print("longwatch: interrupted", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:

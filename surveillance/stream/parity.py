@@ -37,6 +37,11 @@ class _Identity(msgspec.Struct):
     id: str
 
 
+class _Summary(msgspec.Struct):
+    status: str
+
+
+_decode_status = msgspec.json.Decoder(_Summary).decode
 _decode_identity = msgspec.json.Decoder(_Identity).decode
 
 
@@ -73,8 +78,7 @@ def compare(
     Misused
         If the directory holds no run, or no broker answers.
     """
-    if not (directory / "run.json").is_file():
-        raise Misused(str(directory), "holds no run.json", "name a directory written by `replay`")
+    _require_finished(directory)
     comparison = Comparison({}, {}, None)
     for topic, name in FILES.items():
         expected = _distinct(topic, _lines(directory / name))[0]
@@ -82,6 +86,14 @@ def compare(
         if difference is not None and comparison.difference is None:
             comparison.difference = f"{topic}: {difference}"
     return comparison
+
+
+def _require_finished(directory: Path) -> None:
+    summary = directory / "run.json"
+    if not summary.is_file():
+        raise Misused(str(directory), "holds no run.json", "name a directory written by `replay`")
+    if _decode_status(summary.read_bytes()).status != "finished":
+        raise Misused(str(directory), "holds a run that did not finish", "replay once more")
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -10,8 +10,10 @@ import pytest
 from histories import embedded, random_log
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from jsonschema import (  # type: ignore[import-untyped]  # it ships no types
+    Draft202012Validator,
+    ValidationError,
+)
 from strategies import (
     a_case,
     a_configuration,

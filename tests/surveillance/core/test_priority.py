@@ -26,6 +26,7 @@ def computed(**changes: Any) -> dict[str, float]:  # noqa: ANN401 - arguments of
         "n_fatal": 0,
         "support": (support("ic", 2), support("ror", 4), support("evans", 4, is_standing=False)),
         "n_criteria": 3,
+        "uncounted": frozenset({"sentinel"}),
         "is_sentinel": False,
     }
     return {part.name: part.value for part in parts(Weights(), **(values | changes))}
@@ -54,6 +55,7 @@ def test_parts_worked_by_hand() -> None:
         ({"support": ()}, "growth", 0.0),
         ({"n_criteria": 0}, "corroboration", 1.0),
         ({"is_sentinel": True}, "sentinel", 1.0),
+        ({"support": (support("sentinel", 1),)}, "corroboration", 0.0),
     ],
 )
 def test_parts_at_their_limits(changes: dict[str, Any], part: str, value: float) -> None:
@@ -70,6 +72,7 @@ def test_the_score_is_the_weighted_mean_of_the_parts() -> None:
         n_fatal=1,
         support=(),
         n_criteria=3,
+        uncounted=frozenset(),
         is_sentinel=False,
     )
 
@@ -112,6 +115,7 @@ def test_parts_and_score_lie_between_0_and_1(
         n_fatal=0,
         support=(support("ic", n_first),),
         n_criteria=2,
+        uncounted=frozenset(),
         is_sentinel=is_sentinel,
     )
 

@@ -19,7 +19,7 @@ from surveillance.core.cells import Cells as Stored
 from surveillance.core.cells import nothing_stored
 from surveillance.core.criteria import Cells, Decider
 from surveillance.core.screen import Screen
-from surveillance.domain.configuration import Configuration, Criteria, Evans, Sentinel
+from surveillance.domain.configuration import Configuration, CountReached, Criteria, Evans, Sentinel
 from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
 from surveillance.domain.finding import Finding
 
@@ -138,6 +138,16 @@ def test_a_sentinel_whose_only_case_was_taken_back_has_ceased_when_a_month_begin
     assert told(desk.close(FEBRUARY + 1, of("P", "Hepatic failure"))) == [
         ("hepatic", "met", pair, 1)
     ]
+
+
+def test_a_bare_count_is_told_when_it_is_reached_for_listed_pairs_alone() -> None:
+    reached = CountReached(name="five", min_count=5, products=("product:P",), events=("pt:Rash",))
+    desk = Desk(a_configuration(criteria=Criteria(criterion=(reached,))))
+    pair = "product:P pt:Rash"
+
+    assert desk.close(JANUARY, of("P", "Rash", 4), of("Q", "Rash", 9), of("P", "Fever", 9)) == []
+    assert told(desk.close(JANUARY + 1, of("P", "Rash"))) == [("five", "met", pair, 5)]
+    assert told(desk.close(JANUARY + 2, of("P", "Rash", 5))) == [("five", "grown", pair, 10)]
 
 
 def test_a_finding_can_be_read_when_every_report_was_taken_back() -> None:

@@ -123,6 +123,7 @@ def test_a_finding_opens_a_signal_with_all_that_it_says() -> None:
         n_fatal=1,
         support=signal.support,
         n_criteria=3,
+        uncounted=frozenset({"sentinel"}),
         is_sentinel=False,
     )
     assert signal == Signal(
