@@ -25,7 +25,7 @@ import msgspec
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from integration.cluster import Cluster, Log, Worker, dispositions, embedded_run, until  # noqa: E402, I001 - found by the line above
+from integration.cluster import Cluster, Worker, dispositions, embedded_run, until  # noqa: E402, I001 - found by the line above
 from surveillance.core import topics  # noqa: E402
 from surveillance.core.fold import Tick  # noqa: E402
 from surveillance.core.partition import partition_of  # noqa: E402
@@ -53,7 +53,7 @@ class Feeder:
 
     def __init__(self, cluster: Cluster, data: Path, rng: random.Random) -> None:
         self._cluster, self._rng = cluster, rng
-        self.log = Log(cluster)
+        self.log = cluster.log()
         self._days = _days(data)
         self._n_partitions = raw_partitions(cluster.topics)
         self._old: list[Tick] = []
@@ -268,7 +268,6 @@ def settle(cluster: Cluster, feeder: Feeder, chaos: Chaos) -> None:
     if ticker is not None:
         print(f"         ticker: exit {ticker.code or ticker.stop()}", flush=True)
     feeder.last_tick()
-    feeder.log.close()
     epoch = cluster.last_epoch()
 
     def is_settled() -> bool:

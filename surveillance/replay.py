@@ -146,7 +146,6 @@ def write_summary(directory: Path, summary: dict[str, Any]) -> None:
     (directory / "run.json").write_bytes(text + b"\n")
 
 
-
 def replay(  # noqa: PLR0913 - all but two by keyword
     format_name: str,
     names: list[Path],
@@ -156,6 +155,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
     configuration_directory: Path | None = None,
     from_day: date | None = None,
     until_day: date | None = None,
+    today: date | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float],
     observe: Callable[[Place, Closing, Any], None] | None = None,
@@ -174,6 +174,8 @@ def replay(  # noqa: PLR0913 - all but two by keyword
         Copied into `out`, so that the run can be repeated from it.
     from_day, until_day : date, optional
         First and last day of receipt; others are left out.
+    today : date, optional
+        As for `lines_of`.
     progress : Progress, optional
         Shown while it runs.
     clock : callable
@@ -198,6 +200,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
             spool=Path(spool),
             progress=progress,
             tally=(tally := Tally()),
+            today=today,
         )
         run = Embedded(configurations, sink, observe)
         days, n_lines, read_by = _feed(run, _within(lines, from_day, until_day), progress, clock)

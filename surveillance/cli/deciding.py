@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -10,6 +9,7 @@ from typing import Annotated, Any, get_args
 import msgspec
 import typer
 
+from surveillance.cli import clock
 from surveillance.cli.showing import out
 from surveillance.core.decode import decode_decision
 from surveillance.core.topics import DECISIONS
@@ -44,7 +44,7 @@ def decide(
             "decided_by": by,
             "role": role,
             "reason": reason,
-            "decided_at": datetime.now(UTC).isoformat(),
+            "decided_at": clock.now().isoformat(),
             "approved_by": approved_by,
             "approver_role": approver_role,
         }

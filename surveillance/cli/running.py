@@ -10,7 +10,7 @@ import msgspec
 import typer
 from rich.table import Table
 
-from surveillance.cli import demonstration
+from surveillance.cli import clock, demonstration
 from surveillance.cli.showing import Bar, a_date, configurations, err, out
 from surveillance.core import topics
 from surveillance.domain.errors import Misused
@@ -71,6 +71,7 @@ def replay_command(
             configuration_directory=directory,
             from_day=a_date(from_day, "--from"),
             until_day=a_date(until_day, "--until"),
+            today=clock.today(),
             progress=bar,
             clock=time.monotonic,
         )

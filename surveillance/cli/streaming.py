@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from surveillance.cli import clock
 from surveillance.cli.running import SHIPPED_FOR, AsJson, Config
 from surveillance.cli.showing import Bar, configurations, err, out
 from surveillance.domain.errors import Misused
@@ -80,7 +81,14 @@ def load(
     rows: list[Unusable] = []
 
     with tempfile.TemporaryDirectory(prefix="longwatch-") as spool, Bar() as bar:
-        lines = lines_of(format_name, paths, refuse=rows.append, spool=Path(spool), progress=bar)
+        lines = lines_of(
+            format_name,
+            paths,
+            refuse=rows.append,
+            spool=Path(spool),
+            progress=bar,
+            today=clock.today(),
+        )
         written = loader.load(lines, progress=bar)
         loader.close()
     out.print(

@@ -67,9 +67,13 @@ class Decoder(Generic[T]):
             raise refuse("bad_encoding", f"byte {error.start} is not UTF-8") from None
         except (msgspec.DecodeError, RecursionError) as error:
             raise refuse("not_json", _plain(str(error))) from None
-        if any(escape in line for escape in _ESCAPES) or _encode(record) != line:
+        if _encode(record) != line or (b"\\" in line and _has_control(line)):
             _look_again(line)
         return record
+
+
+def _has_control(line: bytes) -> bool:
+    return any(escape in line for escape in _ESCAPES)
 
 
 def _plain(message: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from surveillance.core.fold import Fact, Place, Record
@@ -62,6 +63,7 @@ def take_lines(
         ledger.counts[disposition] += 1
 
 
+@lru_cache(maxsize=256)
 def day_of(at: int) -> date:
     """Return the UTC day of an instant."""
     return datetime.fromtimestamp(at, tz=UTC).date()

@@ -148,16 +148,18 @@ class Revise:
             if product.role in _COUNTED:
                 start = _ordinal(product.first_dose_on)
                 for key in self._naming.product_keys(product):
-                    starts[key] = _earlier(starts.get(key), start)
-        return sorted(starts.items(), key=lambda item: item[0])
+                    starts[key] = _earlier(starts[key], start) if key in starts else start
+        return sorted(starts.items())  # keys are distinct: days are never compared
 
     def _events(self, case: CaseVersion) -> list[tuple[str, int, int | None]]:
         found: dict[str, tuple[int, int | None]] = {}
         for event in case.events:
             flags, onset = _flags(event), _ordinal(event.onset_on)
             for key in self._naming.event_keys(event.pt):
-                old_flags, old_onset = found.get(key, (0, None))
-                found[key] = old_flags | flags, _earlier(old_onset, onset)
+                old = found.get(key)
+                found[key] = (
+                    (flags, onset) if old is None else (old[0] | flags, _earlier(old[1], onset))
+                )
         return [(key, *found[key]) for key in sorted(found)]
 
 

@@ -54,9 +54,9 @@ class Seriousness(_Record, frozen=True, kw_only=True):
     def is_serious(self) -> bool:
         """Whether any criterion is met."""
         return bool(
-            self.death
+            self.hospitalisation  # the commonest first
+            or self.death
             or self.life_threatening
-            or self.hospitalisation
             or self.disabling
             or self.congenital_anomaly
             or self.other
@@ -111,13 +111,20 @@ class Product(_Record, frozen=True, kw_only=True):
     @property
     def lots(self) -> tuple[str, ...]:
         """Every lot named, once each."""
-        named = [self.lot, *(dose.lot for dose in self.doses)]
-        return tuple(dict.fromkeys(lot for lot in named if lot))
+        found = (self.lot,) if self.lot else ()
+        for dose in self.doses:
+            if dose.lot and dose.lot not in found:
+                found = (*found, dose.lot)
+        return found
 
     @property
     def first_dose_on(self) -> date | None:
         """The day of the earliest dated dose."""
-        return min((dose.start_on for dose in self.doses if dose.start_on), default=None)
+        first = None
+        for dose in self.doses:
+            if dose.start_on is not None and (first is None or dose.start_on < first):
+                first = dose.start_on
+        return first
 
 
 class Assessment(_Record, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from surveillance.core import topics
 from surveillance.core.refusals import RefusedRecord
@@ -36,6 +37,7 @@ def lines_of(
     spool: Path,
     progress: Progress,
     tally: Tally | None = None,
+    today: date | None = None,
 ) -> Iterator[Line]:
     """Read files of one format, in the order of receipt.
 
@@ -54,6 +56,8 @@ def lines_of(
         Told how many records were read.
     tally : Tally, optional
         Counts every row of every file.
+    today : date, optional
+        Later days of receipt are refused. None takes every day, as for simulated records.
 
     Yields
     ------
@@ -61,7 +65,7 @@ def lines_of(
         In the order of their days; by topic and arrival within a day.
     """
     sorted_inputs = [
-        _lines(one, found, refuse, spool / str(index), progress, tally or Tally())
+        _lines(one, found, _Taking(refuse, spool / str(index), progress, tally or Tally(), today))
         for index, (one, found) in enumerate(_inputs(format_name, list(names)))
     ]
     return heapq.merge(*sorted_inputs, key=lambda line: line.on)
@@ -91,31 +95,34 @@ def _inputs(format_name: str, names: list[Path]) -> list[tuple[Format, list[Path
 _TOPICS = {"cases": topics.CASES, "outcomes": topics.OUTCOMES, "decisions": topics.DECISIONS}
 
 
-def _lines(
-    chosen: Format,
-    found: list[Path],
-    refuse: Callable[[Unusable], None],
-    spool: Path,
-    progress: Progress,
-    tally: Tally,
-) -> Iterator[Line]:
-    spool.mkdir(parents=True)
+class _Taking(NamedTuple):
+    """What one reading of files needs beside the files."""
+
+    refuse: Callable[[Unusable], None]
+    spool: Path
+    progress: Progress
+    tally: Tally
+    today: date | None
+
+
+def _lines(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Line]:
+    taking.spool.mkdir(parents=True)
     topic = _TOPICS[chosen.topic]
-
-    def usable() -> Iterator[Read]:
-        n = 0
-        for path in found:
-            for item in chosen.read(path, tally=tally):
-                if isinstance(item, Unusable):
-                    refuse(item)
-                    continue
-                n += 1
-                if n % 1_000 == 0:
-                    progress.reading(n)
-                yield item
-
-    for read in in_order(usable(), directory=spool):
+    for read in in_order(_usable(chosen, found, taking), directory=taking.spool):
         yield Line(read.received_on, topic, read.key, read.line)
+
+
+def _usable(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Read]:
+    n = 0
+    for path in found:
+        for item in chosen.read(path, tally=taking.tally, today=taking.today):
+            if isinstance(item, Unusable):
+                taking.refuse(item)
+                continue
+            n += 1
+            if n % 1_000 == 0:
+                taking.progress.reading(n)
+            yield item
 
 
 def refused_at_intake(unusable: Unusable) -> RefusedRecord:

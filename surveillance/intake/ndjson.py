@@ -24,7 +24,7 @@ from surveillance.domain.outcome import OutcomeRecord
 from surveillance.intake.archive import Bounds, open_file, open_member, open_zip
 from surveillance.intake.counting import FileTally, Tally
 from surveillance.intake.lines import Line, bounded_lines
-from surveillance.intake.reading import Read, Topic, Unusable, unusable
+from surveillance.intake.reading import Read, Topic, Unusable, refuse_ahead, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +82,9 @@ class Ndjson(Generic[T]):
         found = (path for path in directory.iterdir() if path.is_file())
         return sorted(path for path in found if path.name.lower().endswith(_ENDINGS))
 
-    def read(self, path: Path, *, tally: Tally | None = None) -> Iterator[Read | Unusable]:
+    def read(
+        self, path: Path, *, tally: Tally | None = None, today: date | None = None
+    ) -> Iterator[Read | Unusable]:
         """Read one file, or every NDJSON member of a zip file.
 
         Parameters
@@ -91,6 +93,8 @@ class Ndjson(Generic[T]):
             The file, whatever its name; gzip and zip are known by theirs.
         tally : Tally, optional
             Counts lines in and records out.
+        today : date, optional
+            Records of later days are refused; None takes every day.
 
         Yields
         ------
@@ -106,11 +110,13 @@ class Ndjson(Generic[T]):
         for file in _files(path):
             with file.stream:
                 counts = tally.of(file.named)
-                yield from self._read_lines(file, counts)
+                yield from self._read_lines(file, counts, today)
             if counts.n_read == 0:
                 raise Misused(file.named, "holds no record", "leave it out if none was received")
 
-    def _read_lines(self, file: _File, counts: FileTally) -> Iterator[Read | Unusable]:
+    def _read_lines(
+        self, file: _File, counts: FileTally, today: date | None
+    ) -> Iterator[Read | Unusable]:
         for line in bounded_lines(file.stream):
             content = line.content
             if line.number == 1:
@@ -121,6 +127,7 @@ class Ndjson(Generic[T]):
             counts.n_read += 1
             try:
                 read = self._read_line(content, line.n_bytes)
+                refuse_ahead(read.received_on, today)
             except Refused as error:
                 counts.refused[error.code] += 1
                 yield _refused(f"{file.shown}:{line.number}", error, line)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from surveillance.domain.errors import Refused
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
@@ -55,7 +57,9 @@ class Format(Protocol):
     def within(self, directory: Path) -> list[Path]:
         """Return what can be read in a folder, sorted by name."""
 
-    def read(self, path: Path, *, tally: Tally | None = None) -> Iterator[Read | Unusable]:
+    def read(
+        self, path: Path, *, tally: Tally | None = None, today: date | None = None
+    ) -> Iterator[Read | Unusable]:
         """Read one file.
 
         Parameters
@@ -64,6 +68,8 @@ class Format(Protocol):
             One of the paths that `surveillance.intake.formats.paths` gave.
         tally : Tally, optional
             Counts every row on its way in and on its way out.
+        today : date, optional
+            Records of later days are refused; None takes every day.
 
         Yields
         ------
@@ -76,6 +82,32 @@ class Format(Protocol):
         Misused
             If the file as a whole cannot be read.
         """
+
+
+def refuse_ahead(day: date, today: date | None) -> None:
+    """Refuse a record whose day has not come.
+
+    Old data are given ticks of their own dates. A tick of a day ahead would hold the log's
+    clock there, and no later day would ever begin.
+
+    Parameters
+    ----------
+    day : date
+        On which the record was received, or made.
+    today : date or None
+        The present day in UTC; None takes every day.
+
+    Raises
+    ------
+    Refused
+        If the day is later.
+    """
+    if today is not None and day > today:
+        raise Refused(
+            "lies_ahead",
+            f"its day, {day}, lies ahead of today, {today} (UTC)",
+            "mend the date, or load it when that day has come; or set this machine's clock right",
+        )
 
 
 def unusable(place: str, fault: tuple[str, str, str], content: bytes) -> Unusable:

@@ -22,7 +22,7 @@ from surveillance.domain.errors import Misused, Refused
 from surveillance.intake.counting import FileTally, Tally
 from surveillance.intake.csv_rows import RowError, join_rows, split_fields
 from surveillance.intake.lines import Line, bounded_lines
-from surveillance.intake.reading import Read, Topic, Unusable, unusable
+from surveillance.intake.reading import Read, Topic, Unusable, refuse_ahead, unusable
 from surveillance.intake.spool import stable_sort
 from surveillance.intake.vaers_case import (
     N_TERM_ROWS_MAX,
@@ -38,6 +38,7 @@ from surveillance.intake.vaers_files import PARTS, READS, Source, Year, opened_y
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import date
     from pathlib import Path
 
 BYTES_IN_MEMORY = 25_165_824  # a year of the 1990s whole; more goes to disk
@@ -93,6 +94,7 @@ class _Parts(NamedTuple):
 
     opened: list[_Part]
     is_domestic: bool
+    today: date | None
 
 
 @dataclass
@@ -128,7 +130,9 @@ class Vaers:
         """Return a folder's zip files, sorted, and then the folder itself if it holds csv."""
         return within(directory)
 
-    def read(self, path: Path, *, tally: Tally | None = None) -> Iterator[Read | Unusable]:
+    def read(
+        self, path: Path, *, tally: Tally | None = None, today: date | None = None
+    ) -> Iterator[Read | Unusable]:
         """Read a zip file or folder of one or more years.
 
         Parameters
@@ -137,6 +141,8 @@ class Vaers:
             A zip file, or a folder of csv files.
         tally : Tally, optional
             Counts rows in and records out, for each part by itself.
+        today : date, optional
+            Reports received on later days are refused; None takes every day.
 
         Yields
         ------
@@ -152,10 +158,9 @@ class Vaers:
         tally = Tally() if tally is None else tally
         with opened_years(path) as years:
             for name, year in years.items():
-                yield from self._read_year(name, year, tally)
+                yield from self._read_year(year, _Parts([], name.isdigit(), today), tally)
 
-    def _read_year(self, name: str, year: Year, tally: Tally) -> Iterator[Read | Unusable]:
-        parts = _Parts([], is_domestic=name.isdigit())
+    def _read_year(self, year: Year, parts: _Parts, tally: Tally) -> Iterator[Read | Unusable]:
         items = _items(year, parts.opened, tally)
         ordered = stable_sort(items, directory=None, bytes_in_memory=self.bytes_in_memory)
         for vaers_id, group in groupby(ordered, key=itemgetter(0)):
@@ -290,6 +295,7 @@ def _emit(vaers_id: int, data: _Row, report: Report, found: _Rows, parts: _Parts
     place = parts.opened[_DATA].place(data)
     origin = Origin(place, _sha256(data, found), parts.is_domestic)
     case = build_case(vaers_id, report, vaccines, terms, origin)
+    refuse_ahead(case.received_on, parts.today)
     line = _encode(case)
     if len(line) > N_BYTES_MAX:
         raise refuse("too_long", f"the report makes a line of {len(line):,} bytes")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-from rocksdict import Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteOptions
 
 from surveillance.core.cells import Cells
 from surveillance.core.fold import Held, Stage
@@ -140,4 +140,10 @@ def _options() -> Any:  # noqa: ANN401 - rocksdict has no types
     options.set_write_buffer_size(32 * 1024 * 1024)
     options.set_max_write_buffer_number(3)
     options.increase_parallelism(2)
+    table = BlockBasedOptions()
+    table.set_bloom_filter(10, block_based=False)  # most look-ups are for cases never seen
+    table.set_block_cache(Cache(64 * 1024 * 1024))
+    options.set_block_based_table_factory(table)
+    options.set_memtable_whole_key_filtering(True)
+    options.set_memtable_prefix_bloom_ratio(0.1)
     return options

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaProducer
+from kafka.errors import CoordinatorNotAvailableError
 
 from surveillance.core import topics
 from surveillance.core.fold import End, Tick, decode_message, encode_tick
@@ -23,7 +25,8 @@ from surveillance.embedded import Embedded
 from surveillance.replay import RunDirectory
 from surveillance.settings import SHIPPED, read_configuration
 from surveillance.stream import manifest
-from surveillance.stream.broker import consumer, end_offsets, producer, read_all
+from surveillance.stream.broker import admin_client, consumer, end_offsets, producer, read_all
+from surveillance.stream.parity import Comparison, compare
 from surveillance.stream.worker import GROUP
 
 if TYPE_CHECKING:
@@ -50,14 +53,17 @@ def until(condition: Callable[[], bool], *, seconds: float = 60.0, every: float 
 
 
 class Process:
-    """One `longwatch` command, with what it prints."""
+    """One `longwatch` command, with what it prints.
 
-    def __init__(self, arguments: list[str], log: Path) -> None:
+    A prelude is Python that runs in the process before the command: a defect, say.
+    """
+
+    def __init__(self, arguments: list[str], log: Path, *, prelude: str = "") -> None:
         self.log = log
-        self.said_before = len(self.printed)
+        program = f"{prelude}\nfrom surveillance.cli import main\nmain()"
         with log.open("ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "surveillance", *arguments],
+                [sys.executable, "-c", program, *arguments],
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
             )  # fmt: skip
 
@@ -103,9 +109,22 @@ class Process:
 class Worker(Process):
     """A worker with its own state directory and metrics address."""
 
-    def __init__(self, arguments: list[str], log: Path, address: str) -> None:
+    def __init__(self, arguments: list[str], log: Path, address: str, *, prelude: str = "") -> None:
         self.address = address
-        super().__init__([*arguments, "--metrics-address", address], log)
+        super().__init__([*arguments, "--metrics-address", address], log, prelude=prelude)
+
+    def ports(self) -> set[int]:
+        """Return every port that the process listens on."""
+        links = Path(f"/proc/{self.pid}/fd").iterdir()
+        sockets = {os.readlink(link) for link in links if link.is_symlink()}
+        found = set()
+        for name in ("tcp", "tcp6"):
+            for line in Path(f"/proc/{self.pid}/net/{name}").read_text("ascii").splitlines()[1:]:
+                fields = line.split()
+                is_listening = fields[3] == "0A"
+                if is_listening and f"socket:[{fields[9]}]" in sockets:
+                    found.add(int(fields[1].rpartition(":")[2], 16))
+        return found
 
     def metric(self, metric: str, **labels: str) -> float:
         """Return the sum of a metric's samples with these labels; 0 where nobody answers."""
@@ -140,6 +159,7 @@ class Cluster:
         self.configurations = Configurations(read_configuration(configuration))
         self.topics = self.configurations.current.topics
         self.processes: dict[str, Process] = {}
+        self._logs: list[Log] = []
         home.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Self:
@@ -154,6 +174,8 @@ class Cluster:
         for process in self.processes.values():
             process.resume()
             process.kill()
+        for log in self._logs:
+            log.close()
         if error is not None:
             for name, process in self.processes.items():
                 print(f"---- {name} printed\n{process.printed[-4_000:]}")
@@ -167,23 +189,25 @@ class Cluster:
 
     def forget(self) -> None:
         """Delete every topic and the consumer group."""
-        admin = KafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=15_000)
+        admin = admin_client(self.address)
         try:
             names = [name for name in admin.list_topics() if not name.startswith("__")]
             if names:
                 admin.delete_topics(names)
-            assert until(lambda: not set(names) & set(admin.list_topics()), seconds=20)
-            admin.delete_groups([GROUP])
+                assert until(lambda: not set(names) & set(admin.list_topics()), seconds=20)
+            with suppress(CoordinatorNotAvailableError):  # there was never a group
+                admin.delete_groups([GROUP])
         finally:
             admin.close()
 
     def options(self) -> list[str]:
         return ["--broker", self.address, "--config", str(self.configuration)]
 
-    def work(self, name: str, *options: str) -> Worker:
+    def work(self, name: str, *options: str, prelude: str = "") -> Worker:
         """Start a worker; a name that was used before goes on from its state."""
         arguments = ["worker", *self.options(), "--state", str(self.home / name), *options]
-        worker = Worker(arguments, self.home / f"{name}.log", f"127.0.0.1:{free_port()}")
+        address = f"127.0.0.1:{free_port()}"
+        worker = Worker(arguments, self.home / f"{name}.log", address, prelude=prelude)
         self.processes[name] = worker
         return worker
 
@@ -191,6 +215,11 @@ class Cluster:
         """Start another command."""
         self.processes[name] = Process([*arguments, *self.options()], self.home / f"{name}.log")
         return self.processes[name]
+
+    def log(self) -> Log:
+        """Return what writes on the raw topics and the ticks."""
+        self._logs.append(Log(self))
+        return self._logs[-1]
 
     def last_epoch(self) -> int:
         """Return the offset of the last tick."""
@@ -276,6 +305,11 @@ def embedded_run(cluster: Cluster, out: Path) -> Path:
     return out
 
 
+def compared(cluster: Cluster, run: Path, *, seconds: float = 20.0) -> Comparison:
+    """Compare what was said on Kafka with a run directory."""
+    return compare(run, cluster.address, until=time.monotonic() + seconds, clock=time.monotonic)
+
+
 def n_lines(values: Iterable[bytes | None]) -> int:
     """Count lines as a producer would: a message without LF is one."""
     return sum((value or b"").removesuffix(b"\n").count(b"\n") + 1 for value in values)
@@ -303,7 +337,3 @@ def dispositions(cluster: Cluster) -> dict[Place, Counted]:
             lines = n_lines(read_all(cluster.address, topic, partition=partition))
             found[topic, partition] = Counted(lines, disposed)
     return found
-
-
-def is_ci() -> bool:
-    return os.environ.get("CI") == "true"
