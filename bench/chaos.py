@@ -297,7 +297,11 @@ def verdict(cluster: Cluster, chaos: Chaos, home: Path) -> bool:
     print(f"faults: {dict(chaos.done)}; ended by themselves: {len(chaos.exits)}")
     print(f"lines without disposition: {unsettled or 'none'}")
     is_equal = found.difference is None and not unsettled
-    print(f"equal bytes, {n_repeated:,} written again" if is_equal else f"NOT EQUAL: {found.difference}")
+    print(
+        f"equal bytes, {n_repeated:,} written again"
+        if is_equal
+        else f"NOT EQUAL: {found.difference}"
+    )
     return is_equal and n_repeated > 0
 
 

@@ -160,9 +160,7 @@ class TimedEmbedded(Embedded):
         inner = (
             RawReader(make, source, place, held, self._timeline)
             if place[0] in topics.RAW
-            else DerivedReader(
-                make, source, held, self._timeline, sources(place[0], self.manifest)
-            )
+            else DerivedReader(make, source, held, self._timeline, sources(place[0], self.manifest))
         )
         return _TimedReader(inner, self.spent)
 

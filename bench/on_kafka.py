@@ -145,9 +145,7 @@ class _Ends:
         )
         self._client.assign([TopicPartition(name, 0) for name in names])
         for name in names:
-            self._client.seek(
-                TopicPartition(name, 0), end_offsets(self._client, name, 1)[0]
-            )
+            self._client.seek(TopicPartition(name, 0), end_offsets(self._client, name, 1)[0])
         self._last = log.last_epoch
         self.n_read: dict[tuple[str, int], int] = {}  # by source and epoch: as said, once
         self.ended: set[str] = set()  # who has ended the last epoch
@@ -191,9 +189,7 @@ def _follow(log: Log, workers: Workers, wanted: set[str], seconds: float) -> dic
     peak = 0.0
     while True:
         ends.poll()
-        now = _Mark(
-            time.perf_counter() - start, workers.cpu_seconds(), sum(ends.n_read.values())
-        )
+        now = _Mark(time.perf_counter() - start, workers.cpu_seconds(), sum(ends.n_read.values()))
         peak = max(peak, workers.resident_mb())
         if first is None and now.n_read:
             first = now

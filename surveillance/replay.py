@@ -146,7 +146,7 @@ def write_summary(directory: Path, summary: dict[str, Any]) -> None:
     (directory / "run.json").write_bytes(text + b"\n")
 
 
-def replay(  # noqa: PLR0913 - all but two by keyword
+def replay(
     format_name: str,
     names: list[Path],
     *,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -63,12 +63,15 @@ class Run(NamedTuple):
 
 def differences(counts: Counts, expected: pd.DataFrame) -> list[str]:
     """Return the pairs whose four counts are not the expected ones."""
-    products, events = expected.index.levels
+    index = cast("pd.MultiIndex", expected.index)
+    products, events = index.levels
     number_of = [
         np.array([-1 if (n := names.find(name)) is None else n for name in level], np.int64)
         for names, level in ((counts.products, products), (counts.events, events))
     ]
-    codes = [numbers[np.asarray(code)] for numbers, code in zip(number_of, expected.index.codes)]
+    codes = [
+        numbers[np.asarray(code)] for numbers, code in zip(number_of, index.codes, strict=True)
+    ]
     wanted = codes[0] << 32 | codes[1]
     keys = counts.pair_product.values << 32 | counts.pair_event.values
     order = np.argsort(keys)
@@ -183,8 +186,13 @@ def corrected(reads: Iterable[Read], rng: random.Random) -> Iterator[Read]:
 
 
 def _fate(rng: random.Random) -> list[Any]:
-    fates = ([], ["follow_up"], ["follow_up", "nullification"],
-             ["nullification", "reinstatement"], ["amendment", "follow_up", "nullification"])
+    fates: tuple[list[str], ...] = (
+        [],
+        ["follow_up"],
+        ["follow_up", "nullification"],
+        ["nullification", "reinstatement"],
+        ["amendment", "follow_up", "nullification"],
+    )
     return rng.choices(fates, (60, 20, 8, 7, 5))[0]
 
 
@@ -198,8 +206,10 @@ def test_tables_are_right_whatever_the_order_in_a_day_and_however_cases_are_corr
     rng.shuffle(reads)
     reads.sort(key=lambda read: read.received_on)
     days = sorted({read.received_on for read in reads})
-    month_ends = {max(d for d in days if (d.year, d.month) == month)
-                  for month in {(d.year, d.month) for d in days}}
+    month_ends = {
+        max(d for d in days if (d.year, d.month) == month)
+        for month in {(d.year, d.month) for d in days}
+    }
     compared = 0
 
     def compare(_place: Place, closing: Closing, state: Any) -> None:  # noqa: ANN401
@@ -216,8 +226,9 @@ def test_tables_are_right_whatever_the_order_in_a_day_and_however_cases_are_corr
 
     configuration = read_configuration(SHIPPED / "vaers")
     pipeline = Embedded(Configurations(configuration), Ignoring(), compare)
-    for item in schedule((Line(r.received_on, CASES, r.key, r.line) for r in reads),
-                         configuration.topics):
+    for item in schedule(
+        (Line(r.received_on, CASES, r.key, r.line) for r in reads), configuration.topics
+    ):
         if isinstance(item, Message):
             pipeline.put(*item)
         else:

@@ -57,7 +57,7 @@ def register_commands(app: typer.Typer) -> None:
     app.add_typer(refused_commands.app, name="refused")
 
 
-def findings(  # noqa: PLR0913 - the options of a command line
+def findings(
     *,
     from_run: FromRun = None,
     register: RegisterUrl = None,
@@ -128,7 +128,7 @@ def signals(
     showing.say(showing.shown(len(found), n_all, "signals"))
 
 
-def ranking(  # noqa: PLR0913 - as above
+def ranking(
     *,
     from_run: FromRun = None,
     register: RegisterUrl = None,

@@ -234,7 +234,7 @@ class Worker:
     def _attach(self, read: list[Place]) -> None:
         worker = self
 
-        class Consumer(driver.Consumer):  # type: ignore[misc] # Faust has no types here
+        class Consumer(driver.Consumer):
             """Starts each partition where its stored state ends, not where the group committed."""
 
             async def seek_to_committed(self) -> dict[Any, int]:
@@ -244,7 +244,7 @@ class Worker:
                 await self.seek_wait(resume)
                 return resume
 
-        class Transport(driver.Transport):  # type: ignore[misc] # as above
+        class Transport(driver.Transport):
             """The driver, with our consumer."""
 
         Transport.Consumer = Consumer
@@ -374,7 +374,7 @@ class Worker:
         raise SystemExit(0)
 
 
-class _Process(faust.Worker):  # type: ignore[misc] # Faust has no types here
+class _Process(faust.Worker):
     """Faust's process, without its spinner, and with an end to how long it takes to end."""
 
     def __init__(self, *services: Any, **settings: Any) -> None:  # noqa: ANN401 - Faust's own
@@ -397,7 +397,7 @@ class _Process(faust.Worker):  # type: ignore[misc] # Faust has no types here
 
 
 def _require_cython() -> None:
-    if faust.streams._CStreamIterator is None:  # noqa: SLF001 - the only place that says it
+    if getattr(faust.streams, "_CStreamIterator", None) is None:
         raise Defect("Faust runs without its compiled stream iterator, which acks what it skips")
 
 

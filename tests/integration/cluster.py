@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 from kafka import KafkaProducer
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import CoordinatorNotAvailableError, TopicAlreadyExistsError
 
 from surveillance.core import topics
 from surveillance.core.fold import End, Tick, decode_message, encode_tick
@@ -185,7 +185,14 @@ class Cluster:
         return self.broker.address
 
     def make_topics(self) -> None:
-        manifest.apply(self.address, self.topics)
+        """Make them; those of the test before may still be on their way out."""
+
+        def are_made() -> bool:
+            with suppress(TopicAlreadyExistsError):
+                manifest.apply(self.address, self.topics)
+            return not manifest.differences(self.address, self.topics)
+
+        assert until(are_made, seconds=20)
 
     def forget(self) -> None:
         """Delete every topic and the consumer group."""
@@ -263,7 +270,10 @@ class Log:
 
     def send(self, place: Place, *values: bytes | None) -> int:
         """Write messages; return the offset of the last."""
-        sent = [self.producer.send(place[0], value=v, partition=place[1]) for v in values]
+        sent = [
+            self.producer.send(place[0], key=b"", value=value, partition=place[1])
+            for value in values
+        ]
         offset: int = [one.get(timeout=30) for one in sent][-1].offset
         return offset
 
@@ -301,7 +311,7 @@ def embedded_run(cluster: Cluster, out: Path) -> Path:
                     run.put(topic, partition, value or b"")
         for value in read_all(cluster.address, topics.TICKS):
             run.take_tick(value or b"")
-    (out / "run.json").write_bytes(msgspec.json.encode({"dispositions": sink.dispositions}))
+    (out / "run.json").write_bytes(msgspec.json.encode({"status": "finished", "dispositions": sink.dispositions}))
     return out
 
 

@@ -83,7 +83,7 @@ def all_pairs(counts: Counts) -> dict[Pair, int]:
 
 
 @given(batches)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_counts_equal_a_recount_of_what_stands(drawn: list[Batch]) -> None:
     counts, standing = replay(drawn)
     should = Recount(standing)
@@ -107,7 +107,7 @@ def test_counts_equal_a_recount_of_what_stands(drawn: list[Batch]) -> None:
 
 
 @given(batches)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_what_is_known_of_a_pair_is_what_its_standing_cases_say(drawn: list[Batch]) -> None:
     counts, standing = replay(drawn)
     should = Recount(standing)

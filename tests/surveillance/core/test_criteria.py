@@ -14,7 +14,7 @@ from detectors.estimate import DEFINED
 from surveillance.core.criteria import Cells, Decider
 from surveillance.domain.configuration import Evans, IcLower, RorLower, Sentinel
 
-cell = st.integers(0, 6) | st.integers(0, 2_000) | st.integers(0, 30_000)
+cell = st.integers(0, 6) | st.integers(0, 2_000) | st.integers(0, 9_000)
 tables = st.lists(st.tuples(cell, cell, cell, cell), min_size=1, max_size=30)
 Drawn = list[tuple[int, int, int, int]]
 
@@ -38,7 +38,7 @@ def test_cells_follow_from_the_margins(drawn: tuple[int, int, int, int]) -> None
 
 
 @given(tables, st.sampled_from([1.5, 2.0, 3.0]), st.integers(1, 4))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_evans_agrees_with_prr_and_chi_square(drawn: Drawn, least: float, min_count: int) -> None:
     cells, table = both(drawn)
     ratio, yates = prr(table), chi_square(table)
@@ -79,7 +79,7 @@ def test_evans_on_empty_cells(table: tuple[int, int, int, int], is_met: bool) ->
 
 
 @given(tables, st.sampled_from([1.0, 2.0]), st.sampled_from([0.9, 0.95, 0.99]))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_ror_agrees_with_the_lower_limit(drawn: Drawn, above: float, level: float) -> None:
     cells, table = both(drawn)
     estimate = ror(table, confidence_level=level)
@@ -103,7 +103,7 @@ def test_ror_is_not_met_with_an_empty_cell(empty: int) -> None:
 
 
 @given(tables, st.sampled_from([0.025, 0.05, 0.005]))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_ic_agrees_with_the_lower_limit(drawn: Drawn, tail: float) -> None:
     cells, table = both(drawn)
 

@@ -94,6 +94,10 @@ EXAMPLES: dict[str, tuple[Iterable[Any], dict[str, tuple[int, int, int, int]]]] 
         [dose(0), visit(4, is_last=True), visit(8), event(4), event(6, is_fatal=True)],
         {"K1": (1, 5, 1, 0)},
     ),
+    "the first of two last follow-ups ends time": (
+        [dose(0), visit(9, is_last=True), visit(4, is_last=True)],
+        {"K1": (1, 5, 0, 0)},
+    ),
     "a death ends time through its follow-up": (
         [dose(0), event(4, is_fatal=True), visit(4, is_last=True)],
         {"K1": (1, 5, 1, 1)},

@@ -245,7 +245,7 @@ steps = st.lists(
 
 
 @given(steps, st.booleans())
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_the_screen_tells_what_the_rules_say_with_the_numbers_of_the_detectors(
     drawn: list[tuple[int, list[tuple[Contribution, int]], list[int]]],
     is_stored: bool,  # noqa: FBT001 - drawn

@@ -177,6 +177,15 @@ def test_a_record_that_moves_to_another_programme_leaves_the_first() -> None:
     assert {(f.watch, f.n_events) for f in found} == {("two", 9)}
 
 
+def test_the_programme_that_a_record_leaves_is_looked_at_again() -> None:
+    desk = Desk(configured(a_watch()))
+    assert desk.find(dose(0), visit(400), event(1), event(2)) == []
+
+    (finding,) = desk.find(visit(400, version=2, programme="P2"))
+
+    assert (finding.product, finding.n_events, finding.person_days) == ("construct:K1", 2, 3)
+
+
 RECORDS = (
     dose(0),
     event(5),
