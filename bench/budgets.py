@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 Found = dict[str, Any]
+MILLION = 1_000_000
 
 
 class Budget(NamedTuple):
@@ -78,17 +79,17 @@ def _rebuild_ratio(found: Found) -> float | None:
 
 def _memory_a_million(found: Found) -> float | None:
     store = found.get("store", {})
-    if "memory_mb" not in store:
+    if store.get("n_cases", 0) < MILLION:  # buffers of fixed size would be taken for growth
         return None
-    return float(store["memory_mb"]) / float(store["n_cases"]) * 1e6
+    return float(store["memory_mb"]) / float(store["n_cases"]) * MILLION
 
 
 def _measures(found: Found) -> float | None:
     screening = found.get("screening", {})
-    if "measures_cpu_seconds" not in screening:
+    if screening.get("n_pairs", 0) < MILLION:
         return None
     seconds = sum(screening["measures_cpu_seconds"].values())
-    return float(seconds) / float(screening["n_pairs"]) * 3e6
+    return float(seconds) / float(screening["n_pairs"]) * 3 * MILLION
 
 
 def _whole_vaers(key: str) -> Callable[[Found], float | None]:

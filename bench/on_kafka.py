@@ -61,9 +61,13 @@ class Log:
         self.n_lines = len(lines)
         self.n_messages = written["messages"]
         self.last_epoch = written["ticks"] - 1
+        self._is_spoken_on = False
 
     def forget_spoken(self) -> None:
-        """Delete what workers said, and where their group stood."""
+        """Delete what workers said, and where their group stood, if any has run."""
+        if not self._is_spoken_on:
+            self._is_spoken_on = True
+            return
         admin = KafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=15_000)
         try:
             admin.delete_topics(list(SPOKEN))

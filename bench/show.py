@@ -11,7 +11,7 @@ from rich.table import Table
 from bench.budgets import Verdict, verdicts
 
 Found = dict[str, Any]
-WIDTH = 110
+WIDTH = 150
 
 
 def tables(found: Found) -> int:

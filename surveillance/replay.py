@@ -30,7 +30,7 @@ from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Misused
 from surveillance.embedded import Embedded
 from surveillance.intake.counting import Tally
-from surveillance.intake.inputs import Progress, lines_of, refused_at_intake
+from surveillance.intake.inputs import Progress, inputs_of, lines_of, refused_at_intake, within
 from surveillance.intake.reading import Unusable
 from surveillance.intake.schedule import EndOfDay, Line, Message, schedule
 from surveillance.register.feeding import RegisterProcess
@@ -140,13 +140,22 @@ def _make_room(directory: Path) -> None:
     write_summary(directory, {"status": "unfinished"})
 
 
+def _require_outside(directory: Path, inputs: Iterable[Path]) -> None:
+    """Refuse to clear a directory that holds what is to be read."""
+    for path in inputs:
+        if path.resolve().is_relative_to(directory.resolve()):
+            raise Misused(
+                str(path), f"lies in {directory}, which would be cleared", "name another with --out"
+            )
+
+
 def write_summary(directory: Path, summary: dict[str, Any]) -> None:
     """Write `run.json`; until a run is finished it says so."""
     text = msgspec.json.format(_encode(summary), indent=2)
     (directory / "run.json").write_bytes(text + b"\n")
 
 
-def replay(
+def replay(  # noqa: PLR0913 - all but two by keyword
     format_name: str,
     names: list[Path],
     *,
@@ -190,6 +199,8 @@ def replay(
     """
     progress = progress or Progress()
     start = clock()
+    inputs_of(format_name, names)  # a mistyped name must not cost an earlier run
+    _require_outside(out, [*names, *([configuration_directory] if configuration_directory else [])])
     with RunDirectory(out) as sink, tempfile.TemporaryDirectory(prefix="longwatch-") as spool:
         if configuration_directory is not None:
             shutil.copytree(configuration_directory, out / "configuration")
@@ -203,7 +214,7 @@ def replay(
             today=today,
         )
         run = Embedded(configurations, sink, observe)
-        days, n_lines, read_by = _feed(run, _within(lines, from_day, until_day), progress, clock)
+        days, n_lines, read_by = _feed(run, within(lines, from_day, until_day), progress, clock)
         summary: dict[str, Any] = {
             "status": "finished",
             "format": format_name,
@@ -224,12 +235,6 @@ def replay(
     summary["seconds"]["whole"] = clock() - start  # the register is written by now
     write_summary(out, summary)
     return summary
-
-
-def _within(lines: Iterable[Line], first: date | None, last: date | None) -> Iterator[Line]:
-    for line in lines:
-        if (first is None or line.on >= first) and (last is None or line.on <= last):
-            yield line
 
 
 def _feed(

@@ -7,13 +7,22 @@ was refused in part, 70 a defect.
 from __future__ import annotations
 
 import sys
+import traceback
+from errno import EDQUOT, ENOSPC
+from typing import NoReturn
 
 import typer
-from typer._click.exceptions import ClickException  # Typer carries a click of its own
+from typer._click.exceptions import (  # Typer carries a click of its own
+    ClickException,
+    NoArgsIsHelpError,
+    UsageError,
+)
 
 from surveillance.cli import deciding, running, streaming
 from surveillance.domain.errors import Defect, Misused
 from surveillance.looking.commands import register_commands
+
+_DISK_IS_FULL = (ENOSPC, EDQUOT)
 
 app = typer.Typer(
     name="longwatch",
@@ -38,12 +47,15 @@ def main(arguments: list[str] | None = None) -> None:
         In place of those of the process.
     """
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, standalone_mode=False, prog_name="longwatch")
     except Misused as error:
         print(f"longwatch: {error}", file=sys.stderr)
         sys.exit(2)
-    except ClickException as error:
+    except NoArgsIsHelpError as error:
         error.show()
+        sys.exit(2)
+    except ClickException as error:
+        print(f"longwatch: {_plain(error)}", file=sys.stderr)
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         print("longwatch: interrupted", file=sys.stderr)
@@ -54,4 +66,25 @@ def main(arguments: list[str] | None = None) -> None:
     except Defect as error:
         print(f"longwatch: stopped: {error}", file=sys.stderr)
         sys.exit(70)
+    except OSError as error:
+        if error.filename is None and error.errno not in _DISK_IS_FULL:
+            _stop_at_a_defect()
+        place = "the disk" if error.filename is None else error.filename
+        remedy = "mend the name, its rights, or make room"
+        print(f"longwatch: {place}: {error.strerror}; {remedy}", file=sys.stderr)
+        sys.exit(2)
+    except Exception:  # noqa: BLE001 - whatever it is, 1 would mean that a check found a difference
+        _stop_at_a_defect()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _plain(error: ClickException) -> str:
+    """Say in one line what is wrong with a command, and where it is explained."""
+    command = error.ctx.command_path if isinstance(error, UsageError) and error.ctx else "longwatch"
+    return f"{error.format_message().rstrip('.')}; see `{command} --help`"
+
+
+def _stop_at_a_defect() -> NoReturn:
+    traceback.print_exc()
+    print("longwatch: stopped: a defect; keep the lines above for a report", file=sys.stderr)
+    sys.exit(70)

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 from rich.box import SIMPLE
 from rich.table import Table
 
-from surveillance.cli.showing import Bar, err, out
+from surveillance.cli.showing import Bar, called, err, out
 from surveillance.core.fold import Closing, Place
 from surveillance.core.pipeline import Configurations
 from surveillance.core.topics import FINDINGS
-from surveillance.core.triage import Triaging, signal_id
+from surveillance.core.triage import Triaging, signal_of
 from surveillance.domain.errors import Misused
 from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.domain.product import split
@@ -113,8 +113,7 @@ class _Seen:
 
     def rank(self, finding: Finding | WatchFinding) -> Rank:
         """Return where the signal of a finding stands now."""
-        family = finding.family if isinstance(finding, WatchFinding) else "safety"
-        signal = self._state.signals[signal_id(finding.product, finding.event, family)]
+        signal = self._state.signals[signal_of(finding)]
         level = split(signal.product)[0]
         peers = [s for s in self._state.signals.values() if split(s.product)[0] == level]
         rank = 1 + sum(other.priority > signal.priority for other in peers)
@@ -199,10 +198,10 @@ def _row(planted: Planted, seen: _Seen, found: Found | None) -> Iterator[str]:
 
 def _say_next(run: Path, *, kafka: bool) -> None:
     out.print("next:")
-    out.print(f"  longwatch ranking --from-run {run} --top 10")
-    out.print(f"  longwatch signals --from-run {run} --status detected --limit 20")
+    out.print(f"  {called()} ranking --from-run {run} --top 10")
+    out.print(f"  {called()} signals --from-run {run} --status detected --limit 20")
     if not kafka:
-        out.print("  longwatch demo --kafka      (the same on a real Kafka, byte for byte)")
+        out.print(f"  {called()} demo --kafka      (the same on a real Kafka, byte for byte)")
 
 
 def _on_kafka(simulation: Path, run: Path) -> bool:

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from surveillance.cli import clock, demonstration
-from surveillance.cli.showing import Bar, a_date, configurations, err, out
+from surveillance.cli.showing import Bar, a_period, called, configurations, err, out
 from surveillance.core import topics
 from surveillance.domain.errors import Misused
 from surveillance.replay import replay
@@ -61,6 +61,7 @@ def replay_command(
     as_json: AsJson = False,
 ) -> int:
     """Run the whole pipeline on files: every day of receipt is an epoch."""
+    first, last = a_period(from_day, until_day)
     chosen, directory = configurations(config or [], default=SHIPPED_FOR.get(format_name, "vaers"))
     with Bar() as bar:
         summary = replay(
@@ -69,8 +70,8 @@ def replay_command(
             out=out_directory,
             configurations=chosen,
             configuration_directory=directory,
-            from_day=a_date(from_day, "--from"),
-            until_day=a_date(until_day, "--until"),
+            from_day=first,
+            until_day=last,
             today=clock.today(),
             progress=bar,
             clock=time.monotonic,
@@ -90,7 +91,7 @@ def _exit_code(summary: dict[str, Any], directory: Path) -> int:
         return 0
     err.print(
         f"longwatch: {n_refused} record(s) refused; see {directory / 'refused.ndjson'} or "
-        f"`longwatch refused list --from-run {directory}`"
+        f"`{called()} refused list --from-run {directory}`"
     )
     return REFUSED_IN_PART
 
@@ -110,7 +111,7 @@ def _show(summary: dict[str, Any], directory: Path) -> None:
         f"signals, {rows.get(topics.FEED, 0):,} feed entries; "
         f"{seconds['whole']:.1f} s, {summary['memory_mb']:.0f} MB; all of it in {directory}"
     )
-    out.print(f"next: longwatch ranking --from-run {directory}")
+    out.print(f"next: {called()} ranking --from-run {directory}")
 
 
 def simulate_command(
@@ -120,11 +121,22 @@ def simulate_command(
 ) -> int:
     """Write simulated case versions and outcomes, with the truth beside them."""
     chosen = scenario_named(scenario)
+    _require_no_other_records(out_directory)
     with Bar() as bar:
         simulate(chosen, seed, out_directory, lambda n, _of: bar.reading(n))
     out.print(f"simulated: {out_directory} (cases, outcomes, and truth.json)")
-    out.print(f"next: longwatch replay folder {out_directory} --out run")
+    out.print(f"next: {called()} replay folder {out_directory} --out run")
     return 0
+
+
+def _require_no_other_records(directory: Path) -> None:
+    """Refuse to write simulated records over any that may be real."""
+    is_ours = (directory / "truth.json").is_file()
+    for name in ("cases.ndjson", "outcomes.ndjson"):
+        if (directory / name).exists() and not is_ours:
+            raise Misused(
+                str(directory / name), "was not simulated here", "name another directory with --out"
+            )
 
 
 def scenario_named(name: str) -> Any:  # noqa: ANN401 - a Scenario

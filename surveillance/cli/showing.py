@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from datetime import date
 from pathlib import Path
@@ -96,3 +97,18 @@ def a_date(text: str | None, option: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise Misused(f"{option} {text!r}", "is not a date", "give it as 1999-02-12") from None
+
+
+def a_period(first: str | None, last: str | None) -> tuple[date | None, date | None]:
+    """Read --from and --until; `Misused` if the one is later than the other."""
+    from_day, until_day = a_date(first, "--from"), a_date(last, "--until")
+    if from_day is not None and until_day is not None and from_day > until_day:
+        raise Misused(f"--from {first}", f"is later than --until {last}", "exchange them")
+    return from_day, until_day
+
+
+def called() -> str:
+    """Return how to call this program again, so that what is shown next can be copied."""
+    name = sys.argv[0]
+    is_elsewhere = Path(name).name == "longwatch" and shutil.which("longwatch") is None
+    return name if is_elsewhere else "longwatch"

@@ -15,9 +15,9 @@ import typer
 
 from surveillance.cli import clock
 from surveillance.cli.running import SHIPPED_FOR, AsJson, Config
-from surveillance.cli.showing import Bar, configurations, err, out
+from surveillance.cli.showing import Bar, a_period, configurations, err, out
 from surveillance.domain.errors import Misused
-from surveillance.intake.inputs import lines_of, refused_at_intake
+from surveillance.intake.inputs import lines_of, refused_at_intake, within
 from surveillance.intake.reading import Unusable
 
 Broker = Annotated[str, typer.Option("--broker", help="HOST:PORT of a broker.")]
@@ -69,6 +69,10 @@ def load(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...")],
     broker: Broker = DEFAULT_BROKER,
     config: Config = None,
+    from_day: Annotated[
+        str | None, typer.Option("--from", help="First day of receipt: to go on after a break.")
+    ] = None,
+    until_day: Annotated[str | None, typer.Option("--until", help="Last day of receipt.")] = None,
     refused: Annotated[Path, typer.Option(help="File for rows that cannot be used.")] = Path(
         "refused.ndjson"
     ),
@@ -76,6 +80,7 @@ def load(
     """Write old data onto Kafka, with the ticks of their own dates."""
     from surveillance.stream.loader import Loader  # noqa: PLC0415 - as above
 
+    period = a_period(from_day, until_day)
     chosen, _ = configurations(config or [], default=SHIPPED_FOR.get(format_name, "vaers"))
     loader = Loader(broker, chosen.current)
     rows: list[Unusable] = []
@@ -89,6 +94,7 @@ def load(
             progress=bar,
             today=clock.today(),
         )
+        lines = within(lines, *period)
         written = loader.load(lines, progress=bar)
         loader.close()
     out.print(

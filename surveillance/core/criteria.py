@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
+N_TABULATED_MAX = 100_000  # counts; beyond, limits are computed for those that occur
+
+
 class Cells(NamedTuple):
     """Cells of 2x2 tables at case level: both, product alone, event alone, neither."""
 
@@ -101,6 +104,9 @@ class Decider:
     def _expected_limits(self, n: Floats, tail: float) -> Floats:
         counts = n.astype(np.int64)
         most = int(counts.max(initial=0))
+        if most > N_TABULATED_MAX:
+            distinct, place = np.unique(counts, return_inverse=True)
+            return np.asarray(expected_limit(distinct, tail=tail)[place])
         if most >= len(self._limits):
             self._limits = expected_limit(np.arange(2 * most + 64), tail=tail)
         return np.asarray(self._limits[counts])

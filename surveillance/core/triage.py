@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date
 from hashlib import sha256
 from math import log2
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -57,7 +57,7 @@ class ReviewRequest(msgspec.Struct, frozen=True, kw_only=True):
     signal: Signal
 
 
-def signal_id(product: str, event: str, family: Family) -> str:
+def signal_id(product: str, event: str, kind: Family | Literal["safety_watch"]) -> str:
     """Name the signal of a pair: the same wherever and whenever it is computed.
 
     Examples
@@ -65,7 +65,18 @@ def signal_id(product: str, event: str, family: Family) -> str:
     >>> signal_id("group:rotashield", "group:intussusception", "safety")
     'S-ab0e56e5f3ed3d03'
     """
-    return "S-" + sha256(f"{product}\n{event}\n{family}".encode()).hexdigest()[:16]
+    return "S-" + sha256(f"{product}\n{event}\n{kind}".encode()).hexdigest()[:16]
+
+
+def signal_of(finding: Finding | WatchFinding) -> str:
+    """Name the signal that a finding belongs to.
+
+    A pair that is screened and watched for safety has two: they count different things.
+    """
+    if isinstance(finding, Finding):
+        return signal_id(finding.product, finding.event, "safety")
+    kind = "safety_watch" if finding.family == "safety" else finding.family
+    return signal_id(finding.product, finding.event, kind)
 
 
 class TriageFindings:
@@ -142,7 +153,7 @@ class TriageFindings:
             uncounted=self._listed,
             is_sentinel=is_sentinel,
         )
-        first = Step(on=finding.on, status="detected", action="detect")
+        first = Step(on=finding.on, status="detected", action="detect", n=numbers["n"])
         state.signals[name] = Signal(
             signal_id=name,
             product=finding.product,
@@ -182,6 +193,7 @@ class TriageFindings:
             on=on,
             status=status,
             action=decision.action,
+            n=signal.n,
             decision_id=decision.decision_id,
             decided_by=decision.decided_by,
             approved_by=decision.approved_by,
@@ -228,8 +240,9 @@ class TriageFindings:
             return "detected" if before is None else "raised"
         if before is not None and before.status != now.status:
             return "moved"
-        if before is not None and now.status in ("refuted", "closed") and now.n >= 2 * before.n:
-            return "new_evidence"
+        if before is not None and now.status in ("refuted", "closed"):
+            doubled = 2 * now.history[-1].n  # of what people knew when they decided
+            return "new_evidence" if before.n < doubled <= now.n else None
         return None
 
 
@@ -237,8 +250,7 @@ def _name(item: Item) -> str:
     """Return the id of the signal that an item is about."""
     if isinstance(item, Decision):
         return item.signal_id
-    family = item.family if isinstance(item, WatchFinding) else "safety"
-    return signal_id(item.product, item.event, family)
+    return signal_of(item)
 
 
 def _numbers(finding: Finding | WatchFinding) -> dict[str, Any]:

@@ -43,7 +43,8 @@ class Progress(msgspec.Struct, array_like=True):
     looks: int = 0
     n_events: int = 0
     person_days: int = 0
-    n_told: int = 0  # events when the crossing was told; 0 before
+    n_told: int = 0  # events when the crossing was last told; 0 before
+    stands: bool = False  # a crossing was told and its support was not taken back
 
 
 class Watching(msgspec.Struct):
@@ -166,12 +167,10 @@ class WatchOutcomes:
             return None
         limit = design.boundary
         llr = float(maxsprt.log_likelihood_ratio(seen.n_events, expected))
-        if seen.n_events < limit.min_events or llr < limit.critical_value:
+        is_crossing = seen.n_events >= limit.min_events and llr >= limit.critical_value
+        change = _change(progress, seen.n_events, is_crossing=is_crossing)
+        if change is None:
             return None
-        if progress.n_told and seen.n_events < 2 * progress.n_told:
-            return None
-        change: Change = "grown" if progress.n_told else "met"
-        progress.n_told = seen.n_events
         return WatchFinding(
             criterion=watch.name,
             criterion_version=watch.version,
@@ -198,6 +197,24 @@ class WatchOutcomes:
             rate_source=watch.rate_source,
             configuration=self._digest,
         )
+
+
+def _change(progress: Progress, n_events: int, *, is_crossing: bool) -> Change | None:
+    """Say what is new, and keep it in `progress`; None if nothing is.
+
+    A crossing stands however the ratio falls afterwards. It ceases only when events that
+    carried it were taken back.
+    """
+    if is_crossing and not progress.stands:
+        progress.n_told, progress.stands = n_events, True
+        return "met"
+    if is_crossing and n_events >= 2 * progress.n_told:
+        progress.n_told = n_events
+        return "grown"
+    if progress.stands and not is_crossing and n_events < progress.n_told:
+        progress.stands = False
+        return "ceased"
+    return None
 
 
 def _design(watch: Watch) -> maxsprt.Design:

@@ -51,6 +51,7 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     on: date
     status: Status
     action: Action | Literal["detect"]
+    n: int = 0  # cases or events when the step was made
     decision_id: str | None = None
     decided_by: str | None = None
     approved_by: str | None = None

@@ -18,6 +18,8 @@ from surveillance.intake.reading import Format, Read, Unusable
 from surveillance.intake.schedule import Line
 from surveillance.intake.spool import in_order
 
+_TOPICS = {"cases": topics.CASES, "outcomes": topics.OUTCOMES, "decisions": topics.DECISIONS}
+
 
 class Progress:
     """How far a run has come: called by the run, shown by whoever runs it."""
@@ -27,6 +29,13 @@ class Progress:
 
     def day(self, on: date, n_records: int) -> None:
         """Take note that a day is done, and how many records with it."""
+
+
+def within(lines: Iterable[Line], first: date | None, last: date | None) -> Iterator[Line]:
+    """Leave out lines that were received before `first` or after `last`."""
+    for line in lines:
+        if (first is None or line.on >= first) and (last is None or line.on <= last):
+            yield line
 
 
 def lines_of(
@@ -66,33 +75,54 @@ def lines_of(
     """
     sorted_inputs = [
         _lines(one, found, _Taking(refuse, spool / str(index), progress, tally or Tally(), today))
-        for index, (one, found) in enumerate(_inputs(format_name, list(names)))
+        for index, (one, found) in enumerate(inputs_of(format_name, list(names)))
     ]
     return heapq.merge(*sorted_inputs, key=lambda line: line.on)
 
 
-def _inputs(format_name: str, names: list[Path]) -> list[tuple[Format, list[Path]]]:
+def inputs_of(format_name: str, names: list[Path]) -> list[tuple[Format, list[Path]]]:
+    """Find the files that a command means, and what each is to be read as.
+
+    Parameters
+    ----------
+    format_name, names
+        As for `lines_of`.
+
+    Returns
+    -------
+    list of tuple of Format and list of Path
+        By format; nothing has been opened yet.
+
+    Raises
+    ------
+    Misused
+        If the format is not known, a name does not exist, or a folder holds nothing to read.
+    """
     if format_name != "folder":
         chosen = FORMATS.get(format_name)
         if chosen is None:
             known = ", ".join([*FORMATS, "folder"])
             raise Misused(f"format {format_name!r}", "is not known", f"use one of {known}")
         return [(chosen, paths(names, chosen))]
-    found = [
+    for folder in names:
+        _require_records(folder)
+    return [
         (FORMATS[kind], [folder / f"{kind}.ndjson"])
-        for kind in ("cases", "outcomes", "decisions")
+        for kind in _TOPICS
         for folder in names
         if (folder / f"{kind}.ndjson").is_file()
     ]
-    if not found:
+
+
+def _require_records(folder: Path) -> None:
+    if not folder.is_dir():
+        reason = "is not a folder" if folder.exists() else "does not exist"
+        raise Misused(str(folder), reason, "name a folder as `longwatch simulate` writes it")
+    if not any((folder / f"{kind}.ndjson").is_file() for kind in _TOPICS):
         raise Misused(
-            str(names[0]), "holds no cases.ndjson, outcomes.ndjson or decisions.ndjson",
+            str(folder), "holds no cases.ndjson, outcomes.ndjson or decisions.ndjson",
             "name a folder as `longwatch simulate` writes it",
         )  # fmt: skip
-    return found
-
-
-_TOPICS = {"cases": topics.CASES, "outcomes": topics.OUTCOMES, "decisions": topics.DECISIONS}
 
 
 class _Taking(NamedTuple):

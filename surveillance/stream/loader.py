@@ -95,7 +95,7 @@ class Loader:
             raise Misused(
                 f"day {day.on}",
                 "lies before the last tick on the log, so its own tick would not count",
-                "load old data into new topics, or leave these records to the live ticker",
+                "go on from that day with --from, or load old data into new topics",
             )
 
     def _settle(self, n_left: int) -> None:

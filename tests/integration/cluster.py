@@ -10,16 +10,17 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError, TopicAlreadyExistsError
 
 from surveillance.core import topics
-from surveillance.core.fold import End, Tick, decode_message, encode_tick
+from surveillance.core.fold import End, Tick, Timeline, decode_message, encode_tick
 from surveillance.core.pipeline import Configurations, raw_partitions
 from surveillance.embedded import Embedded
 from surveillance.replay import RunDirectory
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from surveillance.core.fold import Place
+    from surveillance.domain.contribution import Dispositions
     from surveillance.stream.local_broker import LocalBroker
 
 ROOT = Path(__file__).parents[2]
@@ -229,8 +231,18 @@ class Cluster:
         return self._logs[-1]
 
     def last_epoch(self) -> int:
-        """Return the offset of the last tick."""
-        return self.n_messages(topics.TICKS) - 1
+        """Return the last epoch about which anybody must speak; -1 if there is none."""
+        raw = raw_partitions(self.topics)
+        timeline = Timeline(raw)
+        for offset, value in enumerate(read_all(self.address, topics.TICKS)):
+            timeline.feed(offset, value or b"")
+        places = [(topic, partition) for topic, n in raw.items() for partition in range(n)]
+        moved = (
+            epoch
+            for epoch, tick, before in timeline.steps(-1)
+            if any(tick.moved(before, place) for place in places)
+        )
+        return max(moved, default=-1)
 
     def n_messages(self, topic: str, partition: int = 0) -> int:
         client = consumer(self.address)
@@ -301,16 +313,35 @@ class Counted(NamedTuple):
     n_disposed: int
 
 
+def whole_log(cluster: Cluster) -> dict[Place, list[bytes]]:
+    """Read every raw partition, the ticks, and the topics that hold dispositions."""
+    raw = [(topic, p) for topic, n in raw_partitions(cluster.topics).items() for p in range(n)]
+    places = [*raw, (topics.TICKS, 0), (topics.CONTRIBUTIONS, 0), (topics.FINDINGS, 0)]
+    found: dict[Place, list[bytes]] = {place: [] for place in places}
+    client = consumer(cluster.address, auto_offset_reset="earliest")
+    try:
+        wanted = [TopicPartition(*place) for place in places]
+        client.assign(wanted)
+        client.seek_to_beginning(*wanted)
+        ends = client.end_offsets(wanted)
+        while any(client.position(place) < ends[place] for place in wanted):
+            for place, messages in client.poll(timeout_ms=1_000).items():
+                found[place.topic, place.partition] += [m.value or b"" for m in messages]
+    finally:
+        client.close()
+    return found
+
+
 def embedded_run(cluster: Cluster, out: Path) -> Path:
     """Run the log that is on the broker in this process; return the run directory."""
+    log = whole_log(cluster)
     with RunDirectory(out) as sink:
         run = Embedded(cluster.configurations, sink)
-        for topic, n in raw_partitions(cluster.topics).items():
-            for partition in range(n):
-                for value in read_all(cluster.address, topic, partition=partition):
-                    run.put(topic, partition, value or b"")
-        for value in read_all(cluster.address, topics.TICKS):
-            run.take_tick(value or b"")
+        for place in log.keys() & {(t, p) for t in topics.RAW for p in range(cluster.topics.cases)}:
+            for value in log[place]:
+                run.put(*place, value)
+        for value in log[topics.TICKS, 0]:
+            run.take_tick(value)
     (out / "run.json").write_bytes(msgspec.json.encode({"status": "finished", "dispositions": sink.dispositions}))
     return out
 
@@ -320,30 +351,26 @@ def compared(cluster: Cluster, run: Path, *, seconds: float = 20.0) -> Compariso
     return compare(run, cluster.address, until=time.monotonic() + seconds, clock=time.monotonic)
 
 
-def n_lines(values: Iterable[bytes | None]) -> int:
+def n_lines(values: Iterable[bytes]) -> int:
     """Count lines as a producer would: a message without LF is one."""
-    return sum((value or b"").removesuffix(b"\n").count(b"\n") + 1 for value in values)
+    return sum(value.removesuffix(b"\n").count(b"\n") + 1 for value in values)
 
 
 def dispositions(cluster: Cluster) -> dict[Place, Counted]:
     """Compare what lies on each raw partition with what the stages said became of it."""
-    ends: dict[tuple[str, int], End] = {}
+    log = whole_log(cluster)
+    said: dict[tuple[str, int], Dispositions] = {}
     for topic in (topics.CONTRIBUTIONS, topics.FINDINGS):
-        for message in map(decode_message, read_all(cluster.address, topic)):
+        for message in map(decode_message, log[topic, 0]):
             if isinstance(message, End) and message.dispositions is not None:
-                ends[message.source, message.epoch] = message
-    found: dict[Place, Counted] = {}
-    for topic, n in raw_partitions(cluster.topics).items():
-        for partition in range(n):
-            rows = [
-                end.dispositions
-                for end in ends.values()
-                if end.dispositions is not None
-                and (end.dispositions.topic, end.dispositions.partition) == (topic, partition)
-            ]
-            disposed = sum(
-                r.applied + r.superseded + r.repeated + r.refused + r.control for r in rows
-            )
-            lines = n_lines(read_all(cluster.address, topic, partition=partition))
-            found[topic, partition] = Counted(lines, disposed)
-    return found
+                said[message.source, message.epoch] = message.dispositions
+    disposed: Counter[Place] = Counter()
+    for row in said.values():
+        disposed[row.topic, row.partition] += (
+            row.applied + row.superseded + row.repeated + row.refused + row.control
+        )
+    return {
+        place: Counted(n_lines(values), disposed[place])
+        for place, values in log.items()
+        if place[0] in topics.RAW
+    }

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from strategies import DAY, DIGEST, a_configuration, a_decision, encode, instant, rows
 
 from surveillance.core import priority
@@ -13,7 +14,7 @@ from surveillance.core.cells import Cells, nothing_stored
 from surveillance.core.fold import Said
 from surveillance.core.outward import CloudEvent
 from surveillance.core.topics import ALERTS, REVIEWS
-from surveillance.core.triage import Item, TriageFindings, signal_id
+from surveillance.core.triage import Item, TriageFindings, signal_id, signal_of
 from surveillance.domain.configuration import Configuration, ReviewRule, Triage, Weights
 from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.domain.signal import DecisionPassedOver, Review, Signal, Step, Support
@@ -143,7 +144,7 @@ def test_a_finding_opens_a_signal_with_all_that_it_says() -> None:
         n_fatal=1,
         expected=0.7,
         evidence=1.0,
-        history=(Step(on=DAY, status="detected", action="detect"),),
+        history=(Step(on=DAY, status="detected", action="detect", n=4),),
         configuration=DIGEST,
     )
 
@@ -229,6 +230,7 @@ def test_people_move_a_signal_and_every_step_is_kept() -> None:
             on=desk.today,
             status=signal.status,
             action=decision.action,
+            n=4,
             decision_id=decision.decision_id,
             decided_by="first person",
             approved_by="second person",
@@ -371,6 +373,25 @@ def test_an_alert_says_why_it_is_sent() -> None:
     assert kinds(desk.close(a_decision(SIGNAL, "refute"))) == [(ALERTS, "moved")]
     assert kinds(desk.close(a_finding(n_pair=18, change="grown"))) == [(ALERTS, "new_evidence")]
     assert kinds(Desk(loud).close(a_finding(ic_lower=4.0))) == [(ALERTS, "detected")]
+
+
+def test_evidence_that_doubles_in_small_steps_since_the_decision_is_an_alert_once() -> None:
+    desk = Desk(a_configuration(triage=Triage(alert_priority=1)))
+    desk.close(a_finding(n_pair=4))
+    desk.close(a_decision(SIGNAL))
+    desk.close(a_decision(SIGNAL, "refute"))
+
+    said = [kinds(desk.close(a_finding(n_pair=n, change="grown"))) for n in (5, 7, 8, 9, 15)]
+
+    assert said == [[], [], [(ALERTS, "new_evidence")], [], []]
+
+
+def test_a_pair_that_is_screened_and_watched_for_safety_has_two_signals() -> None:
+    screened = a_finding(product="construct:K1", event="pt:hepatic failure")
+    watched = a_crossing(product="construct:K1", event="pt:hepatic failure", family="safety")
+
+    assert signal_of(screened) != signal_of(watched)
+    assert signal_of(watched) != signal_of(replace(watched, family="effectiveness"))
 
 
 def test_every_new_sentinel_case_is_an_alert() -> None:

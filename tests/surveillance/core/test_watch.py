@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from strategies import AT, DAY, DIGEST, a_configuration, a_watch, encode, record
 
 from detectors.sequential import poisson_maxsprt as maxsprt
@@ -129,6 +130,26 @@ def test_a_crossing_is_told_again_when_its_events_have_doubled() -> None:
     assert changes == [("met", 2), ("grown", 4), ("grown", 8)]
 
 
+def test_a_crossing_ceases_when_the_events_that_carried_it_are_taken_back() -> None:
+    desk = Desk(configured(a_watch()))
+    events = [event(day) for day in range(4)]
+    assert [f.change for f in desk.find(dose(0), visit(20), *events)] == ["met"]
+
+    taken_back = [replace(one, version=2, is_nullified=True) for one in events]
+
+    assert [f.change for f in desk.find(taken_back[0])] == []
+    assert [(f.change, f.n_events) for f in desk.find(*taken_back[1:3])] == [("ceased", 1)]
+    assert desk.find(taken_back[3]) == []
+    assert [f.change for f in desk.find(*(event(day) for day in range(5, 9)))] == ["met"]
+
+
+def test_a_crossing_stands_when_only_time_goes_by() -> None:
+    desk = Desk(configured(a_watch()))
+    assert [f.change for f in desk.find(dose(0), event(0), event(1))] == ["met"]
+
+    assert desk.find(visit(390)) == []
+
+
 def test_nothing_new_to_look_at_is_no_look() -> None:
     desk = Desk(configured(a_watch()))
     desk.close(dose(0), visit(300))
@@ -174,7 +195,10 @@ def test_a_record_that_moves_to_another_programme_leaves_the_first() -> None:
 
     found = desk.find(*moved)
 
-    assert {(f.watch, f.n_events) for f in found} == {("two", 9)}
+    assert {(f.watch, f.change, f.n_events) for f in found} == {
+        ("one", "ceased", 0),
+        ("two", "met", 9),
+    }
 
 
 def test_the_programme_that_a_record_leaves_is_looked_at_again() -> None:

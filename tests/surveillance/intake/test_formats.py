@@ -10,6 +10,7 @@ def test_every_format_is_under_its_own_name() -> None:
     assert {name: each.name for name, each in FORMATS.items()} == {
         "cases": "cases",
         "outcomes": "outcomes",
+        "decisions": "decisions",
         "vaers": "vaers",
     }
 
