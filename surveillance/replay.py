@@ -143,7 +143,7 @@ def _make_room(directory: Path) -> None:
 def _require_outside(directory: Path, inputs: Iterable[Path]) -> None:
     """Refuse to clear a directory that holds what is to be read."""
     for path in inputs:
-        if path.resolve().is_relative_to(directory.resolve()):
+        if directory.is_dir() and path.resolve().is_relative_to(directory.resolve()):
             raise Misused(
                 str(path), f"lies in {directory}, which would be cleared", "name another with --out"
             )

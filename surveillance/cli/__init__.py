@@ -6,10 +6,11 @@ was refused in part, 70 a defect.
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 import traceback
 from errno import EDQUOT, ENOSPC
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from typer._click.exceptions import (  # Typer carries a click of its own
@@ -19,10 +20,19 @@ from typer._click.exceptions import (  # Typer carries a click of its own
 )
 
 from surveillance.cli import deciding, running, streaming
+from surveillance.core.topics import GENERATION
 from surveillance.domain.errors import Defect, Misused
 from surveillance.looking.commands import register_commands
 
 _DISK_IS_FULL = (ENOSPC, EDQUOT)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        found = importlib.metadata.version("longwatch")
+        print(f"longwatch {found}, generation {GENERATION}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="longwatch",
@@ -32,6 +42,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def common(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="And end.")
+    ] = False,
+) -> None:
+    """Post-approval safety surveillance: reports and outcomes in, signals out."""
+
+
 running.register(app)
 streaming.register(app)
 deciding.register(app)

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from surveillance.cli import clock, demonstration
+from surveillance.cli.collecting import collect_seldom
 from surveillance.cli.showing import Bar, a_period, called, configurations, err, out
 from surveillance.core import topics
 from surveillance.domain.errors import Misused
@@ -45,6 +46,7 @@ def demo(
     directory: Annotated[Path, typer.Option("--out", help="Where to keep it.")] = Path("demo"),
 ) -> int:
     """Run the main job on a simulated gene-therapy platform, and compare with the truth."""
+    collect_seldom()
     return demonstration.demo(kafka=kafka, seed=seed, scenario=scenario, directory=directory)
 
 
@@ -61,6 +63,7 @@ def replay_command(
     as_json: AsJson = False,
 ) -> int:
     """Run the whole pipeline on files: every day of receipt is an epoch."""
+    collect_seldom()
     first, last = a_period(from_day, until_day)
     chosen, directory = configurations(config or [], default=SHIPPED_FOR.get(format_name, "vaers"))
     with Bar() as bar:

@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from surveillance.cli import clock
+from surveillance.cli.collecting import collect_seldom
 from surveillance.cli.running import SHIPPED_FOR, AsJson, Config
 from surveillance.cli.showing import Bar, a_period, configurations, err, out
 from surveillance.domain.errors import Misused
@@ -161,6 +162,7 @@ def worker(
     )
     if metrics_address != "off":
         metrics.serve(metrics_address)
+    collect_seldom()
     (state / "faust").mkdir(parents=True, exist_ok=True)
     Worker(broker, chosen, store, metrics, data=state / "faust").run(log_level=log_level)
 

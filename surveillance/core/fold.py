@@ -78,6 +78,7 @@ class Timeline:
         self._partitions = dict(partitions)
         self._epochs: list[int] = []
         self._ticks: list[Tick] = []
+        self._has_forgotten = False
 
     @property
     def latest(self) -> int:
@@ -108,10 +109,25 @@ class Timeline:
 
     def steps(self, epoch: int) -> Iterator[tuple[int, Tick, Tick | None]]:
         """Yield epoch, tick and the tick before it, for every epoch after `epoch`."""
-        index = bisect_right(self._epochs, epoch)
-        while index < len(self._epochs):  # it may grow meanwhile
-            yield self._epochs[index], self._ticks[index], self._ticks[index - 1] if index else None
-            index += 1
+        while (index := bisect_right(self._epochs, epoch)) < len(self._epochs):
+            epoch = self._epochs[index]  # ticks may come, and be forgotten, meanwhile
+            yield epoch, self._ticks[index], self._ticks[index - 1] if index else None
+
+    def forget(self, epoch: int) -> None:
+        """Drop the ticks before the one that closed `epoch`: nobody will ask for them."""
+        index = bisect_right(self._epochs, epoch) - 1
+        if index > 0:
+            del self._epochs[:index], self._ticks[:index]
+            self._has_forgotten = True
+
+    def reaches(self, epoch: int) -> bool:
+        """Tell whether the steps after `epoch` can be given, none of them forgotten."""
+        return not self._has_forgotten or (bool(self._epochs) and self._epochs[0] <= epoch)
+
+    def begin_at(self, epoch: int) -> None:
+        """Forget everything; the next tick fed must be that of `epoch`, or the first for -1."""
+        self._epochs, self._ticks = [], []
+        self._has_forgotten = epoch >= 0
 
 
 class End(msgspec.Struct, frozen=True, tag="end", omit_defaults=True):

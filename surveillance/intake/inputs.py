@@ -73,8 +73,10 @@ def lines_of(
     Line
         In the order of their days; by topic and arrival within a day.
     """
+    counted = _Counted(progress)
+    tally = Tally() if tally is None else tally
     sorted_inputs = [
-        _lines(one, found, _Taking(refuse, spool / str(index), progress, tally or Tally(), today))
+        _lines(one, found, _Taking(refuse, spool / str(index), counted, tally, today))
         for index, (one, found) in enumerate(inputs_of(format_name, list(names)))
     ]
     return heapq.merge(*sorted_inputs, key=lambda line: line.on)
@@ -125,12 +127,27 @@ def _require_records(folder: Path) -> None:
         )  # fmt: skip
 
 
+class _Counted:
+    """Counts the records of all inputs together, and tells how far the reading is."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._n = progress, 0
+
+    def one(self) -> None:
+        self._n += 1
+        if self._n % 1_000 == 0:
+            self.tell()
+
+    def tell(self) -> None:
+        self._progress.reading(self._n)
+
+
 class _Taking(NamedTuple):
     """What one reading of files needs beside the files."""
 
     refuse: Callable[[Unusable], None]
     spool: Path
-    progress: Progress
+    counted: _Counted
     tally: Tally
     today: date | None
 
@@ -143,16 +160,14 @@ def _lines(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Line]
 
 
 def _usable(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Read]:
-    n = 0
     for path in found:
         for item in chosen.read(path, tally=taking.tally, today=taking.today):
             if isinstance(item, Unusable):
                 taking.refuse(item)
                 continue
-            n += 1
-            if n % 1_000 == 0:
-                taking.progress.reading(n)
+            taking.counted.one()
             yield item
+    taking.counted.tell()
 
 
 def refused_at_intake(unusable: Unusable) -> RefusedRecord:

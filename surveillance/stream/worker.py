@@ -47,8 +47,10 @@ EXIT_DEFECT, EXIT_MISUSED = 70, 2
 ACKNOWLEDGED_WITHIN_SECONDS = 30
 N_UNACKNOWLEDGED_MAX = 500  # messages of one desk under way
 ENDS_WITHIN_SECONDS = 10.0  # of SIGTERM, if no broker answers; supervisors wait as long
+FETCH_MAX_WAIT_MS = 50
 IDLE_SECONDS = 1.0  # without news: then what is not stored yet is stored
-STORING_SHARE_MAX = 0.1  # of the time; a state stored less often is only further behind
+STORING_SHARE_MAX = 0.05  # of the time, for each partition; seldom means further behind
+TICKS_WAIT_MS = 200
 N_BYTES_HELD_MAX = 64 * 1024 * 1024  # a partition; past that its topic is read no further
 
 
@@ -101,6 +103,7 @@ class Desk:
         self.reader = reader(place, held, office.timeline, office.configurations)
         self.news = asyncio.Event()  # a message or a tick has come
         self.room = asyncio.Event()  # something held was folded
+        self.stored_epoch = held.epoch
         self._storing = 0.0  # seconds that the last store took
         self._is_unstored = False
         self._unacknowledged: list[asyncio.Future[Any]] = []
@@ -185,6 +188,7 @@ class Desk:
         await self._acknowledged()
         start = time.monotonic()
         self._office.store.save(source_of(self.place), self._stage, self.reader.held)
+        self.stored_epoch = self.reader.held.epoch
         seconds = time.monotonic() - start
         self._storing, self._since, self._is_unstored = seconds, time.monotonic(), False
         self._office.metrics.stored(self.place, seconds)
@@ -228,14 +232,28 @@ class Worker:
         self.app = _application(address, data)
         self._office = Office(configurations, store, Timeline(partitions), metrics, self._send)
         self._desks: dict[Place, Desk] = {}
-        self._follows = asyncio.Event()
+        self._begun = asyncio.Event()  # a first desk was opened
+        self._ticks_from: int | None = None  # offset to read ticks from, where it changed
         self._attach(places(configurations.current.topics))
 
     def _attach(self, read: list[Place]) -> None:
         worker = self
 
+        class Thread(driver.AIOKafkaConsumerThread):
+            """The driver's thread, whose fetches do not wait long on quiet partitions."""
+
+            def _create_worker_consumer(self, transport: Any) -> Any:  # noqa: ANN401 - the driver's
+                made = super()._create_worker_consumer(transport)
+                # Faust fixes 1.5 s, and aiokafka has one fetch under way: while it waits
+                # for quiet partitions, those with messages wait for it.
+                made._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001 - set before it starts
+                return made
+
         class Consumer(driver.Consumer):
             """Starts each partition where its stored state ends, not where the group committed."""
+
+            def _new_consumer_thread(self) -> Thread:
+                return Thread(self, loop=self.loop, beacon=self.beacon)
 
             async def seek_to_committed(self) -> dict[Any, int]:
                 resume = worker.open_desks([tp for tp in self.assignment() if tp.topic in STAGES])
@@ -283,6 +301,7 @@ class Worker:
                 )
                 desk.news.set()
                 resume[tp] = desk.reader.held.resume
+            self._reach_back()
         except BaseException as error:  # noqa: BLE001 - Faust would log it and go on
             fail_stop(error)
         else:
@@ -323,23 +342,49 @@ class Worker:
         return desk
 
     async def _follow_ticks(self, _app: Any) -> None:  # noqa: ANN401 - Faust's own
-        """Read every tick, outside the consumer group, as every worker does."""
+        """Read ticks outside the consumer group, from the earliest that a desk here needs."""
+        place = TopicPartition(topics.TICKS, 0)
         ticks = AIOKafkaConsumer(bootstrap_servers=self._address, auto_offset_reset="earliest")
         try:
+            await self._begun.wait()
             await ticks.start()
-            ticks.assign([TopicPartition(topics.TICKS, 0)])
-            await ticks.seek_to_beginning()
-            async for message in ticks:
-                is_accepted = self._office.timeline.feed(message.offset, message.value or b"")
-                self._office.metrics.tick(is_accepted=is_accepted)
-                for desk in self._desks.values():
-                    desk.news.set()
+            ticks.assign([place])
+            while True:
+                if self._ticks_from is not None:
+                    ticks.seek(place, self._ticks_from)
+                    self._ticks_from = None
+                found = await ticks.getmany(place, timeout_ms=TICKS_WAIT_MS)
+                self._take_ticks(found.get(place, []))
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - a task would be lost
             fail_stop(error)
         finally:
             await ticks.stop()
+
+    def _take_ticks(self, messages: list[Any]) -> None:
+        if self._ticks_from is not None:  # a rebalance asked for earlier ones meanwhile
+            return
+        for message in messages:
+            is_accepted = self._office.timeline.feed(message.offset, message.value or b"")
+            self._office.metrics.tick(is_accepted=is_accepted)
+        for desk in self._desks.values() if messages else ():
+            desk.news.set()
+
+    def _reach_back(self) -> None:
+        """Have every tick read that a desk needs; those before were forgotten, or never read."""
+        needed = min((desk.reader.held.epoch for desk in self._desks.values()), default=None)
+        timeline = self._office.timeline
+        if needed is None or (self._begun.is_set() and timeline.reaches(needed)):
+            return
+        timeline.begin_at(needed)
+        self._ticks_from = max(needed, 0)
+        self._begun.set()
+
+    def _forget_ticks(self) -> None:
+        """Drop ticks that no desk will ask for, even if it is opened again from the store."""
+        needed = min((desk.stored_epoch for desk in self._desks.values()), default=-1)
+        self._office.timeline.forget(needed)
 
     async def _measure(self, app: Any) -> None:  # noqa: ANN401 - Faust's own
         """Tell the metrics how every partition stands, once a second."""
@@ -348,6 +393,7 @@ class Worker:
                 for place, desk in list(self._desks.items()):
                     end = app.consumer.highwater(faust.types.TP(*place)) or 0
                     self._tell(place, desk, end)
+                self._forget_ticks()
                 await asyncio.sleep(1.0)
         except asyncio.CancelledError:
             raise

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import encode
+from strategies import DIGEST, encode
 
 from surveillance.core.cells import Cells, nothing_stored
 from surveillance.core.fold import (
@@ -430,3 +430,41 @@ def test_a_row_that_is_bytes_already_is_said_as_the_row_itself_would_be(
     raws = [msgspec.Raw(encode(text)) for text in texts]
 
     assert spoken("a/0", epoch, Said(raws, [])) == spoken("a/0", epoch, Said(texts, []))
+
+
+def test_a_timeline_that_forgets_gives_the_same_steps_after_what_it_keeps() -> None:
+    ticks = [encode_tick(Tick(at, DIGEST, {"raw": [at]})) for at in range(10)]
+    whole, forgetful = Timeline({"raw": 1}), Timeline({"raw": 1})
+    for offset, value in enumerate(ticks):
+        assert whole.feed(offset, value) is forgetful.feed(offset, value) is True
+    forgetful.forget(6)
+
+    assert list(forgetful.steps(6)) == list(whole.steps(6))
+    assert forgetful.reaches(6)
+    assert not forgetful.reaches(5)
+
+
+def test_steps_go_on_while_ticks_are_forgotten() -> None:
+    timeline = Timeline({"raw": 1})
+    for at in range(6):
+        timeline.feed(at, encode_tick(Tick(at, DIGEST, {"raw": [at]})))
+    seen = []
+    for epoch, _, _ in timeline.steps(-1):
+        seen.append(epoch)
+        timeline.forget(epoch)
+
+    assert seen == list(range(6))
+
+
+def test_a_timeline_can_begin_at_a_tick_that_counted() -> None:
+    ticks = [encode_tick(Tick(at, DIGEST, {"raw": [at]})) for at in range(10)]
+    whole, part = Timeline({"raw": 1}), Timeline({"raw": 1})
+    for offset, value in enumerate(ticks):
+        whole.feed(offset, value)
+    part.begin_at(4)
+    for offset, value in list(enumerate(ticks))[4:]:
+        part.feed(offset, value)
+
+    assert list(part.steps(4)) == list(whole.steps(4))
+    assert part.reaches(4)
+    assert not part.reaches(3)

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from surveillance.core.fold import Said
+from surveillance.core.topics import GENERATION
 from surveillance.domain.errors import Misused
 from surveillance.stream import store as module
 from surveillance.stream.store import MemoryStore, RocksStore, Store
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 N_CELLS = 100
 SOURCE = "revise/1"
-Reopen = "Callable[[], Store]"
 
 
 class Counting:
@@ -169,7 +169,7 @@ def test_a_state_of_another_generation_is_not_read(
     store = RocksStore(tmp_path)
     save(store, 7)
     store.close()
-    monkeypatch.setattr(module, "GENERATION", module.GENERATION + 1)
+    monkeypatch.setattr(module, "GENERATION", GENERATION + 1)
 
     other = RocksStore(tmp_path)
 
@@ -264,7 +264,7 @@ def main(directory: Path, last: int, *, is_between: bool) -> None:
     first = store.open(SOURCE, Counting()).state[0] + 1
     for number in range(first, last + 1):
         if is_between and number == last:
-            store._db = _Dying()
+            store._db = cast("Any", _Dying())
         save(store, number)
         print(number, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -53,9 +53,7 @@ class Room:
         self.timeline = Timeline(raw_partitions(CONFIGURATION.topics))
         self.configurations = Configurations(CONFIGURATION)
         metrics = Metrics(version="0", configuration=CONFIGURATION.digest)
-        self.office = Office(
-            self.configurations, self.store, self.timeline, metrics, self.send
-        )
+        self.office = Office(self.configurations, self.store, self.timeline, metrics, self.send)
 
     async def send(self, topic: str, _key: bytes | None, value: bytes) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

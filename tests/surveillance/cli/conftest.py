@@ -1,0 +1,30 @@
+"""One demo for all tests of the command line: it takes the time of all of them together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from calling import Answer, longwatch
+
+
+class Demo(NamedTuple):
+    """The demo on its smallest scenario."""
+
+    answer: Answer
+    simulation: Path
+    run: Path
+
+    @property
+    def truth(self) -> dict[str, Any]:
+        truth: dict[str, Any] = json.loads((self.simulation / "truth.json").read_bytes())
+        return truth
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    folder = tmp_path_factory.mktemp("demo")
+    answer = longwatch("demo", "--scenario", "ucd-small", "--seed", "1", "--out", folder)
+    return Demo(answer, folder / "simulation", folder / "run")
