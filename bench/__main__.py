@@ -57,8 +57,8 @@ class Bench:
         self._size, self._home = size, home
         self._path = home / "cases.ndjson"
 
-    def run(self, parts: list[str]) -> dict[str, Any]:
-        """Run the parts named; return everything that was measured."""
+    def run(self, parts: list[str], keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Run the parts named; keep what is known after each, and return all of it."""
         found: dict[str, Any] = {"machine": machine.describe(), "size": self._size._asdict()}
         start = time.perf_counter()
         found["data"] = data.write(self._path, self._size.n_lines)
@@ -72,8 +72,9 @@ class Bench:
         for part in parts:
             print(f"{time.perf_counter() - start:5.0f} s {part}", file=sys.stderr, flush=True)
             found[part] = works[part]()
-        found["machine"]["load_after"] = [round(load, 2) for load in os.getloadavg()]
-        found["seconds"] = time.perf_counter() - start
+            found["machine"]["load_after"] = [round(load, 2) for load in os.getloadavg()]
+            found["seconds"] = time.perf_counter() - start
+            keep(found)
         return found
 
     def _repeated(self, work: Callable[[], dict[str, Any]], n: int | None = None) -> dict[str, Any]:
@@ -164,11 +165,14 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
     parser.add_argument("--only", action="append", choices=PARTS, help="may be given repeatedly")
     chosen = parser.parse_args()
+
+    def keep(found: dict[str, Any]) -> None:
+        if chosen.json is not None:
+            chosen.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
     with tempfile.TemporaryDirectory(prefix="longwatch-bench-") as home:
-        found = Bench(QUICK if chosen.quick else FULL, Path(home)).run(chosen.only or list(PARTS))
-    if chosen.json is not None:
-        chosen.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    return show.tables(found)
+        bench = Bench(QUICK if chosen.quick else FULL, Path(home))
+        return show.tables(bench.run(chosen.only or list(PARTS), keep))
 
 
 if __name__ == "__main__":

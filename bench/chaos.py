@@ -25,7 +25,15 @@ import msgspec
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from integration.cluster import Cluster, Worker, dispositions, embedded_run, until  # noqa: E402, I001 - found by the line above
+from integration.cluster import (  # noqa: E402 - found by the line above
+    Cluster,
+    Worker,
+    dispositions,
+    embedded_run,
+    refuse_none,
+    until,
+)
+
 from surveillance.core import topics  # noqa: E402
 from surveillance.core.fold import Tick  # noqa: E402
 from surveillance.core.partition import partition_of  # noqa: E402
@@ -41,6 +49,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SHARE_DATED = 0.6  # of the time; then the ticker is live
+SHARE_ODD = 0.1  # of days with a line of the worst kind, a decision, a tick that is behind
+SHARE_APPROVED = 0.8  # of decisions; the others lack the second person
 SECONDS_TO_SETTLE = 300.0
 N_WORKERS_MAX = 3
 ACTIONS = ("start_review", "confirm", "refute", "close", "reopen", "reject_review", "wish")
@@ -89,13 +99,13 @@ class Feeder:
 
     def _odd_lines(self) -> Iterator[Line]:
         rng = self._rng
-        if rng.random() < 0.1:
+        if rng.random() < SHARE_ODD:
             value = rng.choice((b"{broken", b"\xff\xfe", b"\0" * 50, b"[" * 20_000, b"x" * 300_000))
             yield Line(SCENARIO.from_on, rng.choice(topics.RAW), str(rng.random()), value)
 
     def _decide(self) -> None:
         rng = self._rng
-        if rng.random() > 0.1:
+        if rng.random() > SHARE_ODD:
             return
         alerts = read_all(self._cluster.address, topics.ALERTS)
         subjects = [msgspec.json.decode(value)["subject"] for value in alerts] or ["S-none"]
@@ -109,13 +119,13 @@ class Feeder:
             "reason": "simulated, for a test of faults",
             "decided_at": datetime(2024, 1, 1, tzinfo=UTC),
         }
-        if rng.random() < 0.8:
+        if rng.random() < SHARE_APPROVED:
             decision |= {"approved_by": "simulated person 2", "approver_role": "committee_chair"}
         self.log.producer.send(topics.DECISIONS, value=msgspec.json.encode(decision), partition=0)
 
     def _tick(self, at: int) -> None:
         self._old.append(self.log.tick(at))
-        if self._rng.random() < 0.1:  # a second ticker, behind the first
+        if self._rng.random() < SHARE_ODD:  # a second ticker, behind the first
             stray = self._rng.choice(self._old[-5:])
             self.log.tick(stray.at, cut=stray.cut)
 
@@ -127,7 +137,7 @@ class Feeder:
 def _days(data: Path) -> Iterator[list[Line]]:
     with tempfile.TemporaryDirectory(prefix="longwatch-") as spool:
         lines = lines_of(
-            "folder", [data], refuse=_impossible, spool=Path(spool), progress=Progress()
+            "folder", [data], refuse=refuse_none, spool=Path(spool), progress=Progress()
         )
         day: list[Line] = []
         for line in lines:
@@ -138,10 +148,6 @@ def _days(data: Path) -> Iterator[list[Line]]:
         yield day
 
 
-def _impossible(unusable: object) -> None:
-    raise AssertionError(unusable)
-
-
 class Chaos:
     """The faults, one at a time."""
 
@@ -149,6 +155,7 @@ class Chaos:
         self._cluster, self._rng = cluster, rng
         self.done: Counter[str] = Counter()
         self.exits: list[str] = []
+        self.is_settled = True
         self.workers: dict[str, Worker] = {}
         self._n_named = 0
         self._faults: list[Callable[[str], str]] = [
@@ -275,7 +282,8 @@ def settle(cluster: Cluster, feeder: Feeder, chaos: Chaos) -> None:
         return cluster.is_done(epoch)
 
     if not until(is_settled, seconds=SECONDS_TO_SETTLE, every=2.0):
-        print(f"not settled after {SECONDS_TO_SETTLE:.0f} s", flush=True)
+        chaos.is_settled = False
+        print(f"NOT SETTLED after {SECONDS_TO_SETTLE:.0f} s", flush=True)
 
 
 def verdict(cluster: Cluster, chaos: Chaos, home: Path) -> bool:
@@ -297,12 +305,13 @@ def verdict(cluster: Cluster, chaos: Chaos, home: Path) -> bool:
     print(f"faults: {dict(chaos.done)}; ended by themselves: {len(chaos.exits)}")
     print(f"lines without disposition: {unsettled or 'none'}")
     is_equal = found.difference is None and not unsettled
-    print(
-        f"equal bytes, {n_repeated:,} written again"
-        if is_equal
-        else f"NOT EQUAL: {found.difference}"
-    )
-    return is_equal and n_repeated > 0
+    if not is_equal:
+        print(f"NOT EQUAL: {found.difference}")
+    elif not n_repeated:
+        print("equal bytes, but nothing was written again: no fault was one")
+    else:
+        print(f"equal bytes, {n_repeated:,} written again")
+    return is_equal and n_repeated > 0 and chaos.is_settled
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ import importlib.metadata
 import sys
 import traceback
 from errno import EDQUOT, ENOSPC
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from typer._click.exceptions import (  # Typer carries a click of its own
@@ -25,6 +25,7 @@ from surveillance.domain.errors import Defect, Misused
 from surveillance.looking.commands import register_commands
 
 _DISK_IS_FULL = (ENOSPC, EDQUOT)
+_NOBODY_READS_ON = 141  # as a shell says of a process that SIGPIPE ended
 
 
 def _show_version(is_asked: bool) -> None:
@@ -70,43 +71,41 @@ def main(arguments: list[str] | None = None) -> None:
     """
     try:
         code = app(arguments, standalone_mode=False, prog_name="longwatch")
-    except Misused as error:
-        print(f"longwatch: {error}", file=sys.stderr)
-        sys.exit(2)
-    except NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(2)
-    except ClickException as error:
-        print(f"longwatch: {_plain(error)}", file=sys.stderr)
-        sys.exit(2)
+    except SystemExit as end:
+        if end.code == 1:  # how Typer and rich end when nobody reads on, as in `| head`
+            sys.exit(_NOBODY_READS_ON)
+        raise
     except (typer.Abort, KeyboardInterrupt):
         print("longwatch: interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
-    except Defect as error:
-        print(f"longwatch: stopped: {error}", file=sys.stderr)
-        sys.exit(70)
-    except OSError as error:
-        if error.filename is None and error.errno not in _DISK_IS_FULL:
-            _stop_at_a_defect()
-        place = "the disk" if error.filename is None else error.filename
-        remedy = "mend the name, its rights, or make room"
-        print(f"longwatch: {place}: {error.strerror}; {remedy}", file=sys.stderr)
-        sys.exit(2)
-    except Exception:  # noqa: BLE001 - whatever it is, 1 would mean that a check found a difference
-        _stop_at_a_defect()
+    except Exception as error:  # noqa: BLE001 - else it would be 1: a check found a difference
+        sys.exit(_explain(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: Exception) -> int:
+    """Say why a command ended, in one line unless the fault is ours; return its exit code."""
+    match error:
+        case Misused():
+            said, code = str(error), 2
+        case NoArgsIsHelpError():
+            error.show()
+            return 2
+        case ClickException():
+            said, code = _plain(error), 2
+        case Defect():
+            said, code = f"stopped: {error}", 70
+        case OSError() if error.filename is not None or error.errno in _DISK_IS_FULL:
+            place = "the disk" if error.filename is None else error.filename
+            said, code = f"{place}: {error.strerror}; mend the name, its rights, or make room", 2
+        case _:
+            traceback.print_exception(error)
+            said, code = "stopped: a defect; keep the lines above for a report", 70
+    print(f"longwatch: {said}", file=sys.stderr)
+    return code
 
 
 def _plain(error: ClickException) -> str:
     """Say in one line what is wrong with a command, and where it is explained."""
     command = error.ctx.command_path if isinstance(error, UsageError) and error.ctx else "longwatch"
     return f"{error.format_message().rstrip('.')}; see `{command} --help`"
-
-
-def _stop_at_a_defect() -> NoReturn:
-    traceback.print_exc()
-    print("longwatch: stopped: a defect; keep the lines above for a report", file=sys.stderr)
-    sys.exit(70)

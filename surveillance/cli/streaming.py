@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 from threading import Event
-from typing import Annotated
+from typing import Annotated, Self
 
 import msgspec
 import typer
@@ -84,13 +84,16 @@ def load(
     period = a_period(from_day, until_day)
     chosen, _ = configurations(config or [], default=SHIPPED_FOR.get(format_name, "vaers"))
     loader = Loader(broker, chosen.current)
-    rows: list[Unusable] = []
 
-    with tempfile.TemporaryDirectory(prefix="longwatch-") as spool, Bar() as bar:
+    with (
+        tempfile.TemporaryDirectory(prefix="longwatch-") as spool,
+        Bar() as bar,
+        _Refusals(refused) as kept,
+    ):
         lines = lines_of(
             format_name,
             paths,
-            refuse=rows.append,
+            refuse=kept,
             spool=Path(spool),
             progress=bar,
             today=clock.today(),
@@ -102,12 +105,31 @@ def load(
         f"{written['lines']:,} records in {written['messages']:,} messages, "
         f"{written['ticks']:,} ticks, to {broker}"
     )
-    if rows:
-        with refused.open("ab") as file:
-            file.writelines(msgspec.json.encode(refused_at_intake(row)) + b"\n" for row in rows)
-        err.print(f"longwatch: {len(rows)} row(s) refused; see {refused}")
+    if kept.n_rows:
+        err.print(f"longwatch: {kept.n_rows} row(s) refused; see {refused}")
         return 3
     return 0
+
+
+class _Refusals:
+    """Keeps rows that cannot be used, as they come: a load that breaks off loses none."""
+
+    def __init__(self, path: Path) -> None:
+        self.n_rows = 0
+        self._path = path
+        self._file = path.open("ab")  # before anything is written to the log
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        if self._path.stat().st_size == 0:
+            self._path.unlink()
+
+    def __call__(self, row: Unusable) -> None:
+        self.n_rows += 1
+        self._file.write(msgspec.json.encode(refused_at_intake(row)) + b"\n")
 
 
 def ticker(

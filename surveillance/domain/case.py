@@ -31,6 +31,7 @@ Outcome = Literal[
     "recovered", "recovering", "not_recovered", "sequelae", "fatal", "unknown"
 ]  # E.i.7
 
+YEAR_MIN = 1900  # of receipt: an earlier one is a mistake, and would be an epoch
 N_PRODUCTS_MAX = 200
 N_EVENTS_MAX = 500
 
@@ -209,6 +210,8 @@ class CaseVersion(_Record, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.duplicate_of == self.case_id:
             raise ValueError("duplicate_of: a case cannot be a duplicate of itself")
+        if self.received_on.year < YEAR_MIN:
+            raise ValueError(f"received_on: lies before {YEAR_MIN}")
         if self.first_received_on and self.first_received_on > self.received_on:
             raise ValueError("first_received_on: lies after received_on")
         if self.kind != "nullification":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kafka import KafkaProducer
@@ -14,7 +14,7 @@ from surveillance.core.topics import TICKS
 from surveillance.domain.configuration import Configuration
 from surveillance.domain.errors import Misused
 from surveillance.intake.inputs import Progress
-from surveillance.intake.schedule import EndOfDay, Line, Message, schedule
+from surveillance.intake.schedule import EndOfDay, Line, Message, end_of, schedule
 from surveillance.stream import manifest
 from surveillance.stream.broker import consumer, end_offsets, producer
 from surveillance.stream.ticker import last_tick
@@ -72,7 +72,7 @@ class Loader:
             If the log's time is already past the first day: its tick would not count.
         """
         written: Counter[str] = Counter()
-        for item in schedule(lines, self._manifest):
+        for item in schedule(self._not_past(lines), self._manifest):
             if isinstance(item, Message):
                 written["messages"] += 1
                 written["lines"] += item.value.count(b"\n") + 1
@@ -80,7 +80,6 @@ class Loader:
                     self._producer.send(item.topic, value=item.value, partition=item.partition)
                 )
             elif isinstance(item, EndOfDay):
-                self._refuse_past(item)
                 written["ticks"] += 1
                 self._days.append((item.at, self._sent))
                 self._sent = []
@@ -90,13 +89,17 @@ class Loader:
         self._producer.flush()
         return written
 
-    def _refuse_past(self, day: EndOfDay) -> None:
-        if self._last is not None and day.at < self._last.at:
-            raise Misused(
-                f"day {day.on}",
-                "lies before the last tick on the log, so its own tick would not count",
-                "go on from that day with --from, or load old data into new topics",
-            )
+    def _not_past(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """Refuse a day whose tick would not count, before anything of it is sent."""
+        last = -1 if self._last is None else self._last.at
+        for line in lines:
+            if end_of(line.on) < last:
+                raise Misused(
+                    f"day {line.on}",
+                    "lies before the last tick on the log, so its own tick would not count",
+                    "go on from a later day with --from, or load old data into new topics",
+                )
+            yield line
 
     def _settle(self, n_left: int) -> None:
         while len(self._days) > n_left:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
     from surveillance.core.fold import Place
     from surveillance.domain.contribution import Dispositions
+    from surveillance.intake.reading import Unusable
     from surveillance.stream.local_broker import LocalBroker
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +118,7 @@ class Worker(Process):
     def ports(self) -> set[int]:
         """Return every port that the process listens on."""
         links = Path(f"/proc/{self.pid}/fd").iterdir()
-        sockets = {os.readlink(link) for link in links if link.is_symlink()}
+        sockets = {str(link.readlink()) for link in links if link.is_symlink()}
         found = set()
         for name in ("tcp", "tcp6"):
             for line in Path(f"/proc/{self.pid}/net/{name}").read_text("ascii").splitlines()[1:]:
@@ -264,6 +264,11 @@ class Cluster:
         assert until(lambda: self.is_done(epoch), seconds=seconds, every=0.5), "not done"
 
 
+def refuse_none(unusable: Unusable) -> None:
+    """Fail on a row that intake cannot use: what is simulated is usable."""
+    raise AssertionError(unusable)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -298,7 +303,7 @@ class Log:
 
     def tick(self, at: int, **changes: Any) -> Tick:  # noqa: ANN401 - fields of a tick
         """Cut an epoch here."""
-        tick = Tick(**({"at": at, "configuration": self._digest, "cut": self.ends()} | changes))
+        tick = msgspec.structs.replace(Tick(at, self._digest, self.ends()), **changes)
         self.send((topics.TICKS, 0), encode_tick(tick))
         return tick
 
@@ -342,7 +347,8 @@ def embedded_run(cluster: Cluster, out: Path) -> Path:
                 run.put(*place, value)
         for value in log[topics.TICKS, 0]:
             run.take_tick(value)
-    (out / "run.json").write_bytes(msgspec.json.encode({"status": "finished", "dispositions": sink.dispositions}))
+    summary = {"status": "finished", "dispositions": sink.dispositions}
+    (out / "run.json").write_bytes(msgspec.json.encode(summary))
     return out
 
 

@@ -1,4 +1,4 @@
-"""What the shell must do, on a real broker: docs/validation/faults.md says which test is for what."""
+"""What the shell must do; docs/validation/faults.md says which test is for what."""
 
 from __future__ import annotations
 
@@ -178,7 +178,9 @@ def test_a_line_that_cannot_be_used_is_kept_with_its_place_and_its_neighbours_ar
     cluster.await_done()
 
     assert_equal_to_a_replay(cluster, tmp_path / "run")
-    refused = [msgspec.json.decode(v, type=RefusedRecord) for v in read_all(cluster.address, topics.REFUSED)]
+    kept = read_all(cluster.address, topics.REFUSED)
+    kept = read_all(cluster.address, topics.REFUSED)
+    refused = [msgspec.json.decode(value, type=RefusedRecord) for value in kept]
     assert len(refused) == 2 * len(POISON)
     for record in refused:
         line = (messages[record.offset] or b"").split(b"\n")[record.line]
@@ -228,7 +230,7 @@ def test_a_defect_ends_the_process_and_skips_nothing(cluster: Cluster, tmp_path:
     for _ in range(2):  # it stops at the same place again
         worker = cluster.work("A", prelude=DEFECT)
         assert worker.wait() == 70
-    assert "ZeroDivisionError: a defect of ours" in worker.printed
+        assert "ZeroDivisionError: a defect of ours" in worker.printed
 
     cluster.work("A")
     cluster.await_done()
@@ -252,7 +254,10 @@ def test_records_without_a_tick_are_held_up_to_a_bound_and_folded_when_it_comes(
     assert until(lambda: worker.metric("surveillance_lag_records", partition="0") == 0)
     assert until(lambda: worker.metric("surveillance_held_bytes", topic=topics.CASES) > 0)
     before = worker.rss_bytes()
-    log.send(FIRST, *[blank] * n_messages)  # 200 MB
+    producer = KafkaProducer(bootstrap_servers=cluster.address, compression_type="gzip")
+    for _ in range(n_messages):  # 200 MB
+        producer.send(topics.CASES, value=blank, partition=0)
+    producer.close()
 
     assert until(lambda: worker.metric("surveillance_held_bytes", topic=topics.CASES) > 4_000_000)
     assert not until(
@@ -328,7 +333,9 @@ def test_a_state_directory_in_use_is_told_in_one_line(cluster: Cluster) -> None:
     first = cluster.work("A")
     assert until(lambda: first.metric("surveillance_worker_info") > 0)
 
-    second = cluster.run("second", "worker", "--state", str(cluster.home / "A"), "--metrics-address", "off")
+    second = cluster.run(
+        "second", "worker", "--state", str(cluster.home / "A"), "--metrics-address", "off"
+    )
 
     assert second.wait() == 2
     assert f"{cluster.home / 'A' / 'store'}: is in use by another worker" in second.printed

@@ -141,6 +141,27 @@ def test_an_error_is_the_same_line_on_a_terminal_and_in_a_file(folder: Path) -> 
     assert seen.err.splitlines()[-1].endswith(kept.err.strip())
 
 
+@pytest.mark.parametrize("command", [("schema", "schemas"), ("check-config", "--json")])
+def test_a_reader_who_has_gone_is_not_told_that_a_check_found_a_difference(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "surveillance", *command],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=SECONDS,
+        check=False,
+    )
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_what_is_shown_next_can_be_copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "argv", [".venv/bin/longwatch", "demo"])
