@@ -240,8 +240,8 @@ def test_a_defect_ends_the_process_and_skips_nothing(cluster: Cluster, tmp_path:
 # What waits for its tick
 
 A_SMALL_BOUND = """
-import surveillance.stream.worker as worker
-worker.N_BYTES_HELD_MAX = 4_000_000
+import surveillance.stream.desk as desk
+desk.N_BYTES_HELD_MAX = 4_000_000
 """
 
 

@@ -259,6 +259,29 @@ def test_a_process_killed_in_the_middle_of_many_saves_leaves_one_that_is_whole(
         store.close()
 
 
+def test_a_save_is_one_write_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RocksStore(tmp_path)
+    database = _Watched(store._db)
+    monkeypatch.setattr(store, "_db", database)
+
+    save(store, 7)
+
+    assert database.n_writes == 1
+    store.close()
+
+
+class _Watched:
+    """Counts what is written to a database, in whatever way."""
+
+    def __init__(self, database: Any) -> None:  # noqa: ANN401 - rocksdict has no types
+        self._database = database
+        self.n_writes = 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as above
+        self.n_writes += name in {"write", "put", "delete"}
+        return getattr(self._database, name)
+
+
 def main(directory: Path, last: int, *, is_between: bool) -> None:
     store = RocksStore(directory)
     first = store.open(SOURCE, Counting()).state[0] + 1

@@ -15,9 +15,10 @@ from surveillance.core.fold import Tick, Timeline, encode_tick
 from surveillance.core.pipeline import Configurations, raw_partitions
 from surveillance.domain.errors import Defect, Gap, Misused
 from surveillance.instrumentation.metrics import Metrics
+from surveillance.stream import desk as desks
 from surveillance.stream import worker as module
+from surveillance.stream.desk import Desk, Office, fail_stop
 from surveillance.stream.store import MemoryStore
-from surveillance.stream.worker import Desk, Office, fail_stop
 
 if TYPE_CHECKING:
     from surveillance.core.fold import Held, Place, Stage
@@ -173,7 +174,7 @@ async def test_a_write_that_the_broker_refuses_ends_the_process(ended: list[int]
     for future in room.futures[1:]:
         future.set_result(None)
     with pytest.raises(Ended):
-        await desk._task
+        await asyncio.wait_for(desk._task, 5)
 
     assert ended == [70]
     assert room.store.saved == []
@@ -182,14 +183,14 @@ async def test_a_write_that_the_broker_refuses_ends_the_process(ended: list[int]
 async def test_a_broker_that_acknowledges_nothing_ends_the_process(
     ended: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "ACKNOWLEDGED_WITHIN_SECONDS", 0.05)
+    monkeypatch.setattr(desks, "ACKNOWLEDGED_WITHIN_SECONDS", 0.05)
     room = Room(acknowledges=False)
     desk = room.desk()
     room.tick(0, 1)
     feed(desk, 0)
 
     with pytest.raises(Ended):
-        await desk._task
+        await asyncio.wait_for(desk._task, 5)
 
     assert ended == [70]
     assert room.store.saved == []
@@ -205,7 +206,7 @@ async def test_an_exception_of_ours_ends_the_process_and_stores_nothing(
     feed(desk, 0)
 
     with pytest.raises(Ended):
-        await desk._task
+        await asyncio.wait_for(desk._task, 5)
 
     assert ended == [70]
     assert room.store.saved == []
@@ -215,7 +216,7 @@ async def test_an_exception_of_ours_ends_the_process_and_stores_nothing(
 async def test_a_partition_whose_records_have_no_tick_yet_is_full_past_its_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "N_BYTES_HELD_MAX", 1_000)
+    monkeypatch.setattr(desks, "N_BYTES_HELD_MAX", 1_000)
     room = Room()
     desk = room.desk()
     feed(desk, 0, b" " * 1_001)
