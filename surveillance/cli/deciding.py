@@ -27,7 +27,7 @@ def decide(
     action: Annotated[str, typer.Option(help=", ".join(get_args(Action)))],
     by: Annotated[str, typer.Option("--by", help="Who decides.")],
     role: Annotated[str, typer.Option(help=", ".join(get_args(PersonRole)))],
-    reason: Annotated[str, typer.Option(help="Ten characters at least.")],
+    reason: Annotated[str, typer.Option(help="Ten characters at least; it is published.")],
     approved_by: Annotated[str | None, typer.Option(help="The second person.")] = None,
     approver_role: Annotated[str | None, typer.Option(help="As --role.")] = None,
     broker: Annotated[str | None, typer.Option(help="HOST:PORT: onto Kafka.")] = None,
