@@ -12,6 +12,7 @@ import msgspec
 
 from bench import data
 from bench.apart import Stopwatch
+from surveillance.cli.collecting import collect_seldom
 from surveillance.core import topics
 from surveillance.core.cells import Cells, nothing_stored
 from surveillance.core.decode import decode_case
@@ -86,6 +87,7 @@ def whole(path: str, cut: str) -> dict[str, Any]:
     lines = data.read(Path(path))
     items = _items(lines, cut)
     sink = Ignoring()
+    collect_seldom()  # as the commands do
     run = Embedded(Configurations(data.configuration()), sink)
     watch = Stopwatch()
     _feed(run, items)
@@ -198,6 +200,7 @@ def stages(path: str, cut: str) -> dict[str, Any]:
     items = _items(lines, cut)
     spent = TimedEmbedded.spent = Spent()
     sink = _Encoding(spent)
+    collect_seldom()
     _feed(TimedEmbedded(Configurations(data.configuration()), sink), items)
     sink.counted(len(lines))
     seconds = spent.seconds

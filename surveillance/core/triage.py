@@ -63,7 +63,7 @@ def signal_id(product: str, event: str, kind: Family | Literal["safety_watch"]) 
     Examples
     --------
     >>> signal_id("group:rotashield", "group:intussusception", "safety")
-    'S-ab0e56e5f3ed3d03'
+    'S-c6a6ea72fdf58cc8'
     """
     return "S-" + sha256(f"{product}\n{event}\n{kind}".encode()).hexdigest()[:16]
 

@@ -77,12 +77,6 @@ class LocalBroker:
     -----
     A killed broker keeps what it acknowledged: the pages were given to the kernel. Only the
     loss of the machine could lose them.
-
-    Examples
-    --------
-    >>> with LocalBroker(Path("broker")) as broker:  # doctest: +SKIP
-    ...     print(broker.address)
-    127.0.0.1:20417
     """
 
     def __init__(
