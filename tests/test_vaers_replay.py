@@ -197,12 +197,12 @@ def _fate(rng: random.Random) -> list[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("seed", "year"), [(1, 1990), (2, 1999)])
 def test_tables_are_right_whatever_the_order_in_a_day_and_however_cases_are_corrected(
-    seed: int,
+    seed: int, year: int
 ) -> None:
     rng = random.Random(seed)
-    reads = list(corrected(reads_of(SHARED / "vaers" / "1990VAERSData.zip"), rng))
+    reads = list(corrected(reads_of(SHARED / "vaers" / f"{year}VAERSData.zip"), rng))
     rng.shuffle(reads)
     reads.sort(key=lambda read: read.received_on)
     days = sorted({read.received_on for read in reads})
@@ -234,7 +234,7 @@ def test_tables_are_right_whatever_the_order_in_a_day_and_however_cases_are_corr
         else:
             pipeline.tick(item.at)
 
-    assert compared == len(month_ends) > 6
+    assert compared == len(month_ends) >= 6
 
 
 class Ignoring:
