@@ -14,7 +14,7 @@ import numpy as np
 
 from surveillance.core.cells import Cells as Stored
 from surveillance.core.counts import Counts, Growing
-from surveillance.core.criteria import Cells, Decider, Flags
+from surveillance.core.criteria import Cells, Decider
 from surveillance.core.fold import Said
 from surveillance.core.intake_stage import day_of as _day
 from surveillance.core.statistics import Telling, When, findings
@@ -122,14 +122,17 @@ class Screen:
         places, cells = about
         met = decider(cells)
         stands = told.stands.values[places] > 0
-        height = told.height.values[places]
-        changes: dict[Change, Flags] = {
-            "met": met & ~stands,
-            "grown": met & stands & (cells.a >= self._ratio * height),
-            "ceased": ~met & stands & tell_ceased,
+        known = np.flatnonzero(met & stands)
+        has_grown = cells.a[known] >= self._ratio * told.height.values[places[known]]
+        changes: dict[Change, Ints] = {
+            "met": np.flatnonzero(met & ~stands),
+            "grown": known[has_grown],
+            "ceased": np.flatnonzero(~met & stands) if tell_ceased else known[:0],
         }
         tellings: list[Telling] = []
         for change, where in changes.items():
+            if not len(where):
+                continue
             chosen = places[where]
             told.stands.values[chosen] = change != "ceased"
             if change != "ceased":
