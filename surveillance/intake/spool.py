@@ -160,7 +160,7 @@ class _Runs:
         try:
             for start in range(0, len(opened), FAN_IN):
                 fewer.append(heapq.merge(*opened[start : start + FAN_IN], key=_first))
-        except BaseException:
+        except BaseException:  # an interrupt too: the runs made so far are given back
             fewer.close()
             raise
         self.close()

@@ -156,7 +156,7 @@ class LocalBroker:
             self._format(java)
             self._start(java)
             self._wait_until_it_answers()
-        except BaseException:
+        except BaseException:  # an interrupt too: no broker may outlive its starter
             self.kill()
             raise
 
