@@ -15,6 +15,7 @@ DEFINED = "defined"
 STATES = MappingProxyType(
     {
         DEFINED: "the numbers exist",
+        "empty": "there is no report at all",
         "no_report": "the product was never reported with the event",
         "no_product": "the product was never reported",
         "no_event": "the event was never reported",
@@ -24,6 +25,25 @@ STATES = MappingProxyType(
         "no_background": "no report lacks both the product and the event",
         "no_variation": "every report has the event",
         "no_expected": "the expected count is not known",
+        "not_tested": "it was left out of the test",
+        "too_few": "there are fewer observations than the statistic needs",
+        "no_estimate": "there is no estimate to calibrate",
+        "same_reports": "another product stands on exactly the same reports",
+        "not_identified": "the reports do not tell the coefficient from those of the others",
+        "separated": "the products tell the event without exception: no finite estimate",
+        "zero_odds_ratio": "the pooled odds ratio would be 0",
+        "infinite_odds_ratio": "the pooled odds ratio would be infinite",
+        "too_few_strata": "fewer than two strata say anything of the odds ratio",
+        "too_many_tables": "the exact distribution has more tables than are enumerated",
+        "no_joint_report": "the two products were never reported together",
+        "no_single_report": "one of the two products was never reported without the other",
+        "beyond_exact": "the exact probability would take more work than allowed",
+        "one_period": "all reports fall in one period: there is no other to compare it with",
+        "no_period": "nothing at all was reported in the period",
+        "one_source": "all reports come from one source: there is no other to compare it with",
+        "no_repeat": "no source sent two reports",
+        "one_burst": "all onsets fall on one day, or on two days in a row",
+        "no_scale": "the window is too short to tell the scale: it may be infinite",
     }
 )
 _STATE_TYPE = np.dtype(f"U{max(map(len, STATES))}")
@@ -60,6 +80,26 @@ class Statistic:
     """
 
     value: NDArray[np.float64]
+    state: NDArray[np.str_]
+
+
+@dataclass(frozen=True, eq=False)
+class PValue:
+    """Probabilities under a null hypothesis, also as logarithms.
+
+    Attributes
+    ----------
+    p : ndarray of float64
+        Probabilities in [0, 1], 0 only where they are below the smallest double; NaN where `state`
+        is not ``defined``.
+    log_p : ndarray of float64, of the same shape
+        Their natural logarithms, which exist where `p` underflows.
+    state : ndarray of str, of the same shape
+        A key of `STATES` for each element.
+    """
+
+    p: NDArray[np.float64]
+    log_p: NDArray[np.float64]
     state: NDArray[np.str_]
 
 

@@ -95,6 +95,39 @@ def as_reals(name: str, values: ArrayLike) -> NDArray[np.float64]:
     return real
 
 
+def as_numbers_within(
+    name: str, values: ArrayLike, *, low: float, high: float
+) -> NDArray[np.float64]:
+    """Convert real numbers of either sign to a new array of double precision.
+
+    Parameters
+    ----------
+    name : str
+        The argument, as its caller knows it.
+    values : array_like
+        Real numbers. NaN passes: it means "not known".
+    low, high : float
+        Least and greatest number allowed.
+
+    Returns
+    -------
+    ndarray of float64, of the shape of `values`
+        A copy, never a view.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range, or no number.
+    """
+    given = np.asarray(values)
+    if given.size and given.dtype.kind not in "iuf":
+        raise ValueError(f"{name} holds {given.dtype}: must be numbers")
+    real = given.astype(np.float64)
+    refuse_where(real < low, name, real, f"must be at least {low:g}")
+    refuse_where(real > high, name, real, f"must be at most {high:g}")
+    return real
+
+
 def require_between(name: str, value: float, low: float, high: float) -> None:
     """Raise unless a number lies in the open interval.
 
