@@ -1,0 +1,515 @@
+"""Empirical calibration against R, its definition and simulation."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import mpmath  # type: ignore[import-untyped]
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+from scipy import integrate, optimize, special, stats
+
+from detectors.calibration import (
+    REMARKS,
+    Fit,
+    Null,
+    calibrate_interval,
+    calibrate_llr,
+    calibrate_p,
+    fit_null,
+    leave_one_out,
+)
+from detectors.calibration.likelihood import Likelihood
+
+SHARED = Path(__file__).parents[2] / ".." / "shared"
+R_PACKAGE = json.loads(
+    (SHARED / "reference/empirical_calibration/calibration_sccs.json").read_text()
+)
+R_NULL = Null(R_PACKAGE["null"]["mean"], R_PACKAGE["null"]["sd"])
+CONTROLS = pd.read_csv(SHARED / "data/reference_sets/ohdsi_sccs_negative_controls.csv")
+NEGATIVES = CONTROLS[CONTROLS["groundTruth"] == 0]
+POSITIVE = CONTROLS[CONTROLS["groundTruth"] == 1].iloc[0]
+
+Floats = NDArray[np.float64]
+
+estimates = st.floats(-5, 5)
+errors = st.floats(0.01, 3)
+nulls = st.builds(Null, st.floats(-2, 2), st.floats(0, 2))
+controls = st.integers(3, 12).flatmap(
+    lambda n: st.tuples(
+        arrays(np.float64, n, elements=estimates), arrays(np.float64, n, elements=errors)
+    )
+)
+
+
+def log_likelihood(mean: float, sd: float, y: Floats, s: Floats) -> float:
+    return float(np.sum(stats.norm.logpdf(y, mean, np.hypot(sd, s))))
+
+
+def fit_of(null: Null) -> Fit:
+    assert null.fit is not None
+    return null.fit
+
+
+def sccs() -> tuple[Floats, Floats]:
+    return NEGATIVES["logRr"].to_numpy(), NEGATIVES["seLogRr"].to_numpy()
+
+
+def test_the_null_matches_r_to_the_stop_of_its_optimiser() -> None:
+    null = fit_null(*sccs())
+
+    assert fit_of(null).n_controls == 45
+    assert fit_of(null).remarks == ()
+    assert_allclose([null.mean, null.sd], [R_NULL.mean, R_NULL.sd], rtol=1e-3)  # R stops at 1e-4
+    here, there = (log_likelihood(found.mean, found.sd, *sccs()) for found in (null, R_NULL))
+    assert here > there
+    assert here == pytest.approx(fit_of(null).log_likelihood, rel=1e-13)  # another formula
+
+
+def test_calibrated_p_matches_r_at_the_null_of_r() -> None:
+    rows = pd.DataFrame(R_PACKAGE["calibratedP_negatives"])
+
+    found = calibrate_p(rows["logRr"], rows["se"], R_NULL)
+
+    assert len(rows) == 45
+    assert_allclose(found.p, rows["p"], rtol=1e-11)  # the file holds 13 digits of its arguments
+    own = calibrate_p(rows["logRr"], rows["se"], fit_null(*sccs()))
+    assert_allclose(own.p, rows["p"], atol=5e-4)  # the optimiser of R again
+
+
+def test_the_positive_control_matches_r() -> None:
+    row = R_PACKAGE["positive_control"]
+    arguments = (row["logRr"], row["seLogRr"])
+
+    p = calibrate_p(*arguments, R_NULL)
+    llr = calibrate_llr(*arguments, R_NULL)
+    usual = calibrate_p(*arguments, Null(0.0, 0.0))
+
+    assert row["logRr"] == POSITIVE["logRr"]
+    assert float(p.p) == pytest.approx(row["calibratedP"], rel=1e-11)  # 13 digits
+    assert float(llr.value) == R_PACKAGE["calibratedLlr"]
+    assert float(usual.p) < 1e-15
+    assert R_PACKAGE["traditionalP"] == 0.0  # R subtracts from 1: below 1e-16 nothing is left
+    assert float(usual.log_p) == pytest.approx(float(mpmath.log(_two_sided(*arguments))), rel=1e-12)
+
+
+def _two_sided(y: float, s: float) -> mpmath.mpf:
+    with mpmath.workdps(30):
+        return mpmath.erfc(mpmath.mpf(y) / mpmath.mpf(s) / mpmath.sqrt(2))
+
+
+def test_the_posterior_by_quadrature_matches_the_sampler_of_r() -> None:
+    # A flat prior for the mean and Gamma(1e-4, 1e-4) for the precision, as R's sampler has them;
+    # its three numbers are medians, over chains of 1e5 steps of a random walk.
+    y, s = sccs()
+    precision = np.linspace(1e-3, 80.0, 8_001)[:, np.newaxis]
+    w = 1 / (1 / precision + s * s)
+    total = w.sum(axis=1)
+    mean = (w * y).sum(axis=1) / total
+    log_density = (np.log(w) - w * (y - mean[:, np.newaxis]) ** 2).sum(axis=1) / 2
+    log_density += (
+        -np.log(total) / 2 + (1e-4 - 1) * np.log(precision[:, 0]) - 1e-4 * precision[:, 0]
+    )
+    weight = np.exp(log_density - log_density.max())
+    weight /= weight.sum()
+
+    median = np.interp(0.5, weight.cumsum(), precision[:, 0])
+
+    def below(value: float) -> float:
+        return float((weight * special.ndtr((value - mean) * np.sqrt(total))).sum())
+
+    middle = optimize.brentq(lambda value: below(value) - 0.5, 0.0, 2.0)
+    # About a thousand independent draws: 4 standard errors of a median, 1.25 sd / sqrt(1000).
+    sd = math.sqrt((weight * precision[:, 0] ** 2).sum() - (weight * precision[:, 0]).sum() ** 2)
+    assert_allclose(median, R_PACKAGE["mcmc_null_mean_precision"][1], atol=4 * 1.25 * sd / 32)
+    assert_allclose(middle, R_PACKAGE["mcmc_null_mean_precision"][0], atol=4 * 1.25 * 0.057 / 32)
+    rng = np.random.default_rng(seed=20140130)
+    drawn = rng.choice(weight.size, size=40_000, p=weight)
+    means = mean[drawn] + rng.standard_normal(drawn.size) / np.sqrt(total[drawn])
+    z = (POSITIVE["logRr"] - means) / np.hypot(precision[drawn, 0] ** -0.5, POSITIVE["seLogRr"])
+    quantiles = np.quantile(2 * special.ndtr(-np.abs(z)), [0.5, 0.025, 0.975])
+    row = R_PACKAGE["mcmcP"][0]
+    # 4 standard errors of a median of p, whose spread is 0.12, and of a tail, which is wider.
+    assert_allclose(quantiles, [row["p"], row["lb95ci"], row["ub95ci"]], atol=4 * 1.25 * 0.12 / 32)
+
+
+@given(controls)
+@settings(max_examples=60)
+def test_no_mean_and_spread_are_more_likely_than_those_fitted(
+    given_controls: tuple[Floats, Floats],
+) -> None:
+    y, s = given_controls
+
+    null = fit_null(y, s)
+
+    top = fit_of(null).log_likelihood
+    assert top == pytest.approx(log_likelihood(null.mean, null.sd, y, s), rel=1e-9, abs=1e-9)
+    for sd in np.append(0.0, np.geomspace(1e-4, 12.0, 60)):
+        for mean in np.linspace(-5, 5, 21):
+            assert log_likelihood(mean, sd, y, s) <= top + 1e-9 * abs(top) + 1e-9  # rounding
+    # The slope is a difference of sums that rounding leaves a few bits of.
+    assert fit_of(null).gradient_norm < 1e-9
+
+
+@given(controls, st.randoms(use_true_random=False))
+@settings(max_examples=30)
+def test_the_order_of_the_controls_does_not_matter_to_the_last_bit(
+    given_controls: tuple[Floats, Floats], random: object
+) -> None:
+    y, s = given_controls
+    order = np.arange(y.size)
+    random.shuffle(order)  # type: ignore[attr-defined]  # Hypothesis' Random
+
+    assert fit_null(y[order], s[order]) == fit_null(y, s)
+
+
+@given(controls, st.floats(-3, 3), st.sampled_from([0.25, 0.5, 2.0, 4.0]))
+@settings(max_examples=30)
+def test_a_shift_moves_the_mean_and_a_scale_stretches_both(
+    given_controls: tuple[Floats, Floats], shift: float, scale: float
+) -> None:
+    y, s = given_controls
+    plain = fit_null(y, s)
+
+    moved, stretched = fit_null(y + shift, s), fit_null(scale * y, scale * s)
+
+    # Rounding of y + shift is magnified where the likelihood is flat.
+    assert_allclose([moved.mean, moved.sd], [plain.mean + shift, plain.sd], atol=1e-5)
+    assert_allclose(
+        [stretched.mean, stretched.sd], [scale * plain.mean, scale * plain.sd], atol=1e-5
+    )
+
+
+def test_equal_errors_have_a_closed_form() -> None:
+    y = np.array([0.1, 0.7, 1.6, -0.4, 0.5])
+
+    null = fit_null(y, np.full(5, 0.2))
+
+    assert null.mean == pytest.approx(y.mean(), rel=1e-14)
+    assert null.sd == pytest.approx(math.sqrt(y.var() - 0.04), rel=1e-13)
+
+
+def test_the_spread_is_zero_when_and_only_when_chance_explains_all() -> None:
+    y = np.array([-1.0, 0.0, 1.0, 2.0])  # variance 1.25
+
+    wide, narrow = (fit_null(y, np.full(4, math.sqrt(v))) for v in (1.26, 1.24))
+
+    assert wide.sd == 0.0
+    assert fit_of(wide).sd_interval[0] == 0.0
+    assert "no_spread" in fit_of(wide).remarks
+    assert narrow.sd == pytest.approx(0.1, rel=1e-12)
+    assert "no_spread" not in fit_of(narrow).remarks
+
+
+def test_identical_controls_have_no_spread() -> None:
+    null = fit_null([0.5, 0.5, 0.5], [0.1, 0.2, 0.3])
+
+    assert (null.mean, null.sd) == (0.5, 0.0)
+    assert fit_of(null).remarks == ("few_controls", "no_spread")
+
+
+def test_few_controls_are_remarked_below_ten() -> None:
+    y, s = sccs()
+
+    assert "few_controls" in fit_of(fit_null(y[:9], s[:9])).remarks
+    assert "few_controls" not in fit_of(fit_null(y[:10], s[:10])).remarks
+    assert set(fit_of(fit_null(y[:9], s[:9])).remarks) <= set(REMARKS)
+
+
+@pytest.mark.parametrize(("n_exact", "is_wide"), [(10, True), (30, False)])
+def test_the_higher_of_two_maxima_is_found_and_remarked(n_exact: int, *, is_wide: bool) -> None:
+    # Exact controls at 0 want no spread, and two vague ones far off want a wide one.
+    y, s = np.array([-3.0, 3.0, *np.zeros(n_exact)]), np.array([0.3, 0.3, *np.full(n_exact, 0.01)])
+
+    null = fit_null(y, s)
+
+    grid = np.linspace(0.0, 3.0, 6_001)
+    heights = [log_likelihood(0.0, sd, y, s) for sd in grid]
+    n_tops = int((np.diff(np.sign(np.diff(heights))) < 0).sum()) + int(heights[0] > heights[1])
+    assert null.mean == pytest.approx(0.0, abs=1e-15)
+    assert null.sd == pytest.approx(grid[int(np.argmax(heights))], abs=5e-4)  # a step of the grid
+    assert (null.sd > 0.1) == is_wide
+    assert fit_of(null).n_maxima == n_tops == 2
+    assert "several_maxima" in fit_of(null).remarks
+
+
+def test_a_maximum_close_to_a_minimum_is_seen() -> None:
+    y, s = np.array([-2.365, 2.365, *np.zeros(30)]), np.array([0.3, 0.3, *np.full(30, 0.01)])
+
+    null = fit_null(y, s)
+
+    heights = [log_likelihood(0.0, sd, y, s) for sd in np.linspace(0.0, 1.0, 8_001)]
+    n_tops = int((np.diff(np.sign(np.diff(heights))) < 0).sum()) + int(heights[0] > heights[1])
+    assert fit_of(null).n_maxima == n_tops == 2
+
+
+@pytest.mark.parametrize("sd", [0.05, 0.4, 1.5])
+def test_the_gradient_agrees_with_finite_differences_away_from_the_maximum(sd: float) -> None:
+    likelihood, step = Likelihood(*sccs()), 1e-4
+
+    found = likelihood.gradient_norm(sd * sd)
+
+    heights = [likelihood.height((sd * math.exp(by)) ** 2) for by in (step, -step)]
+    # The third derivative times step squared over 6 is below 1e-6 of the slope here.
+    assert found == pytest.approx(abs(heights[0] - heights[1]) / (2 * step), rel=1e-5)
+
+
+def test_limits_of_the_null_are_where_the_profile_has_fallen_by_half_a_quantile() -> None:
+    y, s = sccs()
+
+    null = fit_null(y, s, confidence_level=0.9)
+
+    fit = fit_of(null)
+    floor = fit.log_likelihood - stats.chi2.ppf(0.9, 1) / 2
+    for mean in fit.mean_interval:
+        best = optimize.minimize_scalar(
+            lambda sd, mean=mean: -log_likelihood(mean, sd, y, s), bounds=(0, 2), method="bounded"
+        )
+        assert -best.fun == pytest.approx(floor, abs=1e-8)  # the stop of SciPy's search
+    for sd in fit.sd_interval:
+        w = 1 / (np.square(s) + sd * sd)
+        assert log_likelihood((w * y).sum() / w.sum(), sd, y, s) == pytest.approx(floor, abs=1e-10)
+    assert fit.mean_interval[0] < null.mean < fit.mean_interval[1]
+    assert fit.sd_interval[0] < null.sd < fit.sd_interval[1]
+
+
+@given(estimates, errors, nulls)
+def test_calibrated_p_is_the_tail_of_the_sum_of_bias_and_chance(
+    y: float, s: float, null: Null
+) -> None:
+    greater, less, both = (
+        calibrate_p(y, s, null, alternative=way) for way in ("greater", "less", "two-sided")
+    )
+
+    def tail(bias: float) -> float:
+        return float(stats.norm.sf(y, bias, s))
+
+    if null.sd > 0.05:  # else the quadrature would have to find a spike
+        nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+        exact = sum(
+            w * tail(null.mean + null.sd * x) for x, w in zip(nodes, weights, strict=True)
+        ) / math.sqrt(2 * math.pi)
+        # 120 nodes do not resolve a step that is much narrower than the null.
+        assert float(greater.p) == pytest.approx(exact, abs=1e-9 if s > null.sd / 3 else 0.1)
+    assert float(greater.p + less.p) == pytest.approx(1.0, abs=1e-15)
+    assert float(both.p) == pytest.approx(2 * float(min(greater.p, less.p)), rel=1e-14)
+    for found in (greater, less, both):
+        if found.p > 1e-300:  # below that digits are lost, and then all
+            assert float(found.log_p) == pytest.approx(math.log(found.p), rel=1e-10, abs=1e-14)
+
+
+@pytest.mark.parametrize("y", [-0.5, 0.3, 0.9, 2.0, 4.0])
+def test_calibrated_llr_is_the_ratio_with_the_average_p(y: float) -> None:
+    null, s = Null(0.3, 0.4), 0.2
+
+    found = float(calibrate_llr(y, s, null).value)
+
+    def p_at(bias: float) -> float:
+        llr = (y - bias) ** 2 / (2 * s * s)
+        half = stats.chi2.sf(2 * llr, 1) / 2
+        return float((1 - half if y < bias else half) * stats.norm.pdf(bias, 0.3, 0.4))
+
+    average, _ = integrate.quad(p_at, -3.7, 4.3, points=[0.3, y], epsabs=0, epsrel=1e-9)
+    expected = 0.0 if average >= 0.5 else stats.chi2.isf(2 * average, 1) / 2
+    assert found == pytest.approx(expected, rel=1e-8, abs=1e-12)  # quadrature
+
+
+def test_calibrated_llr_without_bias_is_the_llr() -> None:
+    y, s = np.array([-1.0, 0.0, 0.5, 3.0]), 0.25
+
+    found = calibrate_llr(y, s, Null(0.0, 0.0))
+
+    assert_allclose(found.value, np.maximum(y, 0) ** 2 / (2 * s * s), rtol=1e-15)
+
+
+@given(estimates, errors, nulls, st.sampled_from([0.5, 0.8, 0.95, 0.99]))
+def test_the_interval_holds_zero_when_p_is_above_the_rest_of_the_level(
+    y: float, s: float, null: Null, level: float
+) -> None:
+    interval = calibrate_interval(y, s, null, confidence_level=level)
+    p = float(calibrate_p(y, s, null).p)
+
+    assert float(interval.lower) < float(interval.point) < float(interval.upper)
+    assert float(interval.point) == y - null.mean
+    if abs(p - (1 - level)) > 1e-9:  # at the limit itself rounding decides
+        assert (float(interval.lower) <= 0 <= float(interval.upper)) == (p > 1 - level)
+
+
+def test_the_interval_is_wide_by_bias_and_chance_together() -> None:
+    found = calibrate_interval([1.0, 1.0], [0.3, 0.0001], Null(0.25, 0.4))
+
+    half = (found.upper - found.lower) / 2
+    assert_allclose(half, 1.959963984540054 * np.array([0.5, 0.4]), rtol=1e-7)  # 1e-4 of chance
+
+
+def test_what_is_not_known_has_no_number_but_a_reason() -> None:
+    y, s = [np.nan, 1.0, 1.0], [0.1, np.nan, 0.1]
+    null = Null(0.0, 0.1)
+
+    for found in (calibrate_p(y, s, null), calibrate_llr(y, s, null)):
+        assert found.state.tolist() == ["no_estimate", "no_estimate", "defined"]
+    interval = calibrate_interval(y, s, null)
+    p = calibrate_p(y, s, null)
+    values = (interval.point, interval.lower, interval.upper, p.p, p.log_p)
+    for numbers in (*values, calibrate_llr(y, s, null).value):
+        assert np.isfinite(numbers).tolist() == [False, False, True]
+
+
+def test_an_element_has_the_same_bits_alone_and_anywhere() -> None:
+    rng = np.random.default_rng(seed=3)
+    y, s = rng.normal(0, 2, 300), rng.uniform(0.01, 2, 300)
+    null = Null(0.3, 0.2)
+
+    def numbers(y: Floats, s: Floats) -> list[Floats]:
+        p, interval = calibrate_p(y, s, null), calibrate_interval(y, s, null)
+        return [p.p, p.log_p, calibrate_llr(y, s, null).value, interval.lower, interval.upper]
+
+    for whole, reverse in zip(numbers(y, s), numbers(y[::-1], s[::-1]), strict=True):
+        assert_array_equal(whole, reverse[::-1])
+    for i in range(0, 300, 7):
+        for whole, alone in zip(numbers(y, s), numbers(y[i : i + 1], s[i : i + 1]), strict=True):
+            assert whole[i] == alone[0]
+
+
+def test_a_tail_that_underflows_has_a_logarithm() -> None:
+    found = calibrate_p(100.0, 1.0, Null(0.0, 0.0), alternative="greater")
+
+    with mpmath.workdps(40):
+        exact = mpmath.log(mpmath.erfc(100 / mpmath.sqrt(2)) / 2)
+    assert float(found.p) == 0.0
+    assert float(found.log_p) == pytest.approx(float(exact), rel=1e-14)
+
+
+def test_leave_one_out_judges_each_control_by_the_others() -> None:
+    y, s = sccs()
+
+    found = leave_one_out(y, s)
+
+    for i in (0, 7, 44):
+        null = fit_null(np.delete(y, i), np.delete(s, i))
+        assert (found.mean[i], found.sd[i]) == (null.mean, null.sd)
+        assert found.p[i] == float(calibrate_p(y[i], s[i], null).p)
+    assert_array_equal(found.is_covered, found.p >= 0.05)
+    assert found.coverage == found.is_covered.mean()
+    usual = np.abs(y / s) <= 1.959963984540054
+    assert_array_equal(found.is_covered_without, usual)
+    assert found.coverage_without == pytest.approx(12 / 45)
+    # Two standard errors around the level: calibration works on R's example.
+    assert abs(found.coverage - 0.95) < 2 * found.standard_error
+    assert found.standard_error == pytest.approx(math.sqrt(0.05 * 0.95 / 45))
+
+
+@pytest.mark.slow
+def test_simulated_nulls_are_found_and_their_limits_cover() -> None:
+    rng = np.random.default_rng(seed=20140131)
+    n_sets, n_controls, mean, sd = 400, 50, 0.3, 0.25
+    s = rng.uniform(0.05, 0.4, (n_sets, n_controls))
+    y = rng.normal(mean, sd, s.shape) + s * rng.standard_normal(s.shape)
+
+    found = [fit_null(y[i], s[i], confidence_level=0.9) for i in range(n_sets)]
+
+    means = np.array([null.mean for null in found])
+    assert abs(means.mean() - mean) < 4 * means.std() / math.sqrt(n_sets)  # standard errors
+    sds = np.array([null.sd for null in found])
+    # Four standard errors; and 1 / (2 n) of bias, since the mean is estimated too.
+    assert abs(sds.mean() - sd) < 4 * sds.std() / math.sqrt(n_sets) + 1.5 * sd / (2 * n_controls)
+    for truth, limits in (
+        (mean, [fit_of(null).mean_interval for null in found]),
+        (sd, [fit_of(null).sd_interval for null in found]),
+    ):
+        covered = np.mean([low <= truth <= high for low, high in limits])
+        # Four standard errors, and 0.02 since the chi-square law is approximate at 50 controls.
+        assert abs(covered - 0.9) < 4 * math.sqrt(0.09 / n_sets) + 0.02
+
+
+@pytest.mark.slow
+def test_simulated_new_controls_are_called_as_often_as_alpha() -> None:
+    rng = np.random.default_rng(seed=20180313)
+    n_controls = 400
+    s = rng.uniform(0.05, 0.4, n_controls)
+    y = rng.normal(0.5, 0.3, n_controls) + s * rng.standard_normal(n_controls)
+    null = fit_null(y, s)
+    new_s = rng.uniform(0.05, 0.4, 40_000)
+    new_y = rng.normal(0.5, 0.3, new_s.size) + new_s * rng.standard_normal(new_s.size)
+
+    one_sided = calibrate_p(new_y, new_s, null, alternative="greater").p
+    usual = calibrate_p(new_y, new_s, Null(0.0, 0.0), alternative="greater").p
+
+    # 4 standard errors, and what a null from 400 controls is off by (0.018 in 0.3 is 0.06 sd).
+    assert abs((one_sided < 0.05).mean() - 0.05) < 4 * math.sqrt(0.0475 / 40_000) + 0.012
+    assert (usual < 0.05).mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: fit_null([1.0, 2.0], [1.0, 1.0]),
+            r"log_rr holds 2 controls: must hold at least 3",
+        ),
+        (lambda: fit_null([], []), r"log_rr holds 0 controls: must hold at least 3"),
+        (lambda: fit_null([1, 2, 3], [1, 1]), r"log_rr has shape \(3,\), se \(2,\)"),
+        (lambda: fit_null([[1, 2, 3]], [[1, 1, 1]]), r"must be one length each"),
+        (lambda: fit_null([1, np.nan, 3], [1, 1, 1]), r"log_rr\[1\] is nan: must not be missing"),
+        (lambda: fit_null([1, 2, 3], [1, 1, np.nan]), r"se\[2\] is nan: must not be missing"),
+        (lambda: fit_null([1, 2, np.inf], [1, 1, 1]), r"log_rr\[2\] is inf: must be at most 700"),
+        (lambda: fit_null([1, -701, 3], [1, 1, 1]), r"log_rr\[1\] is -701\.0: must be at least"),
+        (lambda: fit_null([1, 2, 3], [1, 0, 1]), r"se\[1\] is 0\.0: must be at least 1e-06"),
+        (lambda: fit_null([1, 2, 3], [1, 1, 2e6]), r"se\[2\] is 2000000\.0: must be at most"),
+        (lambda: fit_null(["a", "b", "c"], [1, 1, 1]), r"log_rr holds <U1: must be numbers"),
+        (lambda: fit_null([1, 2, 3], [1, 1, 1], confidence_level=1.0), r"confidence_level is 1"),
+        (lambda: leave_one_out([1, 2, 3], [1, 1, 1]), r"must hold at least 4"),
+        (
+            lambda: leave_one_out([1, 2, 3, 4], [1, 1, 1, 1], confidence_level=0.0),
+            r"confidence_level is 0",
+        ),
+        (lambda: calibrate_p(1.0, -1.0, R_NULL), r"se is -1\.0: must be at least 1e-06"),
+        (lambda: calibrate_llr(1.0, 0.0, R_NULL), r"se is 0\.0: must be at least 1e-06"),
+        (lambda: calibrate_interval(999.0, 1.0, R_NULL), r"log_rr is 999\.0: must be at most 700"),
+        (
+            lambda: calibrate_interval(1.0, 1.0, R_NULL, confidence_level=95),
+            r"confidence_level is 95",
+        ),
+        (lambda: calibrate_p([1, 2], [1, 2, 3], R_NULL), r"shape mismatch|could not be broadcast"),
+        (
+            lambda: calibrate_p(1.0, 1.0, R_NULL, alternative="upper"),  # type: ignore[arg-type]
+            r"alternative is 'upper': must be",
+        ),
+        (lambda: Null(np.nan, 1.0), r"mean is nan: must lie between"),
+        (lambda: Null(701.0, 1.0), r"mean is 701\.0: must lie between"),
+        (lambda: Null(0.0, -0.1), r"sd is -0\.1: must lie between"),
+        (lambda: Null(0.0, np.nan), r"sd is nan: must lie between"),
+    ],
+)
+def test_bad_input_is_refused_by_name_and_rule(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_extreme_but_allowed_controls_are_fitted(scale: float) -> None:
+    y = np.array([-700.0, 700.0, 0.0, 1.0])
+
+    null = fit_null(y, np.full(4, scale))
+
+    fit = fit_of(null)
+    assert np.isfinite([null.mean, null.sd, *fit.mean_interval, *fit.sd_interval]).all()
+    assert fit.mean_interval[0] < null.mean < fit.mean_interval[1]
+
+
+def test_arguments_are_not_changed() -> None:
+    y, s = sccs()
+    before = y.tobytes(), s.tobytes()
+
+    fit_null(y, s)
+    leave_one_out(y, s)
+    calibrate_p(y, s, R_NULL)
+
+    assert (y.tobytes(), s.tobytes()) == before
