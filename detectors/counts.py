@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detectors.validation import as_counts, refuse_where
+from detectors.reports import count_reports
+from detectors.validation import GREATEST_COUNT, as_counts, as_reals, refuse_where
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
@@ -33,13 +36,22 @@ class Table:
         All reports, *a + b + c + d*.
     labels : pandas.MultiIndex, optional
         Product and event of each element, where a table was counted from reports.
+    expected : array_like, of the shape of the table, optional
+        Number expected if product and event were independent, finite and not negative, in place
+        of the crude ``n_product * n_event / n_total``; for instance summed over strata.
 
     Raises
     ------
     ValueError
         If a count is negative, fractional, NaN or above 2**53; if the cell exceeds a margin, a
-        margin the total, or both margins without the cell the total; if shapes do not broadcast.
+        margin the total, or both margins without the cell the total; if shapes do not broadcast;
+        if `expected` has another shape, or a value that is negative, infinite or NaN.
         The message names the argument, the index and the rule.
+
+    Notes
+    -----
+    Only `expected` is adjusted for strata. The cells and margins stay those of all reports, and so
+    do measures that take them, as the PRR and the ROR.
 
     Examples
     --------
@@ -52,6 +64,7 @@ class Table:
     n_event: NDArray[np.int64]
     n_total: NDArray[np.int64]
     labels: pd.MultiIndex | None = field(default=None, kw_only=True)
+    _expected: NDArray[np.float64] | None = field(default=None, kw_only=True, repr=False)
 
     def __init__(
         self,
@@ -61,6 +74,7 @@ class Table:
         n_total: ArrayLike,
         *,
         labels: pd.MultiIndex | None = None,
+        expected: ArrayLike | None = None,
     ) -> None:
         given = {"n_pair": n_pair, "n_product": n_product, "n_event": n_event, "n_total": n_total}
         counts = [as_counts(name, values) for name, values in given.items()]
@@ -69,6 +83,7 @@ class Table:
             object.__setattr__(self, name, values)
         object.__setattr__(self, "labels", labels)
         self._refuse_what_cannot_be()
+        object.__setattr__(self, "_expected", self._as_expected(expected))
 
     def _refuse_what_cannot_be(self) -> None:
         n_pair, n_product, n_event, n_total = (
@@ -85,6 +100,17 @@ class Table:
         rule = "must be at least n_product + n_event - n_pair"
         refuse_where(either > n_total, "n_total", n_total, rule)
 
+    def _as_expected(self, given: ArrayLike | None) -> NDArray[np.float64] | None:
+        if given is None:
+            return None
+        expected = as_reals("expected", given)
+        if expected.shape != self.n_pair.shape:
+            raise ValueError(f"expected has shape {expected.shape}: must be {self.n_pair.shape}")
+        refuse_where(np.isnan(expected), "expected", expected, "must not be missing")
+        expected = np.where(self.n_total == 0, np.nan, expected)
+        expected.flags.writeable = False
+        return expected
+
     @property
     def expected(self) -> NDArray[np.float64]:
         """Number expected if product and event were independent; NaN where there is no report.
@@ -92,8 +118,10 @@ class Table:
         Returns
         -------
         ndarray of float64
-            ``n_product * n_event / n_total``.
+            The number that was given, or ``n_product * n_event / n_total``.
         """
+        if self._expected is not None:
+            return self._expected
         product, event, total = (
             x.astype(np.float64) for x in (self.n_product, self.n_event, self.n_total)
         )
@@ -114,25 +142,36 @@ class Table:
         return tuple(cell.astype(np.float64) for cell in (self.n_pair, b, c, d))
 
     @classmethod
-    def from_reports(cls, frame: pd.DataFrame, *, report: str, product: str, event: str) -> Table:
-        """Count distinct reports for every pair of a product and an event that share one.
+    def from_reports(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        report: str,
+        product: str,
+        event: str,
+        strata: str | Sequence[str] = (),
+    ) -> Table:
+        r"""Count distinct reports for every pair of a product and an event that share one.
 
         Parameters
         ----------
         frame : pandas.DataFrame
-            The products and events of each report; rows may repeat.
+            The products and events of each report; rows may repeat and stand in any order.
         report, product, event : str
             Names of the columns.
+        strata : str or sequence of str, default: ()
+            Names of the columns whose values, taken together, are a report's stratum.
 
         Returns
         -------
         Table
-            An element for each pair that was reported, sorted by product and event, with `labels`.
+            An element for each pair that was reported, sorted by product and event, with `labels`
+            and, where there are strata, with `expected` summed over them.
 
         Raises
         ------
         ValueError
-            If a value in one of the three columns is missing.
+            If a report, product or event is missing, or if a report lies in more than one stratum.
 
         Notes
         -----
@@ -140,16 +179,92 @@ class Table:
         joins them: else the four cells would not add up to the total. The total is the number of
         distinct reports in `frame`, not the sum over pairs. A report without a product or without
         an event still belongs to the total: give it a named value.
+
+        With strata, :math:`E = \sum_s n_{\mathrm{product}, s} n_{\mathrm{event}, s} / N_s` [1]_. A
+        stratum of a single report counts like any other. A missing stratum value is a value of its
+        own: those reports are compared with one another, neither dropped nor spread over the rest.
+
+        References
+        ----------
+        .. [1] DuMouchel W (1999). Bayesian data mining in large frequency tables, with an
+           application to the FDA spontaneous reporting system. The American Statistician, 53(3),
+           177-190.
         """
-        for column in (report, product, event):
-            if frame[column].isna().any():
-                raise ValueError(f"column {column!r} has missing values: name them first")
-        lists = [frame[[report, name]].drop_duplicates() for name in (product, event)]
-        pairs = lists[0].merge(lists[1], on=report).groupby([product, event], observed=True).size()
-        labels = cast("pd.MultiIndex", pairs.index)
-        n_product, n_event = (
-            one.groupby(name, observed=True).size().loc[labels.get_level_values(name)].to_numpy()
-            for one, name in zip(lists, (product, event), strict=True)
+        columns = (strata,) if isinstance(strata, str) else tuple(strata)
+        found = count_reports(frame, report=report, product=product, event=event, strata=columns)
+        return cls(
+            found.n_pair,
+            found.n_product,
+            found.n_event,
+            found.n_total,
+            labels=found.labels,
+            expected=found.expected,
         )
-        n_total = frame[report].nunique()
-        return cls(pairs.to_numpy(), n_product, n_event, n_total, labels=labels)
+
+    @classmethod
+    def from_strata(cls, tables: Sequence[Table]) -> Table:
+        """Add up tables of the same pairs, one for each stratum.
+
+        Parameters
+        ----------
+        tables : sequence of Table
+            Tables of one shape, no report in more than one of them.
+
+        Returns
+        -------
+        Table
+            Sums of the counts, and of the numbers expected: not the number expected from the sums.
+
+        Raises
+        ------
+        ValueError
+            If there is no table; if shapes or labels differ; if a sum exceeds 2**53.
+
+        Notes
+        -----
+        A stratum without reports adds nothing. The sums do not depend on the order of the tables,
+        to the last bit.
+
+        Examples
+        --------
+        In each stratum the event is as frequent with the product as without it.
+
+        >>> women, men = Table(4, 8, 50, 100), Table(1, 10, 10, 100)
+        >>> both = Table.from_strata([women, men])
+        >>> float(both.expected), float(Table(5, 18, 60, 200).expected)
+        (5.0, 5.4)
+        """
+        if not tables:
+            raise ValueError("tables is empty: must hold at least one table")
+        first = tables[0]
+        for i, table in enumerate(tables):
+            shape = table.n_pair.shape
+            if shape != first.n_pair.shape:
+                raise ValueError(f"tables[{i}] has shape {shape}: must be {first.n_pair.shape}")
+            if not _are_same(table.labels, first.labels):
+                raise ValueError(f"tables[{i}] has other labels: must be those of tables[0]")
+        names = ("n_pair", "n_product", "n_event", "n_total")
+        counts = (_sum_of_counts([getattr(table, name) for table in tables]) for name in names)
+        expected = _sum_of_expected([table.expected for table in tables])
+        return cls(*counts, labels=first.labels, expected=expected)
+
+
+def _are_same(one: pd.MultiIndex | None, other: pd.MultiIndex | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.equals(other)
+
+
+def _sum_of_counts(counts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    total = np.zeros_like(counts[0])
+    for values in counts:
+        total = np.minimum(total + values, GREATEST_COUNT + 1)  # too large is refused, not wrapped
+    return total
+
+
+def _sum_of_expected(expected: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    in_order = np.sort(np.stack([np.nan_to_num(values, nan=0.0) for values in expected]), axis=0)
+    total = np.zeros(in_order.shape[1:])
+    for values in in_order:
+        total = total + values
+    return total

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 
 from detectors.counts import Table
 
@@ -126,3 +127,167 @@ def test_the_caers_reports_give_the_reference_counts() -> None:
     counted = pd.DataFrame({"a": a, "b": b, "c": c, "d": d}, index=table.labels)
     expected = reference.set_index(["var1", "var2"])[["a", "b", "c", "d"]].sort_index()
     pd.testing.assert_frame_equal(counted.sort_index(), expected, check_names=False)
+
+
+@pytest.mark.parametrize(
+    ("expected", "message"),
+    [
+        ([0.5, -1.0], r"expected\[1\] is -1.0: must not be negative"),
+        ([0.5, np.inf], r"expected\[1\] is inf: must be finite"),
+        ([np.nan, 0.5], r"expected\[0\] is nan: must not be missing"),
+        (0.5, r"expected has shape \(\): must be \(2,\)"),
+        ([0.5, 0.5, 0.5], r"expected has shape \(3,\): must be \(2,\)"),
+        (["a", "b"], "expected holds <U1: must be numbers"),
+    ],
+)
+def test_an_expected_number_that_cannot_be_is_refused(expected: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Table([1, 2], 5, 5, 9, expected=expected)  # type: ignore[arg-type]
+
+
+def test_an_expected_number_that_is_given_is_kept_as_a_copy() -> None:
+    given_numbers = np.array([0.5, 3.0])
+    table = Table([1, 0], [5, 0], [5, 0], [9, 0], expected=given_numbers)
+
+    given_numbers[0] = 7.0
+
+    assert table.expected[0] == 0.5
+    assert np.isnan(table.expected[1])  # there is no report
+    with pytest.raises(ValueError, match="read-only"):
+        table.expected[0] = 4
+
+
+def test_the_stratified_caers_reports_give_the_expected_numbers_of_openebgm() -> None:
+    reports = pd.read_csv(SHARED / "data/caers/caers_reports.csv")
+    reference = pd.read_csv(SHARED / "reference/openebgm/caers_ebgm_stratified.csv")
+
+    table = Table.from_reports(reports, report="id", product="var1", event="var2", strata="strat1")
+
+    assert table.labels is not None
+    theirs = reference.set_index(["var1", "var2"]).loc[list(table.labels)]
+    assert (table.n_pair == theirs["N"]).all()
+    assert_allclose(table.expected, theirs["E"], rtol=1e-14)  # fifteen digits
+
+
+REPORTS = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from("PQR"), min_size=1, max_size=3),
+        st.lists(st.sampled_from("uvw"), min_size=1, max_size=3),
+        st.sampled_from([None, "f", "m"]),
+        st.sampled_from([None, 1.0, 2.0]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def rows_of(reports: list[tuple[list[str], list[str], str | None, float | None]]) -> pd.DataFrame:
+    rows = [
+        (f"r{i}", product, event, sex, age)
+        for i, (products, events, sex, age) in enumerate(reports)
+        for product in products
+        for event in events
+    ]
+    return pd.DataFrame(rows, columns=["report", "product", "event", "sex", "age"])
+
+
+@given(reports=REPORTS, seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_the_expected_number_is_summed_over_strata_in_any_order_of_rows(
+    reports: list[tuple[list[str], list[str], str | None, float | None]], seed: int
+) -> None:
+    rows = rows_of(reports)
+    by_definition: dict[tuple[str, str], float] = {}
+    for stratum in {(sex, age) for _, _, sex, age in reports}:
+        inside = [report for report in reports if report[2:] == stratum]
+        for p in "PQR":
+            for e in "uvw":
+                with_p = sum(p in products for products, *_ in inside)
+                with_e = sum(e in events for _, events, *_ in inside)
+                part = with_p * with_e / len(inside)
+                by_definition[p, e] = by_definition.get((p, e), 0.0) + part
+
+    names = {"report": "report", "product": "product", "event": "event"}
+    table, mixed = (
+        Table.from_reports(frame, **names, strata=["sex", "age"])
+        for frame in (rows, rows.sample(frac=1, random_state=seed))
+    )
+
+    assert table.labels is not None
+    assert_allclose(table.expected, [by_definition[pair] for pair in table.labels], rtol=1e-14)
+    assert table.expected.tobytes() == mixed.expected.tobytes()
+    assert table.n_pair.tobytes() == mixed.n_pair.tobytes()
+    crude = Table.from_reports(rows, **names)
+    assert table.n_product.tobytes() == crude.n_product.tobytes()
+
+
+def test_a_report_in_two_strata_is_refused_by_its_name() -> None:
+    frame = rows_of([(["P"], ["u"], "f", 1.0), (["P"], ["u", "v"], "m", 1.0)])
+    frame.loc[2, "sex"] = None
+
+    with pytest.raises(ValueError, match="report 'r1' lies in more than one stratum"):
+        Table.from_reports(frame, report="report", product="product", event="event", strata="sex")
+
+
+def test_no_reports_give_no_pairs() -> None:
+    frame = rows_of([])
+
+    table = Table.from_reports(
+        frame, report="report", product="product", event="event", strata=("sex",)
+    )
+
+    assert table.expected.shape == (0,)
+
+
+def test_strata_add_up_in_any_order() -> None:
+    rng = np.random.default_rng(seed=19990801)
+    cells = rng.integers(0, 9, size=(5, 4, 30))
+    tables = [Table(a, a + b, a + c, a + b + c + d) for a, b, c, d in cells]
+
+    one, other = Table.from_strata(tables), Table.from_strata(tables[::-1])
+
+    assert one.n_pair.tolist() == cells[:, 0].sum(axis=0).tolist()
+    assert one.n_total.tolist() == cells.sum(axis=(0, 1)).tolist()
+    by_definition = [np.nan_to_num(table.expected) for table in tables]
+    assert_allclose(one.expected, np.sum(by_definition, axis=0), rtol=1e-14)
+    assert one.expected.tobytes() == other.expected.tobytes()
+
+
+def test_a_stratum_without_reports_adds_nothing() -> None:
+    some, nothing = Table(4, 8, 50, 100), Table(0, 0, 0, 0)
+
+    assert Table.from_strata([nothing, some]).expected == some.expected
+    assert np.isnan(Table.from_strata([nothing, nothing]).expected)
+
+
+def test_strata_that_do_not_fit_are_refused() -> None:
+    labels = [pd.MultiIndex.from_tuples([(p, "u")], names=["product", "event"]) for p in "PQ"]
+    of_p, of_q = (Table([1], 5, 5, 9, labels=each) for each in labels)
+
+    assert Table.from_strata([of_p, of_p]).labels is of_p.labels
+    with pytest.raises(ValueError, match=r"tables\[1\] has other labels"):
+        Table.from_strata([of_p, of_q])
+    with pytest.raises(ValueError, match=r"tables\[1\] has shape \(2,\): must be \(1,\)"):
+        Table.from_strata([of_p, Table([1, 1], 5, 5, 9)])
+    with pytest.raises(ValueError, match="tables is empty"):
+        Table.from_strata([])
+    with pytest.raises(ValueError, match="must be at most"):
+        Table.from_strata([Table(2**53, 2**53, 2**53, 2**53)] * 1_025)
+
+
+@pytest.mark.slow
+def test_the_faers_reports_are_counted_as_a_plain_count_does() -> None:
+    rows = pd.read_csv(SHARED / "data/faers/faers_2022q3_primary_suspect_pairs.csv.gz")
+
+    table = Table.from_reports(rows, report="CASEID", product="DRUG", event="AE")
+
+    assert table.labels is not None
+    assert (table.n_pair.size, int(table.n_total[0])) == (111_118, 215_867)
+    for i in (0, 17_000, 80_000, int(table.n_pair.argmax())):
+        drug, reaction = table.labels[i]
+        with_drug, with_reaction = (
+            set(rows["CASEID"][rows[column] == name])
+            for column, name in (("DRUG", drug), ("AE", reaction))
+        )
+        counts = (len(with_drug & with_reaction), len(with_drug), len(with_reaction))
+        assert (table.n_pair[i], table.n_product[i], table.n_event[i]) == counts

@@ -9,45 +9,56 @@ from numpy.testing import assert_allclose
 
 from detectors.counts import Table
 from detectors.disproportionality.chi_square import chi_square
+from detectors.disproportionality.exact import fisher
 from detectors.disproportionality.ic import ic
 from detectors.disproportionality.prr import prr
-from detectors.disproportionality.ror import ror
+from detectors.disproportionality.ror import ror, ror_haldane
 from detectors.estimate import DEFINED
 
 EDGE_TABLES = pd.read_csv(
     Path(__file__).parents[3] / ".." / "shared/reference/disproportionality/edge_tables.csv"
 )
 
-# Cells, then the states of PRR, ROR and chi-square. The reference holds 0 for a ratio without
-# a report and an infinity for one with no report elsewhere; here both are a state.
+# Why Fisher's test gives what it gives. It is defined wherever there is a report, and so is
+# Haldane's ratio, which no empty cell stops.
+CERTAIN = "the margins leave this table alone: 1, and a half as a mid-p value"
+LEAST = "no table has fewer reports of the pair: 1, and less as a mid-p value"
+GREATEST = "no table has more reports of the pair: its own probability, and half of it"
+BETWEEN = "some tables have fewer and some have more"
+
+# Cells, then the states of PRR, ROR and chi-square, and the reason for Fisher's numbers. The
+# reference holds 0 for a ratio without a report and an infinity for one with no report elsewhere;
+# here both are a state.
 DECISIONS: dict[tuple[int, ...], tuple[str, ...]] = {
-    (0, 1, 0, 1): ("no_report", "no_report", "no_event"),
-    (0, 5, 3, 1000): ("no_report", "no_report", DEFINED),
-    (1, 0, 0, 100): ("no_other_report", "no_other_report", DEFINED),
-    (1, 0, 64271, 1132215): (DEFINED, "no_other_event", DEFINED),
-    (1, 9, 0, 90): ("no_other_report", "no_other_report", DEFINED),
-    (1, 29, 2, 300): (DEFINED, DEFINED, DEFINED),
-    (2, 3, 5, 7): (DEFINED, DEFINED, DEFINED),
-    (3, 0, 0, 3): ("no_other_report", "no_other_report", DEFINED),
-    (1, 1, 1, 1): (DEFINED, DEFINED, DEFINED),
-    (5, 25, 10, 10000): (DEFINED, DEFINED, DEFINED),
-    (12, 988, 500, 998500): (DEFINED, DEFINED, DEFINED),
-    (25, 10000, 10000, 10000000): (DEFINED, DEFINED, DEFINED),
-    (3, 12, 1000, 4000000): (DEFINED, DEFINED, DEFINED),
-    (500, 100000, 200000, 20000000): (DEFINED, DEFINED, DEFINED),
-    (10, 20, 30, 40): (DEFINED, DEFINED, DEFINED),
-    (4, 26, 1, 2969): (DEFINED, DEFINED, DEFINED),
-    (30, 0, 70, 900): (DEFINED, "no_other_event", DEFINED),
-    (0, 30, 70, 900): ("no_report", "no_report", DEFINED),
+    (0, 1, 0, 1): ("no_report", "no_report", "no_event", CERTAIN),
+    (0, 5, 3, 1000): ("no_report", "no_report", DEFINED, LEAST),
+    (1, 0, 0, 100): ("no_other_report", "no_other_report", DEFINED, GREATEST),
+    (1, 0, 64271, 1132215): (DEFINED, "no_other_event", DEFINED, GREATEST),
+    (1, 9, 0, 90): ("no_other_report", "no_other_report", DEFINED, GREATEST),
+    (1, 29, 2, 300): (DEFINED, DEFINED, DEFINED, BETWEEN),
+    (2, 3, 5, 7): (DEFINED, DEFINED, DEFINED, BETWEEN),
+    (3, 0, 0, 3): ("no_other_report", "no_other_report", DEFINED, GREATEST),
+    (1, 1, 1, 1): (DEFINED, DEFINED, DEFINED, BETWEEN),
+    (5, 25, 10, 10000): (DEFINED, DEFINED, DEFINED, BETWEEN),
+    (12, 988, 500, 998500): (DEFINED, DEFINED, DEFINED, BETWEEN),
+    (25, 10000, 10000, 10000000): (DEFINED, DEFINED, DEFINED, BETWEEN),
+    (3, 12, 1000, 4000000): (DEFINED, DEFINED, DEFINED, BETWEEN),
+    (500, 100000, 200000, 20000000): (DEFINED, DEFINED, DEFINED, BETWEEN),
+    (10, 20, 30, 40): (DEFINED, DEFINED, DEFINED, BETWEEN),
+    (4, 26, 1, 2969): (DEFINED, DEFINED, DEFINED, BETWEEN),
+    (30, 0, 70, 900): (DEFINED, "no_other_event", DEFINED, GREATEST),
+    (0, 30, 70, 900): ("no_report", "no_report", DEFINED, LEAST),
 }
 
-# Not in the file: what is left when a margin is empty.
+# Not in the file: what is left when a margin is empty. States of PRR, ROR, chi-square, IC,
+# Haldane's ratio and Fisher's test; to the last, a product that was never reported with any event
+# is no gap but a certainty.
 EMPTY_MARGINS: dict[tuple[int, ...], tuple[str, ...]] = {
-    (0, 0, 0, 0): ("no_report", "no_report", "no_product", "no_expected"),
-    (0, 0, 2, 3): ("no_report", "no_report", "no_product", DEFINED),
-    (2, 3, 0, 0): ("no_comparator", "no_comparator", "no_comparator", DEFINED),
-    (2, 0, 3, 0): ("no_variation", "no_other_event", "no_variation", DEFINED),
-    (2, 3, 4, 0): (DEFINED, "no_background", DEFINED, DEFINED),
+    (0, 0, 0, 0): ("no_report", "no_report", "no_product", "no_expected", "empty", "empty"),
+    (0, 0, 2, 3): ("no_report", "no_report", "no_product", DEFINED, DEFINED, DEFINED),
+    (2, 3, 0, 0): ("no_comparator", "no_comparator", "no_comparator", DEFINED, DEFINED, DEFINED),
+    (2, 0, 3, 0): ("no_variation", "no_other_event", "no_variation", DEFINED, DEFINED, DEFINED),
+    (2, 3, 4, 0): (DEFINED, "no_background", DEFINED, DEFINED, DEFINED, DEFINED),
 }
 
 
@@ -82,12 +93,36 @@ def test_an_edge_table_has_numbers_or_a_reason(row: list[float]) -> None:
     }
 
     states = (ratio.state.item(), odds.state.item(), corrected.state.item())
-    assert states == DECISIONS[cells]
+    assert states == DECISIONS[cells][:3]
     for name, (value, state) in found.items():
         if state == DEFINED:
             assert_allclose(value, expected[name], rtol=1e-12, atol=1e-12, err_msg=name)
         else:
             assert np.isnan(value), name
+
+
+@pytest.mark.parametrize("row", EDGE_TABLES.to_numpy().tolist(), ids=lambda row: str(row[:4]))
+def test_an_edge_table_has_exact_numbers_for_a_reason(row: list[float]) -> None:
+    expected = dict(zip(EDGE_TABLES.columns, row, strict=True))
+    cells = tuple(int(expected[cell]) for cell in "abcd")
+    table = table_of(cells)
+
+    halved, whole, mid = ror_haldane(table), fisher(table), fisher(table, mid_p=True)
+
+    assert {each.state.item() for each in (halved, whole, mid)} == {DEFINED}
+    found = [halved.point, halved.lower, whole.p, mid.p]
+    names = ["ROR_haldane", "ROR_haldane_lo", "fisher_greater", "fisher_midp_greater"]
+    # The file's probabilities are off by up to 7e-10, as a sum of binomials in 40 digits shows.
+    assert_allclose(found, [expected[name] for name in names], rtol=1e-9)
+    log_p, log_taken = whole.log_p.item(), mid.log_p.item() - whole.log_p.item()
+    takes_half = log_taken == pytest.approx(np.log(0.5), rel=1e-14)  # rounding of the logarithms
+    reasons = {
+        CERTAIN: log_p == 0 and takes_half,
+        LEAST: log_p == 0 and not takes_half,
+        GREATEST: log_p < 0 and takes_half,
+        BETWEEN: log_p < 0 and not takes_half,
+    }
+    assert [reason for reason, holds in reasons.items() if holds] == [DECISIONS[cells][3]]
 
 
 def test_every_edge_table_is_decided() -> None:
@@ -98,6 +133,13 @@ def test_every_edge_table_is_decided() -> None:
 def test_an_empty_margin_is_named(cells: tuple[int, ...], states: tuple[str, ...]) -> None:
     table = table_of(cells)
 
-    found = (prr(table), ror(table), chi_square(table), ic(table.n_pair, table.expected))
+    found = (
+        prr(table),
+        ror(table),
+        chi_square(table),
+        ic(table.n_pair, table.expected),
+        ror_haldane(table),
+        fisher(table),
+    )
 
     assert tuple(each.state.item() for each in found) == states

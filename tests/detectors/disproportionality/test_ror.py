@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from detectors.counts import Table
-from detectors.disproportionality.ror import ror
+from detectors.disproportionality.ror import ror, ror_haldane
 
 REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/disproportionality"
 
@@ -75,3 +76,74 @@ def test_the_odds_of_not_having_the_event_are_the_inverse(
 def test_ror_refuses_a_confidence_level_out_of_range() -> None:
     with pytest.raises(ValueError, match="confidence_level is 95: must lie between"):
         ror(table_of(1, 2, 3, 4), confidence_level=95)
+
+
+def test_haldane_matches_the_caers_reference() -> None:
+    rows = pd.read_csv(REFERENCE / "caers_2x2_reference.csv")
+
+    ratio = ror_haldane(
+        Table(rows.a, rows.a + rows.b, rows.a + rows.c, rows.a + rows.b + rows.c + rows.d)
+    )
+
+    assert_allclose(ratio.point, rows["ROR_haldane"], rtol=1e-9)  # ten digits
+    assert_allclose(ratio.lower, rows["ROR_haldane_lo"], rtol=1e-9)
+
+
+@given(st.tuples(*[st.integers(0, 10**6)] * 4).filter(any))
+def test_haldane_is_the_plain_ratio_of_cells_with_a_half_more(
+    cells: tuple[int, int, int, int],
+) -> None:
+    a, b, c, d = (2 * cell + 1 for cell in cells)
+    twice = ror(table_of(a, b, c, d))
+
+    ratio = ror_haldane(table_of(*cells))
+
+    assert_allclose(ratio.point, twice.point, rtol=1e-15)
+    # Halving all cells doubles the variance.
+    assert_allclose(
+        np.log(ratio.upper / ratio.lower), np.sqrt(2) * np.log(twice.upper / twice.lower), rtol=1e-9
+    )
+
+
+def test_haldane_does_not_jump_when_a_cell_fills() -> None:
+    points = [float(ror_haldane(table_of(a, 10, 20, 3_000)).point) for a in range(6)]
+
+    steps = np.diff(points)
+    assert_allclose(steps, steps[0], rtol=1e-12)
+
+
+def test_haldane_needs_a_report() -> None:
+    nothing = ror_haldane(table_of(0, 0, 0, 0))
+
+    assert nothing.state.item() == "empty"
+    assert np.isnan([nothing.point, nothing.lower, nothing.upper]).all()
+
+
+def test_haldane_can_exceed_one_without_a_report_of_the_pair() -> None:
+    ratio = ror_haldane(table_of(0, 5, 3, 1_000))
+
+    assert (round(float(ratio.point)), round(float(ratio.lower), 1)) == (26, 1.2)
+
+
+def test_the_simulated_logarithm_of_haldane_is_nearly_unbiased() -> None:
+    rng = np.random.default_rng(seed=19560401)
+    n_tables, n_product, n_others = 100_000, 200, 2_000
+    with_product = rng.binomial(n_product, 0.1, n_tables)
+    with_others = rng.binomial(n_others, 0.04, n_tables)
+    truth = np.log(0.1 * 0.96 / (0.9 * 0.04))
+
+    ratio = ror_haldane(
+        Table(with_product, n_product, with_product + with_others, n_product + n_others)
+    )
+
+    error = np.log(ratio.point) - truth
+    # Four standard errors, and 0.001 because what is left is of the order of 1 / 20 squared.
+    assert abs(error.mean()) < 4 * error.std() / np.sqrt(n_tables) + 0.001
+    covered = ((np.log(ratio.lower) <= truth) & (np.log(ratio.upper) >= truth)).mean()
+    # Four standard errors, and 0.01 because the interval itself is an approximation.
+    assert_allclose(covered, 0.95, atol=4 * np.sqrt(0.95 * 0.05 / n_tables) + 0.01)
+
+
+def test_haldane_refuses_a_confidence_level_out_of_range() -> None:
+    with pytest.raises(ValueError, match="confidence_level is 0: must lie between"):
+        ror_haldane(table_of(1, 2, 3, 4), confidence_level=0)
