@@ -1,0 +1,86 @@
+"""What a reader has to know of a detector, and how it is tried."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from detectors.counts import Table
+from detectors.estimate import Estimate, PValue, Statistic
+
+OfTable = Callable[[Table], Estimate | Statistic | PValue]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """The parts of a sequential test.
+
+    Attributes
+    ----------
+    design : callable
+        Makes a design from a horizon, `alpha` and `min_events`.
+    observation : callable
+        Makes an observation from `events` and `expected`.
+    init, step, recompute : callable
+        As every sequential test has them.
+    """
+
+    design: Callable[..., Any]
+    observation: Callable[..., Any]
+    init: Callable[..., Any]
+    step: Callable[..., Any]
+    recompute: Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A detector that takes something else than 2x2 tables, with data to try it on.
+
+    Attributes
+    ----------
+    function : callable
+        The detector.
+    arguments : callable, Generator to mapping
+        Makes arguments for it from random numbers.
+    """
+
+    function: Callable[..., Any]
+    arguments: Callable[[np.random.Generator], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What a detector is.
+
+    Attributes
+    ----------
+    module : str
+        Where it is, below `detectors`.
+    statistic : str
+        What it computes.
+    citation : str
+        Where it is from.
+    assumptions : tuple of str
+        What has to hold for its numbers to mean what they say.
+    smallest_count : int
+        Fewest reports or events at which its result should be used.
+    characteristics : str
+        How often it errs, as far as that is known exactly or by simulation.
+    evaluate : callable, Table to Estimate, Statistic or PValue, optional
+        The statistic of every pair of a table, where it is one of a table.
+    watch : Watch, optional
+        The test look by look, for a sequential detector.
+    call : Call, optional
+        The detector itself, where it is no statistic of a table.
+    """
+
+    module: str
+    statistic: str
+    citation: str
+    assumptions: tuple[str, ...]
+    smallest_count: int
+    characteristics: str
+    evaluate: OfTable | None = None
+    watch: Watch | None = None
+    call: Call | None = None
