@@ -6,16 +6,25 @@ agree with the statistics of `detectors`, which are computed only for pairs that
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from detectors.disproportionality import ebgm
 from detectors.disproportionality.ic import expected_limit
 from detectors.elementary import log
 from surveillance.core.tally import Ints
-from surveillance.domain.configuration import Criterion, Evans, IcLower, RorLower
+from surveillance.domain.configuration import (
+    Criterion,
+    Eb05,
+    Ema,
+    Evans,
+    IcLower,
+    PrrLower,
+    RorLower,
+)
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -63,7 +72,20 @@ def evans(criterion: Evans, cells: Cells) -> Flags:
     return np.asarray(is_high & (chi_square >= criterion.chi_square) & (c + d > 0))
 
 
-def ror_lower(criterion: RorLower, cells: Cells) -> Flags:
+def prr_lower(criterion: PrrLower, cells: Cells) -> Flags:
+    """Decide whether the lower limit of the PRR lies above the threshold.
+
+    Where the PRR has no finite value there is no interval, and the criterion is not met.
+    """
+    a, b, c, d = cells
+    z = -ndtri((1 - criterion.confidence_level) / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):  # an empty cell: not met
+        variance = b / (a * (a + b)) + d / (c * (c + d))
+        lower = log(a * (c + d) / ((a + b) * c)) - z * np.sqrt(variance)
+    return np.asarray((lower > np.log(criterion.above)) & (c > 0) & (b + d > 0))
+
+
+def ror_lower(criterion: RorLower | Ema, cells: Cells) -> Flags:
     """Decide whether the lower limit of the ROR lies above the threshold.
 
     With an empty cell there is no interval, and the criterion is not met.
@@ -73,6 +95,24 @@ def ror_lower(criterion: RorLower, cells: Cells) -> Flags:
     with np.errstate(divide="ignore", invalid="ignore"):  # an empty cell: not met
         lower = log(a * d / (b * c)) - z * np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
     return np.asarray((lower > np.log(criterion.above)) & (np.minimum(b, c) > 0) & (d > 0))
+
+
+class Beside(NamedTuple):
+    """What a criterion may look at beside the cells.
+
+    Attributes
+    ----------
+    prior : Prior or None
+        The prior of the EBGM that is in force.
+    is_additional : ndarray of bool, shape (n_pairs,), or None
+        Whether the product is under additional monitoring; None for no pair.
+    """
+
+    prior: ebgm.Prior | None = None
+    is_additional: Flags | None = None
+
+
+NOTHING_BESIDE = Beside()
 
 
 class Decider:
@@ -87,33 +127,96 @@ class Decider:
     def __init__(self, criterion: Criterion) -> None:
         self.criterion = criterion
         self.min_count = _least(criterion)
-        self._limits = np.zeros(0)
+        self._limits: dict[object, _Limits] = {}
 
-    def __call__(self, cells: Cells) -> Flags:
+    def __call__(self, cells: Cells, beside: Beside = NOTHING_BESIDE) -> Flags:
         """Return where the criterion is met; `cells` of shape (n_pairs,)."""
         criterion = self.criterion
-        is_enough = cells.a >= self.min_count
-        if isinstance(criterion, Evans):
-            return is_enough & evans(criterion, cells)
-        if isinstance(criterion, RorLower):
-            return is_enough & ror_lower(criterion, cells)
-        if isinstance(criterion, IcLower):
-            return is_enough & (cells.expected < self._expected_limits(cells.a, criterion.tail))
-        return is_enough
+        met = np.asarray(cells.a >= self.min_count)
+        match criterion:
+            case Evans():
+                met &= evans(criterion, cells)
+            case PrrLower():
+                met &= prr_lower(criterion, cells)
+            case RorLower():
+                met &= ror_lower(criterion, cells)
+            case Ema():
+                met &= _is_enough_for(criterion, cells, beside) & ror_lower(criterion, cells)
+            case IcLower():
+                met &= cells.expected < self._of(_IcLimits(criterion.tail), cells.a)
+            case Eb05():
+                met &= self._is_eb05_reached(criterion, cells, beside)
+        return met
 
-    def _expected_limits(self, n: Floats, tail: float) -> Floats:
+    def _is_eb05_reached(self, criterion: Eb05, cells: Cells, beside: Beside) -> Flags:
+        if beside.prior is None:
+            return np.zeros(cells.a.shape, np.bool_)
+        limits = self._of(_Eb05Limits(beside.prior, criterion.at_least), cells.a)
+        return np.asarray((cells.expected <= limits) & (cells.expected < cells.a))
+
+    def _of(self, compute: _Compute, n: Floats) -> Floats:
+        if compute not in self._limits:  # another prior: the limits of the last one are done with
+            self._limits = {compute: _Limits(compute)}
+        return self._limits[compute](n)
+
+
+class _Compute(Protocol):
+    """How many cases may be expected, for each of some counts."""
+
+    def __call__(self, n: Ints, /) -> Floats: ...
+
+
+class _Eb05Limits(NamedTuple):
+    prior: ebgm.Prior
+    at_least: float
+
+    def __call__(self, n: Ints, /) -> Floats:
+        return ebgm.expected_limit(n, self.prior, at_least=self.at_least)
+
+
+class _IcLimits(NamedTuple):
+    tail: float
+
+    def __call__(self, n: Ints, /) -> Floats:
+        return expected_limit(n, tail=self.tail)
+
+
+class _Limits:
+    """Limits by count, computed once for each count that occurs."""
+
+    def __init__(self, compute: _Compute) -> None:
+        self._compute = compute
+        self._known = np.full(64, np.nan)
+
+    def __call__(self, n: Floats) -> Floats:
         counts = n.astype(np.int64)
         most = int(counts.max(initial=0))
         if most > N_TABULATED_MAX:
             distinct, place = np.unique(counts, return_inverse=True)
-            return np.asarray(expected_limit(distinct, tail=tail)[place])
-        if most >= len(self._limits):
-            self._limits = expected_limit(np.arange(2 * most + 64), tail=tail)
-        return np.asarray(self._limits[counts])
+            return np.asarray(self._compute(distinct)[place])
+        if most >= len(self._known):
+            wider = np.full(2 * most + 64, np.nan)
+            wider[: len(self._known)] = self._known
+            self._known = wider
+        limits = self._known[counts]
+        if np.isnan(limits).any():
+            new = np.unique(counts[np.isnan(limits)])
+            self._known[new] = self._compute(new)
+            limits = self._known[counts]
+        return np.asarray(limits)
+
+
+def _is_enough_for(criterion: Ema, cells: Cells, beside: Beside) -> Flags:
+    is_enough = cells.a >= criterion.min_count
+    if beside.is_additional is not None:
+        is_enough |= beside.is_additional & (cells.a >= criterion.min_count_additional)
+    return np.asarray(is_enough)
 
 
 def _least(criterion: Criterion) -> int:
     """Return the smallest count at which a criterion can be met at all."""
+    if isinstance(criterion, Ema):
+        return criterion.min_count_additional
     if not isinstance(criterion, IcLower):
         return criterion.min_count
     limits = expected_limit(np.arange(100), tail=criterion.tail)

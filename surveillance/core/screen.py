@@ -9,25 +9,37 @@ month, since moving margins make a pair at the edge of a criterion flicker.
 
 from __future__ import annotations
 
+from datetime import date
+from typing import NamedTuple
+
 import msgspec
 import numpy as np
 
+from detectors.disproportionality import ebgm
 from surveillance.core.cells import Cells as Stored
-from surveillance.core.counts import Counts, Growing
-from surveillance.core.criteria import Cells, Decider
+from surveillance.core.counts import Counts, Growing, Names
+from surveillance.core.criteria import Beside, Cells, Decider, Flags
+from surveillance.core.families import Decided, decide_family
 from surveillance.core.fold import Said
 from surveillance.core.intake_stage import day_of as _day
-from surveillance.core.statistics import Telling, When, findings
+from surveillance.core.prior import fit_prior, prior_of
+from surveillance.core.schedule import begins
+from surveillance.core.statistics import InForce, Telling, When, findings
 from surveillance.core.tally import Ints
 from surveillance.domain.configuration import (
     Configuration,
     Criterion,
+    Eb05,
+    Ema,
     Evans,
     Listed,
+    OfFamily,
+    OfPair,
+    PrrLower,
     RorLower,
 )
 from surveillance.domain.contribution import Contribution
-from surveillance.domain.finding import Change
+from surveillance.domain.finding import Change, Finding, PriorFitted
 
 
 class Told:
@@ -39,12 +51,19 @@ class Told:
 
 
 class Screening:
-    """State: the counts, what was told, and the instant of the last close."""
+    """State: the counts, what was told, the prior in force, and the instant of the last close."""
 
     def __init__(self) -> None:
         self.counts = Counts()
         self.told: dict[str, Told] = {}
         self.at = -1
+        self.fitted: PriorFitted | None = None  # the prior in force
+
+    @property
+    def in_force(self) -> InForce | None:
+        """The prior that the EBGM is computed under."""
+        fitted = self.fitted
+        return None if fitted is None else InForce(fitted.version, prior_of(fitted))
 
 
 class Screen:
@@ -63,7 +82,8 @@ class Screen:
         self._digest = configuration.digest
         self._ratio = configuration.criteria.growth_ratio
         self._deciders = [Decider(criterion) for criterion in configuration.criteria.criterion]
-        screened = [d for d in self._deciders if not isinstance(d.criterion, Listed)]
+        self._prior = configuration.criteria.prior
+        screened = [d for d in self._deciders if isinstance(d.criterion, OfPair)]
         self._least = min((d.min_count for d in screened), default=1)
         self._is_excess = all(_needs_excess(d.criterion) for d in screened)
 
@@ -83,20 +103,29 @@ class Screen:
         for one in told:
             one.height.grow(len(counts))
             one.stands.grow(len(counts))
-        before = _day(state.at) if state.at >= 0 else None
-        state.at, today = at, _day(at)
-        is_new_month = before is None or (today.year, today.month) != (before.year, before.month)
-        places = moved if today == before else self._all(counts, told)
-        cells = Cells.of(*counts.cells(places))
+        now = _Now(_day(state.at) if state.at >= 0 else None, _day(at))
+        state.at = at
+        when = When(epoch, now.today, self._digest)
+        rows: list[Finding | PriorFitted] = [*self._fit(state, when, now)]
+        in_force = state.in_force
+        places = moved if now.today == now.before else self._all(counts, told)
+        evaluated = _Evaluated(counts, places, moved, in_force.prior if in_force else None)
         tellings: list[Telling] = []
         for decider, one in zip(self._deciders, told, strict=True):
-            if isinstance(decider.criterion, Listed):
-                chosen = _listed(counts, decider.criterion, one, moved)
-                about = chosen, Cells.of(*counts.cells(chosen))
-            else:
-                about = places, cells
-            tellings += self._tell(counts, decider, one, about, tell_ceased=is_new_month)
-        return Said(findings(counts, tellings, When(epoch, today, self._digest)), [])
+            met = _met(decider, one, evaluated, now)
+            if met is not None:
+                tellings += self._tell(counts, decider.criterion, one, met, now)
+        return Said([*rows, *findings(counts, tellings, when, in_force)], [])
+
+    def _fit(self, state: Screening, when: When, now: _Now) -> list[PriorFitted]:
+        """Fit the prior anew when its time has come; what is said of it."""
+        settings = self._prior
+        if settings is None or not begins(settings.every, now.before, now.today):
+            return []
+        fitted = fit_prior(state.counts, settings, when, state.fitted)
+        if not fitted.failure:
+            state.fitted = fitted
+        return [fitted]
 
     def _all(self, counts: Counts, told: list[Told]) -> Ints:
         """Return every pair that may meet a criterion, or has met one that may have ceased."""
@@ -111,33 +140,30 @@ class Screen:
         return np.flatnonzero(stands)
 
     def _tell(
-        self,
-        counts: Counts,
-        decider: Decider,
-        told: Told,
-        about: tuple[Ints, Cells],
-        *,
-        tell_ceased: bool,
+        self, counts: Counts, criterion: Criterion, told: Told, met: _Met, now: _Now
     ) -> list[Telling]:
-        places, cells = about
-        met = decider(cells)
-        stands = told.stands.values[places] > 0
-        known = np.flatnonzero(met & stands)
-        has_grown = cells.a[known] >= self._ratio * told.height.values[places[known]]
+        stands = told.stands.values[met.places] > 0
+        known = np.flatnonzero(met.flags & stands)
+        n_pair = counts.n_pair.values[met.places]
+        has_grown = n_pair[known] >= self._ratio * told.height.values[met.places[known]]
+        may_cease = begins("month", now.before, now.today)
         changes: dict[Change, Ints] = {
-            "met": np.flatnonzero(met & ~stands),
+            "met": np.flatnonzero(met.flags & ~stands),
             "grown": known[has_grown],
-            "ceased": np.flatnonzero(~met & stands) if tell_ceased else known[:0],
+            "ceased": np.flatnonzero(~met.flags & stands) if may_cease else known[:0],
         }
         tellings: list[Telling] = []
         for change, where in changes.items():
             if not len(where):
                 continue
-            chosen = places[where]
+            chosen = met.places[where]
             told.stands.values[chosen] = change != "ceased"
             if change != "ceased":
-                told.height.values[chosen] = counts.n_pair.values[chosen]
-            tellings += [Telling(place, decider.criterion, change) for place in chosen.tolist()]
+                told.height.values[chosen] = n_pair[where]
+            tellings += [
+                Telling(place, criterion, change, met.family.get(place))
+                for place in chosen.tolist()
+            ]
         return tellings
 
     def dump(self, state: Screening) -> bytes:
@@ -146,16 +172,71 @@ class Screen:
             name: (told.height.values.tobytes(), told.stands.values.tobytes())
             for name, told in state.told.items()
         }
-        return msgspec.msgpack.encode((state.at, state.counts.dump(), told))
+        return msgspec.msgpack.encode((state.at, state.counts.dump(), told, state.fitted))
 
     def load(self, data: bytes, cells: Stored) -> Screening:  # noqa: ARG002 - the protocol
         """Restore the state."""
         state = Screening()
-        state.at, counts, told = msgspec.msgpack.decode(data)
+        state.at, counts, told, fitted = msgspec.msgpack.decode(data)
         state.counts = Counts.load(counts)
         for name, arrays in told.items():
             state.told[name] = Told(*(np.frombuffer(array, np.int64).copy() for array in arrays))
+        state.fitted = None if fitted is None else msgspec.convert(fitted, PriorFitted)
         return state
+
+
+class _Now(NamedTuple):
+    """The UTC day of the close before, if there was one, and of this one."""
+
+    before: date | None
+    today: date
+
+
+class _Met(NamedTuple):
+    """Pairs that were decided, where the criterion is met, and what a family did to their p."""
+
+    places: Ints
+    flags: Flags
+    family: dict[int, tuple[float, int]] = {}  # noqa: RUF012 - never written to
+
+
+class _Evaluated:
+    """The pairs of this close, and the prior that they are looked at under."""
+
+    def __init__(self, counts: Counts, places: Ints, moved: Ints, prior: ebgm.Prior | None) -> None:
+        self.counts, self.places, self.moved = counts, places, moved
+        self.cells = Cells.of(*counts.cells(places))
+        self._prior = prior
+
+    def beside(self, criterion: Criterion) -> Beside:
+        """Return what a criterion may look at beside the cells."""
+        if isinstance(criterion, Eb05):
+            return Beside(prior=self._prior)
+        if isinstance(criterion, Ema) and criterion.additional_monitoring:
+            products = self.counts.pair_product.values[self.places]
+            listed = _numbers(self.counts.products, criterion.additional_monitoring)
+            return Beside(is_additional=np.isin(products, listed))
+        return Beside()
+
+
+def _met(decider: Decider, told: Told, evaluated: _Evaluated, now: _Now) -> _Met | None:
+    """Decide one criterion; None where it is not its time."""
+    criterion, counts = decider.criterion, evaluated.counts
+    if isinstance(criterion, Listed):
+        chosen = _listed(counts, criterion, told, evaluated.moved)
+        return _Met(chosen, decider(Cells.of(*counts.cells(chosen))))
+    if isinstance(criterion, OfFamily):
+        if not begins(criterion.every, now.before, now.today):
+            return None
+        return _of_family(told, decide_family(counts, criterion, now.today))
+    return _Met(evaluated.places, decider(evaluated.cells, evaluated.beside(criterion)))
+
+
+def _of_family(told: Told, decided: Decided) -> _Met:
+    places = np.union1d(decided.places, np.flatnonzero(told.stands.values))
+    numbers = zip(decided.places.tolist(), decided.adjusted.tolist(), strict=True)
+    family = {place: (adjusted, decided.n_hypotheses) for place, adjusted in numbers}
+    return _Met(places, np.isin(places, decided.places), family)
 
 
 def _identity(decider: Decider) -> str:
@@ -166,16 +247,19 @@ def _needs_excess(criterion: Criterion) -> bool:
     """Whether a criterion can only be met above expectation."""
     if isinstance(criterion, Evans):
         return criterion.prr >= 1
-    return not isinstance(criterion, RorLower) or criterion.above >= 1
+    return not isinstance(criterion, PrrLower | RorLower | Ema) or criterion.above >= 1
 
 
 def _listed(counts: Counts, criterion: Listed, told: Told, moved: Ints) -> Ints:
     """Return the pairs on a list that moved, or stand."""
     places = np.concatenate((moved, np.flatnonzero(told.stands.values)))
-    events = [number for key in criterion.events if (number := counts.events.find(key)) is not None]
-    is_listed = np.isin(counts.pair_event.values[places], events)
+    is_listed = np.isin(counts.pair_event.values[places], _numbers(counts.events, criterion.events))
     if "*" not in criterion.products:
-        found = (counts.products.find(key) for key in criterion.products)
-        products = [number for number in found if number is not None]
+        products = _numbers(counts.products, criterion.products)
         is_listed &= np.isin(counts.pair_product.values[places], products)
     return np.unique(places[is_listed])
+
+
+def _numbers(names: Names, keys: tuple[str, ...]) -> list[int]:
+    """Return the numbers of the keys that were seen."""
+    return [number for key in keys if (number := names.find(key)) is not None]

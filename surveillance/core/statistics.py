@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -9,16 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.counts import Table
+from detectors.disproportionality import ebgm
 from detectors.disproportionality.chi_square import chi_square
+from detectors.disproportionality.exact import fisher
 from detectors.disproportionality.ic import ic
 from detectors.disproportionality.prr import prr
 from detectors.disproportionality.ror import ror
 from detectors.estimate import DEFINED
 from surveillance.core.counts import Counts, Features
-from surveillance.domain.configuration import Criterion, IcLower, RorLower
+from surveillance.domain.configuration import Criterion, Ema, IcLower, PrrLower, RorLower
 from surveillance.domain.finding import Change, Finding
 
 CONFIDENCE_LEVEL, TAIL = 0.95, 0.025  # of measures that the criterion says nothing about
+LN10 = math.log(10.0)
+
+_Column = tuple[str, str, list[float], list[str]]  # measure, field, values, states
 
 
 class Telling(NamedTuple):
@@ -27,13 +33,15 @@ class Telling(NamedTuple):
     place: int
     criterion: Criterion
     change: Change
+    family: tuple[float, int] | None = None  # adjusted p, and how many hypotheses there were
 
     @property
     def limits(self) -> tuple[float, float]:
         """Coverage of the intervals of PRR and ROR, and tail of the IC."""
         criterion = self.criterion
-        level = criterion.confidence_level if isinstance(criterion, RorLower) else CONFIDENCE_LEVEL
-        return level, criterion.tail if isinstance(criterion, IcLower) else TAIL
+        if isinstance(criterion, PrrLower | RorLower | Ema):
+            return criterion.confidence_level, TAIL
+        return CONFIDENCE_LEVEL, criterion.tail if isinstance(criterion, IcLower) else TAIL
 
 
 class When(NamedTuple):
@@ -44,7 +52,16 @@ class When(NamedTuple):
     configuration: str
 
 
-def measures(table: Table, *, confidence_level: float, tail: float) -> list[dict[str, Any]]:
+class InForce(NamedTuple):
+    """The prior of the EBGM that findings are computed under, and its version."""
+
+    version: str
+    prior: ebgm.Prior
+
+
+def measures(
+    table: Table, *, confidence_level: float, tail: float, in_force: InForce | None = None
+) -> list[dict[str, Any]]:
     """Compute every measure of every pair.
 
     Parameters
@@ -55,6 +72,8 @@ def measures(table: Table, *, confidence_level: float, tail: float) -> list[dict
         Coverage of the intervals of PRR and ROR.
     tail : float
         Probability beyond each limit of the IC.
+    in_force : InForce or None
+        The prior of the EBGM; None before the first.
 
     Returns
     -------
@@ -69,9 +88,12 @@ def measures(table: Table, *, confidence_level: float, tail: float) -> list[dict
         "ror": ror(table, confidence_level=confidence_level),
         "ic": ic(table.n_pair, expected, tail=tail),
     }
-    yates = chi_square(table)
-    columns: list[tuple[str, str, list[float], list[str]]] = [
-        ("chi_square", "chi_square", _floats(yates.value), yates.state.tolist())
+    yates, exact = chi_square(table), fisher(table)
+    columns: list[_Column] = [
+        ("chi_square", "chi_square", _floats(yates.value), yates.state.tolist()),
+        ("exact_p", "exact_p", _floats(exact.p), exact.state.tolist()),
+        ("exact_p", "exact_log10_p", _floats(exact.log_p / LN10), exact.state.tolist()),
+        *_ebgm_columns(table, expected, in_force),
     ]
     for name, estimate in estimates.items():
         state = estimate.state.tolist()
@@ -80,7 +102,25 @@ def measures(table: Table, *, confidence_level: float, tail: float) -> list[dict
             (name, f"{name}_lower", _floats(estimate.lower), state),
             (name, f"{name}_upper", _floats(estimate.upper), state),
         ]
-    return [_row(columns, index, value) for index, value in enumerate(_floats(none_expected))]
+    rows = [_row(columns, index, value) for index, value in enumerate(_floats(none_expected))]
+    if in_force is not None:
+        for row in rows:
+            row["prior"] = in_force.version
+    return rows
+
+
+def _ebgm_columns(
+    table: Table, expected: NDArray[np.float64], in_force: InForce | None
+) -> list[_Column]:
+    if in_force is None:
+        return []
+    scored = ebgm.score(table.n_pair, expected, in_force.prior, quantiles=(0.05, 0.95))
+    state: list[str] = scored.state.tolist()
+    return [
+        ("ebgm", "ebgm", _floats(scored.ebgm), state),
+        ("ebgm", "eb05", _floats(scored.quantiles[..., 0]), state),
+        ("ebgm", "eb95", _floats(scored.quantiles[..., 1]), state),
+    ]
 
 
 def _floats(values: NDArray[np.float64]) -> list[float]:
@@ -88,9 +128,7 @@ def _floats(values: NDArray[np.float64]) -> list[float]:
     return numbers
 
 
-def _row(
-    columns: list[tuple[str, str, list[float], list[str]]], index: int, expected: float
-) -> dict[str, Any]:
+def _row(columns: list[_Column], index: int, expected: float) -> dict[str, Any]:
     row: dict[str, Any] = {"expected": expected}
     undefined: dict[str, str] = {}
     for measure, field, values, states in columns:
@@ -103,7 +141,9 @@ def _row(
     return row
 
 
-def findings(counts: Counts, tellings: list[Telling], when: When) -> list[Finding]:
+def findings(
+    counts: Counts, tellings: list[Telling], when: When, in_force: InForce | None = None
+) -> list[Finding]:
     """Gather all that is known of the pairs that are told.
 
     Parameters
@@ -114,6 +154,8 @@ def findings(counts: Counts, tellings: list[Telling], when: When) -> list[Findin
         What is told, in the order in which it is to be said.
     when : When
         Epoch, day and configuration.
+    in_force : InForce or None
+        The prior of the EBGM; None before the first.
 
     Returns
     -------
@@ -126,7 +168,7 @@ def findings(counts: Counts, tellings: list[Telling], when: When) -> list[Findin
         chosen = [i for i, telling in enumerate(tellings) if telling.limits == limits]
         places = np.array([tellings[i].place for i in chosen])
         table = Table(*counts.cells(places))
-        numbers = measures(table, confidence_level=limits[0], tail=limits[1])
+        numbers = measures(table, confidence_level=limits[0], tail=limits[1], in_force=in_force)
         margins = zip(
             table.n_pair.tolist(), table.n_product.tolist(), table.n_event.tolist(), strict=True
         )
@@ -139,7 +181,9 @@ def findings(counts: Counts, tellings: list[Telling], when: When) -> list[Findin
 def _finding(
     counts: Counts, telling: Telling, about: Features, when: When, numbers: dict[str, Any]
 ) -> Finding:
-    place, criterion, change = telling
+    place, criterion, change, family = telling
+    if family is not None:
+        numbers |= {"adjusted_p": family[0], "n_hypotheses": family[1]}
     return Finding(
         criterion=criterion.name,
         criterion_version=criterion.version,

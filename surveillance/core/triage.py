@@ -23,18 +23,19 @@ from surveillance.core.outward import outward
 from surveillance.core.topics import ALERTS, REVIEWS
 from surveillance.domain.configuration import Configuration, Listed, ReviewRule, Sentinel
 from surveillance.domain.decision import Decision
-from surveillance.domain.finding import Family, Finding, WatchFinding
+from surveillance.domain.finding import Family, Finding, PriorFitted, WatchFinding
 from surveillance.domain.product import split
 from surveillance.domain.signal import DecisionPassedOver, Review, Signal, Step, Support
 
-Item = Finding | WatchFinding | Decision
+Item = Finding | WatchFinding | PriorFitted | Decision
+Taken = Finding | WatchFinding | Decision
 
 
 class Triaging(msgspec.Struct):
     """State: every signal, and what changed since the last close."""
 
     signals: dict[str, Signal] = {}
-    items: list[Item] = []
+    items: list[Taken] = []
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,8 +105,9 @@ class TriageFindings:
         return Triaging()
 
     def apply(self, state: Triaging, item: Item) -> None:
-        """Hold one finding or decision until the close."""
-        state.items.append(item)
+        """Hold one finding or decision until the close; a prior moves no signal."""
+        if not isinstance(item, PriorFitted):
+            state.items.append(item)
 
     def close(self, state: Triaging, epoch: int, at: int) -> Said:
         """Move signals, first by findings, then by decisions; tell what changed."""
@@ -246,7 +248,7 @@ class TriageFindings:
         return None
 
 
-def _name(item: Item) -> str:
+def _name(item: Taken) -> str:
     """Return the id of the signal that an item is about."""
     if isinstance(item, Decision):
         return item.signal_id

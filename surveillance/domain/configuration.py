@@ -19,6 +19,8 @@ from surveillance.domain.signal import Status
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Positive = Annotated[float, Meta(gt=0)]
 Slug = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,59}$")]
+Every = Literal["day", "month", "quarter", "year"]  # at the first close of each, in UTC
+Levels = Annotated[tuple[Level, ...], Meta(min_length=1)]
 
 
 class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,6 +108,13 @@ class Evans(_Criterion, frozen=True, kw_only=True, tag="evans"):
     chi_square: Positive = 4.0
 
 
+class PrrLower(_Criterion, frozen=True, kw_only=True, tag="prr_lower"):
+    """Lower confidence limit of the PRR above a threshold."""
+
+    above: Positive = 1.0
+    confidence_level: Share = 0.95
+
+
 class RorLower(_Criterion, frozen=True, kw_only=True, tag="ror_lower"):
     """Lower confidence limit of the ROR above a threshold."""
 
@@ -113,11 +122,77 @@ class RorLower(_Criterion, frozen=True, kw_only=True, tag="ror_lower"):
     confidence_level: Share = 0.95
 
 
+class Ema(_Criterion, frozen=True, kw_only=True, tag="ema"):
+    """Lower confidence limit of the ROR above 1, with fewer cases where monitoring is additional.
+
+    EudraVigilance's rule for its reaction monitoring reports: three cases are enough for
+    substances under additional monitoring, and five are asked of all others.
+
+    Raises
+    ------
+    ValueError
+        If more cases are asked of the listed products than of the others.
+    """
+
+    additional_monitoring: tuple[str, ...] = ()  # keys, `level:name`
+    min_count_additional: Annotated[int, Meta(ge=1)] = 3
+    min_count: Annotated[int, Meta(ge=1)] = 5
+    above: Positive = 1.0
+    confidence_level: Share = 0.95
+
+    def __post_init__(self) -> None:
+        if self.min_count_additional > self.min_count:
+            raise ValueError("min_count_additional: must not exceed min_count")
+
+
 class IcLower(_Criterion, frozen=True, kw_only=True, tag="ic_lower"):
     """Lower limit of the information component above 0, by the exact gamma quantile."""
 
     tail: Share = 0.025
     min_count: Annotated[int, Meta(ge=1)] = 1
+
+
+class Eb05(_Criterion, frozen=True, kw_only=True, tag="eb05"):
+    """Lower 5 % limit of the EBGM at or above a threshold, under the prior that stands.
+
+    Not met by a pair with no more cases than expected, nor before the first prior.
+    """
+
+    at_least: Annotated[float, Meta(ge=1)] = 2.0
+    multiplicity: str = "shrinkage to a prior over all pairs; no error rate is promised"
+
+
+class Exact(_Criterion, frozen=True, kw_only=True, tag="exact"):
+    """Fisher's exact test against an excess, over a family of pairs.
+
+    The family is every product at `levels` with every preferred term, reported together or
+    not. Decided at the first close of each `every`, for the whole family at once.
+    """
+
+    alpha: Annotated[float, Meta(gt=0, le=0.5)] = 0.05  # a pair without an excess has p >= 1/2
+    adjust: Literal["bh", "by", "e_bh"] = "e_bh"
+    levels: Levels = ("product",)
+    every: Every = "month"
+    multiplicity: str = "over the family of one decision; not shared over decisions"
+
+
+class Lrt(_Criterion, frozen=True, kw_only=True, tag="lrt"):
+    """Likelihood ratio test of one product over all its events (Huang et al. 2011).
+
+    For each listed product its preferred terms are tested step by step against the simulated
+    distribution of the greatest ratio, at the first close of each `every`.
+    """
+
+    products: Annotated[tuple[str, ...], Meta(min_length=1)]  # keys, `level:name`
+    alpha: Share = 0.05
+    n_draws: Annotated[int, Meta(ge=99, le=100_000)] = 999
+    seed: Annotated[int, Meta(ge=0)] = 1
+    every: Every = "month"
+    multiplicity: str = "family-wise over the events of one product, in one decision"
+
+    def __post_init__(self) -> None:
+        if (self.n_draws + 1) * self.alpha < 1:
+            raise ValueError("n_draws: too few for a p as small as alpha; ask for 1 / alpha")
 
 
 class Sentinel(_Criterion, frozen=True, kw_only=True, tag="sentinel"):
@@ -138,7 +213,22 @@ class CountReached(_Criterion, frozen=True, kw_only=True, tag="count"):
 
 
 Listed = Sentinel | CountReached
-Criterion = Evans | RorLower | IcLower | Sentinel | CountReached
+OfFamily = Exact | Lrt
+OfPair = Evans | PrrLower | RorLower | Ema | IcLower | Eb05
+Criterion = OfPair | OfFamily | Listed
+
+
+class PriorFit(_Part, frozen=True, kw_only=True):
+    """`criteria.toml`: how the prior of the EBGM follows the data.
+
+    It is fitted on the pairs of products at `level` with preferred terms that were reported
+    at least once, and used for every pair until the next fit.
+    """
+
+    level: Level = "product"
+    every: Every = "month"
+    likelihood: Literal["truncated_components", "truncated_mixture"] = "truncated_components"
+    min_pairs: Annotated[int, Meta(ge=50)] = 500
 
 
 class Criteria(_Part, frozen=True, kw_only=True):
@@ -147,13 +237,16 @@ class Criteria(_Part, frozen=True, kw_only=True):
     Raises
     ------
     ValueError
-        If two criteria have one name.
+        If two criteria have one name, or one needs a prior that nothing fits.
     """
 
     criterion: tuple[Criterion, ...]
     growth_ratio: Annotated[float, Meta(gt=1)] = 2.0  # a standing finding is told again
+    prior: PriorFit | None = None  # without it there is no EBGM
 
     def __post_init__(self) -> None:
+        if self.prior is None and any(isinstance(c, Eb05) for c in self.criterion):
+            raise ValueError("prior: a criterion on EB05 needs a [prior] section")
         names = [c.name for c in self.criterion]
         if len(set(names)) != len(names):
             raise ValueError("criterion: names must differ")

@@ -49,6 +49,14 @@ class Finding(Struct, frozen=True, kw_only=True, tag="pair", tag_field="type", o
     ic: float | None = None
     ic_lower: float | None = None
     ic_upper: float | None = None
+    ebgm: float | None = None
+    eb05: float | None = None
+    eb95: float | None = None
+    prior: str = ""  # the version of the prior that the three were computed under
+    exact_p: float | None = None  # Fisher, one-sided; 0 where below the smallest double
+    exact_log10_p: float | None = None
+    adjusted_p: float | None = None  # over the family, where the criterion has one
+    n_hypotheses: int | None = None  # of that family
     undefined: dict[str, str] = {}
     onset_days_min: int | None = None
     countries: tuple[str, ...] = ()
@@ -90,4 +98,35 @@ class WatchFinding(
     looks: int
     rate_per_patient_year: float
     rate_source: str
+    configuration: str = ""
+
+
+class PriorFitted(
+    Struct, frozen=True, kw_only=True, tag="prior", tag_field="type", omit_defaults=True
+):
+    """A fit of the prior of the EBGM, or the reason why there is none.
+
+    The parameters are those of a mixture of two gamma distributions of the relative reporting
+    ratio. They are the numbers that are used, to the last digit. A fit that failed is told with
+    its reason, and the prior before it stays in force.
+    """
+
+    version: str
+    on: date
+    epoch: int
+    level: str
+    likelihood: str
+    n_pairs: int
+    alpha1: float | None = None
+    beta1: float | None = None
+    alpha2: float | None = None
+    beta2: float | None = None
+    p: float | None = None
+    log_likelihood: float | None = None
+    gradient_norm: float | None = None
+    n_starts: int | None = None
+    n_agreeing: int | None = None
+    gap_between_starts: float | None = None
+    boundary_hits: tuple[str, ...] = ()
+    failure: str = ""
     configuration: str = ""

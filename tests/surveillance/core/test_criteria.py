@@ -6,17 +6,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.counts import Table
+from detectors.disproportionality import ebgm
 from detectors.disproportionality.chi_square import chi_square
 from detectors.disproportionality.ic import expected_limit, ic
 from detectors.disproportionality.prr import prr
 from detectors.disproportionality.ror import ror
 from detectors.estimate import DEFINED
-from surveillance.core.criteria import Cells, Decider
-from surveillance.domain.configuration import Evans, IcLower, RorLower, Sentinel
+from surveillance.core.criteria import Beside, Cells, Decider
+from surveillance.domain.configuration import (
+    Eb05,
+    Ema,
+    Evans,
+    IcLower,
+    PrrLower,
+    RorLower,
+    Sentinel,
+)
 
 cell = st.integers(0, 6) | st.integers(0, 2_000) | st.integers(0, 9_000)
 tables = st.lists(st.tuples(cell, cell, cell, cell), min_size=1, max_size=30)
 Drawn = list[tuple[int, int, int, int]]
+PRIOR = ebgm.Prior(3.26, 0.4, 2.02, 1.91, 0.065)  # near that of CAERS
 
 
 def both(drawn: Drawn) -> tuple[Cells, Table]:
@@ -102,6 +112,71 @@ def test_ror_is_not_met_with_an_empty_cell(empty: int) -> None:
     assert decide(both([(table[0], table[1], table[2], table[3])])[0]).tolist() == [False]
 
 
+@given(tables, st.sampled_from([1.0, 2.0]), st.sampled_from([0.9, 0.95, 0.99]))
+@settings(max_examples=150)
+def test_prr_agrees_with_the_lower_limit(drawn: Drawn, above: float, level: float) -> None:
+    cells, table = both(drawn)
+    estimate = prr(table, confidence_level=level)
+    clear = (estimate.state != DEFINED) | (np.abs(estimate.lower - above) > 1e-9)
+
+    met = Decider(PrrLower(name="prr", above=above, confidence_level=level, min_count=1))(cells)
+
+    assert met[clear].tolist() == (estimate.lower > above)[clear].tolist()
+
+
+@given(tables, st.data())
+@settings(max_examples=100)
+def test_ema_asks_fewer_cases_of_products_under_additional_monitoring(
+    drawn: Drawn, data: st.DataObject
+) -> None:
+    cells, table = both(drawn)
+    is_additional = np.array(data.draw(st.lists(st.booleans(), min_size=len(drawn))), np.bool_)
+    is_additional = is_additional[: len(drawn)]
+    estimate = ror(table)
+    clear = (estimate.state != DEFINED) | (np.abs(estimate.lower - 1) > 1e-9)
+    is_enough = table.n_pair >= np.where(is_additional, 3, 5)
+
+    met = Decider(Ema(name="ema"))(cells, Beside(is_additional=is_additional))
+
+    assert met[clear].tolist() == ((estimate.lower > 1) & is_enough)[clear].tolist()
+
+
+def test_ema_without_a_list_asks_five_cases_of_every_product() -> None:
+    cells, _ = both([(4, 10, 4, 10_000), (5, 10, 4, 10_000)])
+
+    assert Decider(Ema(name="ema"))(cells).tolist() == [False, True]
+
+
+@given(tables, st.sampled_from([1.0, 2.0, 4.0]))
+@settings(max_examples=100)
+def test_eb05_agrees_with_the_score(drawn: Drawn, at_least: float) -> None:
+    cells, table = both(drawn)
+    scored = ebgm.score(table.n_pair, np.nan_to_num(table.expected), PRIOR)
+    eb05 = scored.quantile(0.05)
+    is_excess = table.n_pair > np.nan_to_num(table.expected)
+    clear = np.abs(eb05 - at_least) > 1e-9
+    criterion = Eb05(name="eb05", at_least=at_least, min_count=1)
+
+    met = Decider(criterion)(cells, Beside(prior=PRIOR))
+
+    should = (eb05 >= at_least) & is_excess & (table.n_pair >= 1)
+    assert met[clear].tolist() == should[clear].tolist()
+
+
+def test_eb05_follows_another_prior_at_once() -> None:
+    cells, _ = both([(6, 94, 54, 9_846)])  # 0.6 expected
+    decide = Decider(Eb05(name="eb05"))
+    narrow = ebgm.Prior(50.0, 50.0, 50.0, 50.0, 0.5)
+
+    assert decide(cells, Beside(prior=PRIOR)).tolist() == [True]
+    assert decide(cells, Beside(prior=narrow)).tolist() == [False]
+    assert decide(cells, Beside(prior=PRIOR)).tolist() == [True]
+
+
+def test_eb05_is_not_met_without_a_prior() -> None:
+    assert Decider(Eb05(name="eb05"))(both([(50, 5, 5, 10_000)])[0]).tolist() == [False]
+
+
 @given(tables, st.sampled_from([0.025, 0.05, 0.005]))
 @settings(max_examples=150)
 def test_ic_agrees_with_the_lower_limit(drawn: Drawn, tail: float) -> None:
@@ -138,5 +213,9 @@ def test_a_sentinel_is_met_from_its_smallest_count_on() -> None:
 
 
 def test_no_report_at_all_meets_nothing() -> None:
-    for criterion in (Evans(name="e"), RorLower(name="r"), IcLower(name="i")):
-        assert not Decider(criterion)(both([(0, 0, 0, 0)])[0]).any()
+    everything = (
+        Evans(name="e"), PrrLower(name="p"), RorLower(name="r"), Ema(name="m"),
+        IcLower(name="i"), Eb05(name="b"),
+    )  # fmt: skip
+    for criterion in everything:
+        assert not Decider(criterion)(both([(0, 0, 0, 0)])[0], Beside(prior=PRIOR)).any()
