@@ -20,7 +20,7 @@ from surveillance.domain import configuration as parts
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.contribution import Contribution
 from surveillance.domain.decision import Decision
-from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.domain.signal import DecisionPassedOver, Signal
 
@@ -38,6 +38,7 @@ _RECORDS: dict[str, Any] = {
     "decision": Decision,
     "finding": Finding,
     "watch-finding": WatchFinding,
+    "prior-fitted": PriorFitted,
     "signal": Signal,
     "decision-passed-over": DecisionPassedOver,
     "tick": Tick,

@@ -50,6 +50,7 @@ def register_commands(app: typer.Typer) -> None:
         What they are added to. Its main program turns `Misused` into one line and exit 2.
     """
     app.command("findings")(findings)
+    app.command("priors")(priors)
     app.command("signals")(signals)
     app.command("ranking")(ranking)
     app.command("series")(series)
@@ -83,6 +84,23 @@ def findings(
     showing.print_findings(found, day="first met" if first else "on")
     n_all = source.reader.n_findings(chosen, criterion=criterion, first=first)
     showing.say(showing.shown(len(found), n_all, "findings"))
+
+
+def priors(
+    *,
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the fits of the prior that the EBGM is computed under, and how good each was."""
+    found = open_source(from_run, register).reader.priors(day_of(as_of))
+    if as_json:
+        showing.print_json(found)
+        return
+    showing.print_priors(found)
+    n_failed = sum(bool(item.failure) for item in found)
+    showing.say(f"{len(found):,} fits; {n_failed:,} failed, and the prior before stayed in force")
 
 
 def _finding(item: AnyFinding, *, first: bool) -> dict[str, Any]:

@@ -69,6 +69,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     ror_lower: float | None = None
     ror_upper: float | None = None
     chi_square: float | None = None
+    exact_p: float | None = None
+    exact_log10_p: float | None = None
     ic: float | None = None
     ic_lower: float | None = None
     ic_upper: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections import Counter
@@ -19,7 +20,7 @@ from surveillance.looking.plain import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from surveillance.domain.finding import WatchFinding
+    from surveillance.domain.finding import PriorFitted, WatchFinding
     from surveillance.domain.signal import PriorityPart, Signal
     from surveillance.looking.ranking import Rank
     from surveillance.looking.series import Point
@@ -116,6 +117,17 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
 
 
+def probability(log10_p: float | None) -> str:
+    """Write a probability that may be below the smallest double."""
+    if log10_p is None:
+        return ABSENT
+    if log10_p >= -300:  # noqa: PLR2004 - far above the smallest double
+        return f"{10**log10_p:.2g}"
+    exponent = math.floor(log10_p)
+    tenths = int(10 ** (log10_p - exponent + 1))  # cut, not rounded up to 10
+    return f"{tenths / 10}e{exponent}"
+
+
 def interval(point: float | None, lower: float | None, upper: float | None) -> str:
     """Write an estimate with its limits."""
     if point is None:
@@ -131,9 +143,13 @@ def shown(n: int, of: int, what: str) -> str:
 _PAIR_COLUMNS = {
     "criterion": "left", "change": "left", "product": "left", "event": "left", "n": "right",
     "expected": "right", "PRR (limits)": "right", "ROR (limits)": "right", "IC (limits)": "right",
-    "chi-square": "right", "serious": "right", "fatal": "right",
+    "EBGM (limits)": "right", "exact p": "right", "chi-square": "right", "serious": "right",
+    "fatal": "right",
 }  # fmt: skip
-_PAIR_DROP = ("ROR (limits)", "chi-square", "PRR (limits)", "fatal", "serious", "change")
+_PAIR_DROP = (
+    "ROR (limits)", "chi-square", "PRR (limits)", "EBGM (limits)", "exact p", "fatal", "serious",
+    "change",
+)  # fmt: skip
 _WATCH_COLUMNS = {
     "criterion": "left", "change": "left", "product": "left", "event": "left", "events": "right",
     "patients": "right", "expected": "right", "rate ratio": "right", "LLR": "right",
@@ -161,8 +177,31 @@ def _pair_row(item: Finding) -> Sequence[object]:
         interval(item.prr, item.prr_lower, item.prr_upper),
         interval(item.ror, item.ror_lower, item.ror_upper),
         interval(item.ic, item.ic_lower, item.ic_upper),
+        interval(item.ebgm, item.eb05, item.eb95),
+        probability(item.exact_log10_p),
         number(item.chi_square), item.n_serious, item.n_fatal,
     )  # fmt: skip
+
+
+def print_priors(found: Sequence[PriorFitted]) -> None:
+    """Print the fits of the prior of the EBGM."""
+    columns = {
+        "version": "left", "pairs": "right", "alpha1": "right", "beta1": "right",
+        "alpha2": "right", "beta2": "right", "p": "right", "log-likelihood": "right",
+        "gradient": "right", "starts that agree": "right", "at a bound": "left",
+        "why it failed": "left",
+    }  # fmt: skip
+    rows = [
+        (
+            item.version, item.n_pairs,
+            *(number(value) for value in (item.alpha1, item.beta1, item.alpha2, item.beta2)),
+            number(item.p), number(item.log_likelihood), number(item.gradient_norm),
+            ABSENT if item.n_starts is None else f"{item.n_agreeing} of {item.n_starts}",
+            ", ".join(item.boundary_hits) or ABSENT, item.failure or ABSENT,
+        )
+        for item in found
+    ]  # fmt: skip
+    print_table("priors of the EBGM", columns, rows, drop=("gradient", "at a bound"))
 
 
 def _watch_row(item: WatchFinding) -> Sequence[object]:

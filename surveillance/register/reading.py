@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, Table, and_, func, literal_column, select, true, union
 
 from surveillance.core.refusals import RefusedRecord
-from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.signal import Signal, Status
 from surveillance.register import database, schema
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 AnyFinding = Finding | WatchFinding
 _decode_finding = msgspec.json.Decoder(AnyFinding).decode
+_decode_prior = msgspec.json.Decoder(PriorFitted).decode
 _decode_signal = msgspec.json.Decoder(Signal).decode
 _REFUSED_COLUMNS = [
     column for column in schema.refused.c if column.name not in ("refused_id", "place")
@@ -104,6 +105,20 @@ class RegisterReader:
         order = (table.c.epoch, table.c.product, table.c.event, table.c.criterion)
         rows = self._all(query.order_by(*order).limit(limit))
         return [_decode_finding(row.document) for row in rows]
+
+    def priors(self, until: date | None = None) -> list[PriorFitted]:
+        """Return the fits of the prior, those that failed as well, in the order of time.
+
+        Parameters
+        ----------
+        until : date, optional
+            Nothing later is returned.
+        """
+        table = schema.priors.c
+        query = select(table.document).order_by(table.fitted_on, table.epoch)
+        if until is not None:
+            query = query.where(table.fitted_on <= until)
+        return [_decode_prior(row.document) for row in self._all(query)]
 
     def n_findings(
         self, chosen: Chosen, *, criterion: str | None = None, first: bool = False

@@ -15,7 +15,7 @@ from surveillance.core.topics import ALERTS, REFUSED, REVIEWS
 from surveillance.core.triage import Alert, ReviewRequest
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.decision import Decision
-from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.product import split
 from surveillance.domain.signal import DecisionPassedOver, Review, Signal
 from surveillance.register import schema
@@ -84,6 +84,17 @@ def _finding(row: Finding, epoch: int) -> list[Entry]:
 
 def _watch_finding(row: WatchFinding, epoch: int) -> list[Entry]:
     return [_found(row, epoch, "watch", row.n_events)]
+
+
+def _prior(row: PriorFitted, epoch: int) -> list[Entry]:
+    values = {
+        "version": row.version,
+        "epoch": epoch,
+        "fitted_on": row.on,
+        "failure": row.failure,
+        "document": _encode(row).decode(),
+    }
+    return [Entry(schema.priors, values)]
 
 
 def _found(row: Finding | WatchFinding, epoch: int, kind: str, n: int) -> Entry:
@@ -218,6 +229,7 @@ def _day(at: datetime) -> date:
 _ROWS: dict[type, Callable[[Any, int], list[Entry]]] = {
     Finding: _finding,
     WatchFinding: _watch_finding,
+    PriorFitted: _prior,
     Signal: _signal,
     Decision: _decision,
     DecisionPassedOver: _passed_over,

@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -59,6 +59,16 @@ findings = Table(
     Column("document", Text, nullable=False),
 )
 Index("findings_by_pair", findings.c.product, findings.c.event, findings.c.epoch)
+
+priors = Table(
+    "priors",
+    metadata,
+    Column("version", String(60), primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("fitted_on", Date, nullable=False),
+    Column("failure", Text, nullable=False),  # empty where the fit converged
+    Column("document", Text, nullable=False),
+)
 
 signal_changes = Table(
     "signal_changes",

@@ -27,6 +27,7 @@ PAIR = ("product:ROTAVIRUS (ROTASHIELD)", "pt:Intussusception")
 CONFIGURATION = {
     "criteria": """
         growth_ratio = 2.0
+        prior = {min_pairs = 50}
         criterion = [
           {name = "evans", rule = "evans", min_count = 3, prr = 2.0, chi_square = 4.0},
           {name = "ror", rule = "ror_lower", min_count = 3},

@@ -124,6 +124,18 @@ def test_a_register_gives_what_the_run_gives(run: Path, look: Look) -> None:
     assert by_url == look("findings", "--from-run", run, *PAIR_OPTIONS, "--first", "--json").json
 
 
+def test_a_fit_of_the_prior_that_failed_is_shown_with_its_reason(run: Path, look: Look) -> None:
+    every = look("priors", "--from-run", run, "--json").json
+    january = look("priors", "--from-run", run, "--as-of", "1999-01-31", "--json").json
+    table = look("priors", "--from-run", run)
+
+    assert {row["version"][:16] for row in every} >= {"product/1999-01-", "product/1999-02-"}
+    assert all("min_pairs is 50" in row["failure"] for row in every)
+    assert january == every[:1]
+    assert "min_pairs is 50" in table.output
+    assert f"{len(every)} fits; {len(every)} failed" in table.output
+
+
 def test_signals_stand_as_they_did_on_the_day(run: Path, look: Look) -> None:
     for day in (date(1999, 2, 1), date(1999, 2, 28), date(1999, 12, 31)):
         found = look("signals", "--from-run", run, "--as-of", day, "--json").json

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from surveillance.looking.showing import interval, number, print_table, shown
+from surveillance.looking.showing import interval, number, print_table, probability, shown
 
 if TYPE_CHECKING:
     import pytest
@@ -54,6 +55,13 @@ def test_numbers_keep_three_digits_that_mean_something() -> None:
     assert [number(value) for value in values] == ["-", "0.00359", "2.8", "100", "1,462", "-3"]
     assert interval(None, 1.0, 2.0) == "-"
     assert interval(2.5, 1.25, 4.0) == "2.5 (1.25 to 4)"
+
+
+def test_a_probability_keeps_two_digits_however_small_it_is() -> None:
+    values = (None, 0.0, math.log10(0.0123), -299.5, -4_000.25, -5_000.0 + 0.99998)
+
+    said = ["-", "1", "0.012", "3.2e-300", "5.6e-4001", "9.9e-5000"]
+    assert [probability(value) for value in values] == said
 
 
 def test_a_count_says_what_is_missing() -> None:

@@ -14,7 +14,7 @@ from surveillance.core.triage import Alert, ReviewRequest
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.decision import Decision
 from surveillance.domain.errors import Refused
-from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.signal import DecisionPassedOver, Review, Signal, Step, Support
 
 if TYPE_CHECKING:
@@ -68,6 +68,27 @@ def a_watch_finding() -> WatchFinding:
         rate_per_patient_year=0.04,
         rate_source="a published cohort",
     )
+
+
+def a_prior(**changes: Any) -> PriorFitted:  # noqa: ANN401 - its fields
+    prior = PriorFitted(
+        version="product/1999-02-01",
+        on=date(1999, 2, 1),
+        epoch=7,
+        level="product",
+        likelihood="truncated_components",
+        n_pairs=17_189,
+        alpha1=3.256,
+        beta1=0.4,
+        alpha2=2.024,
+        beta2=1.906,
+        p=0.0653,
+        log_likelihood=-4162.46,
+        n_starts=8,
+        n_agreeing=5,
+        gap_between_starts=1.2,
+    )
+    return msgspec.structs.replace(prior, **changes)
 
 
 def a_signal(**changes: Any) -> Signal:  # noqa: ANN401 - its fields

@@ -24,6 +24,7 @@ from .rows_said import (
     SIGNAL_ID,
     a_decision,
     a_finding,
+    a_prior,
     a_refusal,
     a_request,
     a_review,
@@ -62,7 +63,8 @@ def everything(url: str) -> dict[str, list[dict[str, Any]]]:
 def say_all(register: Register) -> None:
     signal = a_signal(reviews=(a_review(),))
     register.take_epoch(7, AT, "c" * 64)
-    register.take_said(7, [a_finding(), a_watch_finding(), a_decision()], [a_refusal()])
+    findings = [a_finding(), a_watch_finding(), a_prior()]
+    register.take_said(7, [*findings, a_decision()], [a_refusal()])
     register.take_said(7, [dispositions()], [])
     register.take_said(7, [signal, passed_over()], [an_alert(signal), a_request(signal)])
 
@@ -96,6 +98,7 @@ def test_the_whole_row_is_kept_as_it_was_said(url: str) -> None:
     assert reader.findings(Chosen(product="product:P")) == [a_finding()]
     assert reader.findings(Chosen(product="construct:C1")) == [a_watch_finding()]
     assert reader.signals(Chosen()) == [a_signal(reviews=(a_review(),))]
+    assert reader.priors() == [a_prior()]
     reader.close()
 
 
@@ -181,6 +184,18 @@ def test_the_answer_to_a_review_is_kept_whatever_is_told_after_it(url: str) -> N
     (row,) = table(url, "reviews")
     assert (row["answer"], row["answered_on"]) == ("upheld", "1999-03-01")
     assert row["ground"] == "21 CFR 601.5(b)(1)"
+
+
+def test_priors_are_read_in_the_order_of_time_up_to_a_day(url: str) -> None:
+    failed = a_prior(version="product/1999-03-01", on=date(1999, 3, 1), failure="few", epoch=9)
+    with Register(url) as register:
+        register.take_said(9, [failed], [])
+        register.take_said(7, [a_prior()], [])
+
+    reader = RegisterReader(url)
+    assert reader.priors() == [a_prior(), failed]
+    assert reader.priors(date(1999, 2, 28)) == [a_prior()]
+    reader.close()
 
 
 def test_first_is_the_first_time_met_and_not_what_grew(url: str) -> None:
