@@ -6,11 +6,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KAFKA := deploy/kafka/libs/.ready
 
-.PHONY: help setup demo test check lock bench chaos docs kafka clean
+.PHONY: help setup demo test check lock bench bench-detectors accuracy mutate chaos docs kafka clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(READY) ## make .venv with every locked dependency
 
@@ -51,6 +51,16 @@ lock: $(READY) ## make the hash-locked requirements anew
 bench: $(READY) $(KAFKA) ## speed, as ratios to peers in one run; takes minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench
+
+bench-detectors: $(READY) ## speed and numbers of the detectors, beside vigipy and openEBGM; takes some 12 minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m bench.detectors --write docs/benchmarks-detectors.md
+
+accuracy: $(READY) ## how well each measure tells known effects from controls
+	$(BIN)/python -m bench.accuracy --write docs/validation/accuracy.md
+
+mutate: $(READY) ## break the detectors on purpose; MODULES and SHARE may be given; takes hours at SHARE=1
+	$(BIN)/python -m bench.mutate $(MODULES) --share $(or $(SHARE),0.1)
 
 chaos: $(READY) $(KAFKA) ## the long fault run on a real Kafka; SEED, FAULTS and MINUTES may be given
 	$(BIN)/python bench/chaos.py $(or $(SEED),1) --faults $(or $(FAULTS),100) --minutes $(or $(MINUTES),30)
