@@ -99,7 +99,10 @@ CATALOGUE = MappingProxyType(
         "ror_haldane": Description(
             module="disproportionality.ror",
             statistic="reporting odds ratio with a half added to every cell of every table",
-            citation="Haldane (1956), Ann Hum Genet 20:309-311; Anscombe (1956), Biometrika 43:461-464",
+            citation=(
+                "Haldane (1956), Ann Hum Genet 20:309-311; "
+                "Anscombe (1956), Biometrika 43:461-464"
+            ),
             assumptions=(
                 *_OF_REPORTS,
                 "a prior worth half a report in each cell is acceptable",
