@@ -30,6 +30,8 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
+N_AT_ONCE = 512  # small counts whose limits are computed together, since most pairs have one
+N_AHEAD = 64  # and of larger ones the next, since counts grow
 N_TABULATED_MAX = 100_000  # counts; beyond, limits are computed for those that occur
 
 
@@ -186,7 +188,7 @@ class _Limits:
 
     def __init__(self, compute: _Compute) -> None:
         self._compute = compute
-        self._known = np.full(64, np.nan)
+        self._known = np.full(N_AT_ONCE, np.nan)
 
     def __call__(self, n: Floats) -> Floats:
         counts = n.astype(np.int64)
@@ -195,12 +197,16 @@ class _Limits:
             distinct, place = np.unique(counts, return_inverse=True)
             return np.asarray(self._compute(distinct)[place])
         if most >= len(self._known):
-            wider = np.full(2 * most + 64, np.nan)
+            wider = np.full(2 * most + N_AHEAD, np.nan)
             wider[: len(self._known)] = self._known
             self._known = wider
         limits = self._known[counts]
         if np.isnan(limits).any():
-            new = np.unique(counts[np.isnan(limits)])
+            ahead = np.add.outer(counts[np.isnan(limits)], np.arange(N_AHEAD)).ravel()
+            usual = np.arange(N_AT_ONCE)
+            new = np.unique(np.concatenate((ahead, usual)))
+            new = new[new < len(self._known)]
+            new = new[np.isnan(self._known[new])]
             self._known[new] = self._compute(new)
             limits = self._known[counts]
         return np.asarray(limits)

@@ -12,6 +12,7 @@ from surveillance.domain.product import LEVELS, Level
 from surveillance.domain.signal import Signal, Status
 from surveillance.looking import drawing, refused_commands, showing
 from surveillance.looking.backtest import backtest
+from surveillance.looking.detectors_command import detectors
 from surveillance.looking.known import read_known
 from surveillance.looking.options import (
     AsJson,
@@ -55,6 +56,7 @@ def register_commands(app: typer.Typer) -> None:
     app.command("ranking")(ranking)
     app.command("series")(series)
     app.command("backtest")(backtest_command)
+    app.command("detectors")(detectors)
     app.add_typer(refused_commands.app, name="refused")
 
 

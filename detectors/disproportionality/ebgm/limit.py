@@ -6,16 +6,22 @@ than so many are expected": one comparison with a number that depends on the cou
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
+from scipy.optimize.elementwise import find_root
 
+from detectors.disproportionality.ebgm.posterior import Counts, of_counts, of_pairs
 from detectors.disproportionality.ebgm.prior import Prior
-from detectors.disproportionality.ebgm.scoring import score
 from detectors.validation import as_counts, require_between
 
 MOST_DOUBLINGS = 1_100  # more than there are between the smallest and the largest double
-MOST_HALVINGS = 1_100
+CLOSE = 4e-16  # as near as doubles lie
+
+Floats = NDArray[np.float64]
+Excess = Callable[[Floats, NDArray[np.int64]], Floats]
 
 
 def expected_limit(
@@ -49,8 +55,8 @@ def expected_limit(
     -----
     The ratio's posterior density at a larger expected count is its density at the smaller one times
     a decreasing exponential, so that every quantile falls as more is expected, whatever the prior.
-    The limit is the last double, found by halving, at which the posterior probability of a ratio
-    below `at_least` does not exceed `probability`.
+    The limit is the expected count at which the posterior probability of a ratio below `at_least`
+    is `probability`, to the rounding error of that probability.
 
     Examples
     --------
@@ -64,28 +70,45 @@ def expected_limit(
     require_between("at_least", at_least, 0.0, np.inf)
     counts = as_counts("n", n)
     flat = counts.ravel()
-    low, high = np.zeros(flat.size), np.maximum(flat, 1.0) / at_least
-    high[_below(flat, low, prior, at_least) > probability] = 0.0
+    known = of_counts(flat, prior)
+    places = np.arange(flat.size)
+
+    def excess(expected: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
+        return _below(known, place, expected, prior, at_least) - probability
+
+    limit = np.zeros(flat.size)
+    places = places[excess(limit, places) <= 0]
+    if places.size:
+        top = _top(excess, places, np.maximum(flat[places], 1.0) / at_least)
+        bracket = np.zeros(places.size), top
+        found = find_root(
+            excess, bracket, args=(places,), tolerances={"xatol": 0.0, "xrtol": CLOSE}
+        )
+        limit[places] = found.x
+    return limit.reshape(counts.shape)
+
+
+def _top(excess: Excess, places: NDArray[np.int64], start: NDArray[np.float64]) -> Floats:
+    """Find an expected count that is too large, for each count."""
+    top = start
     for _ in range(MOST_DOUBLINGS):
-        holds = _below(flat, high, prior, at_least) <= probability
-        holds &= high > 0
+        holds = excess(top, places) <= 0
         if not holds.any():
             break
-        high = np.where(holds, 2.0 * high, high)
-    for _ in range(MOST_HALVINGS):
-        middle = low + (high - low) / 2.0
-        if not ((low < middle) & (middle < high)).any():
-            break
-        holds = _below(flat, middle, prior, at_least) <= probability
-        low, high = np.where(holds, middle, low), np.where(holds, high, middle)
-    return low.reshape(counts.shape)
+        top = np.where(holds, 2.0 * top, top)
+    return top
 
 
 def _below(
-    n: NDArray[np.int64], expected: NDArray[np.float64], prior: Prior, ratio: float
-) -> NDArray[np.float64]:
+    known: Counts, place: NDArray[np.int64], expected: Floats, prior: Prior, ratio: float
+) -> Floats:
     """Compute the posterior probability of a ratio below a value."""
-    qn = score(n, expected, prior, quantiles=()).qn
-    first = special.gammainc(prior.alpha1 + n, (prior.beta1 + expected) * ratio)
-    second = special.gammainc(prior.alpha2 + n, (prior.beta2 + expected) * ratio)
-    return np.asarray(qn * first + (1.0 - qn) * second)
+    n = known.n[place].astype(np.float64)
+    posterior = of_pairs(n, expected, known.log_odds[place], prior)
+    first, second = (
+        weight * special.gammainc(shapes[place], rate * ratio)
+        for weight, shapes, rate in zip(
+            posterior.weights, known.shapes, posterior.rates, strict=True
+        )
+    )
+    return np.asarray(first + second)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from detectors.catalogue import CATALOGUE
 from surveillance.domain.errors import Misused
 from surveillance.domain.signal import Signal
 
@@ -134,6 +135,22 @@ def test_a_fit_of_the_prior_that_failed_is_shown_with_its_reason(run: Path, look
     assert january == every[:1]
     assert "min_pairs is 50" in table.output
     assert f"{len(every)} fits; {len(every)} failed" in table.output
+
+
+def test_detectors_are_listed_with_what_one_has_to_know(look: Look) -> None:
+    every = look("detectors", "--json").json
+
+    assert [row["name"] for row in every] == list(CATALOGUE)
+    assert all(row["assumptions"] and row["characteristics"] for row in every)
+    assert "proportional reporting ratio" in look("detectors").output
+    assert "Evans, Waller and Davis (2001)" in look("detectors", "prr").output
+
+
+def test_a_detector_that_there_is_not_is_refused_with_those_there_are(look: Look) -> None:
+    answer = look("detectors", "prrr")
+
+    assert isinstance(answer.error, Misused)
+    assert "known are: adjusted, " in str(answer.error)
 
 
 def test_signals_stand_as_they_did_on_the_day(run: Path, look: Look) -> None:
