@@ -113,7 +113,7 @@ BUDGETS = (
     Budget("full screen of 3 million pairs", 10, "s", is_least=False, measured=_measures,
            note="every measure that there is, of every pair"),
     Budget("prior fit, EB05 and EB95 of 102,483 pairs", 5, "s", is_least=False,
-           measured=lambda _: None, note="there is no such detector in the catalogue yet"),
+           measured=lambda _: None, note="measured by make bench-detectors"),
     Budget("rebuild of a lost partition, to the in-process rate", 1, "ratio", is_least=True,
            measured=_rebuild_ratio, note="from Kafka, all partitions of one lost worker"),
     Budget("memory of revise per million standing cases", 150, "MB", is_least=False,

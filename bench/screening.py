@@ -17,7 +17,7 @@ from surveillance.domain.contribution import Contribution
 N_EVENTS_ALL = 3_000
 N_EVENTS_A_ROW = 10
 SECONDS_A_DAY = 86_400
-WANTED = ("prr", "ror", "chi_square", "ic", "fisher", "ebgm")  # of the budget, by catalogue name
+WANTED = ("prr", "ror", "chi_square", "ic", "exact", "ebgm")  # of the budget, by catalogue name
 SEED = 1
 
 
@@ -70,8 +70,9 @@ def _fill(stage: Screen, state: Screening, n_pairs: int) -> None:
 def _measures(table: Table) -> dict[str, float]:
     found = {}
     for name in WANTED:
-        if name in CATALOGUE:
+        evaluate = CATALOGUE[name].evaluate if name in CATALOGUE else None
+        if evaluate is not None:
             watch = Stopwatch()
-            CATALOGUE[name].evaluate(table)
+            evaluate(table)
             found[name] = watch.read()["cpu_seconds"]
     return found

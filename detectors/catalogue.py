@@ -226,7 +226,7 @@ CATALOGUE = MappingProxyType(
         "lrt": Description(
             module="disproportionality.lrt",
             statistic=(
-                "p of the greatest log likelihood ratio of a product, by simulation, and step- down"
+                "p of the greatest log likelihood ratio of a product, by simulation, and step-down"
             ),
             citation=(
                 "Huang, Zalkikar and Tiwari (2011), J Am Stat Assoc 106:1230-1241; Chakraborty et "

@@ -68,6 +68,11 @@ def rows_of(file: Path) -> list[Any]:
     return [json.loads(line) for line in file.read_bytes().splitlines()] if file.exists() else []
 
 
+def findings_of(run: Path) -> list[Any]:
+    """Read the findings of a run, without the fits of the prior that lie among them."""
+    return [row for row in rows_of(run / "findings.ndjson") if row["type"] != "prior"]
+
+
 def assert_refused_in_one_line(answer: Answer, *parts: str) -> None:
     """See that a wrong use ended with exit 2 and one line that says place, reason and remedy."""
     assert answer.code == 2, answer

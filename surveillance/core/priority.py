@@ -40,9 +40,10 @@ def parts(
     support : sequence of Support
         Criteria that were ever met.
     n_criteria : int
-        Criteria that could be met by a disproportion or an excess.
+        Criteria that every pair could meet by a disproportion or an excess.
     uncounted : frozenset of str
-        Criteria that are none: sentinel events and bare counts.
+        Criteria that are none: sentinel events, bare counts, and tests of a family that not
+        every pair belongs to.
     is_sentinel : bool
         Whether the pair is on a list of sentinel events.
 

@@ -21,7 +21,7 @@ from surveillance.core.intake_stage import day_of
 from surveillance.core.lifecycle import MOVES, why_not
 from surveillance.core.outward import outward
 from surveillance.core.topics import ALERTS, REVIEWS
-from surveillance.domain.configuration import Configuration, Listed, ReviewRule, Sentinel
+from surveillance.domain.configuration import Configuration, OfPair, ReviewRule, Sentinel
 from surveillance.domain.decision import Decision
 from surveillance.domain.finding import Family, Finding, PriorFitted, WatchFinding
 from surveillance.domain.product import split
@@ -97,8 +97,9 @@ class TriageFindings:
         self._triage = configuration.triage
         criteria = configuration.criteria.criterion
         self._sentinels = {c.name for c in criteria if isinstance(c, Sentinel)}
-        self._listed = frozenset(c.name for c in criteria if isinstance(c, Listed))
-        self._n_criteria = len(criteria) - len(self._listed)
+        # What every pair may meet; lists and families leave pairs out, and count for none.
+        self._n_criteria = sum(isinstance(c, OfPair) for c in criteria)
+        self._uncounted = frozenset(c.name for c in criteria if not isinstance(c, OfPair))
 
     def init(self, cells: Cells) -> Triaging:  # noqa: ARG002 - the protocol
         """Return the state before the first finding."""
@@ -152,7 +153,7 @@ class TriageFindings:
             n_fatal=numbers["n_fatal"],
             support=support,
             n_criteria=self._n_criteria if isinstance(finding, Finding) else 1,
-            uncounted=self._listed,
+            uncounted=self._uncounted,
             is_sentinel=is_sentinel,
         )
         first = Step(on=finding.on, status="detected", action="detect", n=numbers["n"])

@@ -21,7 +21,7 @@ from surveillance.core.pipeline import STAGES
 from surveillance.core.topics import GENERATION
 from surveillance.core.triage import Triaging
 from surveillance.domain.errors import Misused
-from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
+from surveillance.domain.finding import Finding, WatchFinding
 
 _CLOSE_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _STATUSES = ("detected", "under_review", "confirmed", "refuted", "closed")
@@ -65,7 +65,6 @@ class Metrics:
         self._stored = self._histogram("store_duration_seconds", "Time to store a state.", "stage")
         self._epochs = self._counter("epochs_closed", "Epochs closed.", "stage", "partition")
         self._findings = self._counter("findings", "Findings told.", "criterion", "change")
-        self._priors = self._counter("prior_fits", "Fits of the prior of the EBGM.", "outcome")
         self._signals = self._gauge("signals", "Signals, by status.", "status")
         self._reviews = self._counter("reviews_opened", "Requests for review.", "rule")
         self._alerts = self._counter("alerts", "Alerts for people.", "kind")
@@ -123,8 +122,6 @@ class Metrics:
         for row in closing.said.rows:
             if isinstance(row, Finding | WatchFinding):
                 self._findings.labels(row.criterion, row.change).inc()
-            elif isinstance(row, PriorFitted):
-                self._priors.labels("failed" if row.failure else "fitted").inc()
         for fact in closing.said.facts:
             self._count_fact(stage, fact.topic, fact.code)
 

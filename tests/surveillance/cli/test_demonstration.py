@@ -5,7 +5,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import pytest
-from calling import longwatch, rows_of
+from calling import findings_of, longwatch, rows_of
 
 if TYPE_CHECKING:
     from .conftest import Demo
@@ -48,7 +48,7 @@ def test_the_table_says_of_each_planted_thing_what_a_finding_of_the_run_says(
     (planted,) = [one for one in demo.truth["planted"] if one["kind"] == kind]
     first = next(  # recomputed from what the run wrote, not by the code that made the table
         row
-        for row in rows_of(demo.run / "findings.ndjson")
+        for row in findings_of(demo.run)
         if row["change"] == "met"
         and row["product"] in planted["products"]
         and row["event"] in planted["events"]
@@ -77,7 +77,7 @@ def test_a_fatal_sentinel_event_and_a_lost_effect_open_a_review_and_an_excess_do
 
 def test_the_demo_counts_its_false_findings_as_the_run_does(demo: Demo) -> None:
     null = set(demo.truth["nulls"]["products"])
-    met = [row for row in rows_of(demo.run / "findings.ndjson") if row["change"] == "met"]
+    met = [row for row in findings_of(demo.run) if row["change"] == "met"]
     false = [row for row in met if row["product"] in null]
 
     said = " ".join(demo.answer.out.split())

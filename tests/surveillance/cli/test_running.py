@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from calling import longwatch, rows_of
+from calling import findings_of, longwatch, rows_of
 
 from surveillance.domain.case import CaseVersion, Event, Product
 from surveillance.domain.finding import Finding, WatchFinding
@@ -98,10 +98,7 @@ def test_fewer_lines_a_message_and_an_earlier_end_give_the_same_findings_so_far(
         "--config", configuration, "--until", "2024-09-30",
     )  # fmt: skip
 
-    whole, part = (
-        _without_configuration(rows_of(run / "findings.ndjson"))
-        for run in (demo.run, tmp_path / "run")
-    )
+    whole, part = (_without_configuration(findings_of(run)) for run in (demo.run, tmp_path / "run"))
     assert answer.code == 0
     assert len(part) > 100
     assert part == [row for row in whole if row["on"] <= "2024-09-30"]
@@ -159,7 +156,7 @@ def test_findings_as_json_have_the_names_of_the_glossary(demo: Demo) -> None:
     ).json()
 
     assert {*on[0]} - {"type"} in (_fields(Finding), _fields(WatchFinding))
-    assert len(on) == len(rows_of(demo.run / "findings.ndjson"))
+    assert len(on) == len(findings_of(demo.run))
     for row in first:
         assert row["criterion"] == "evans"
         assert row["prr"] is None or row["prr"] >= 2
@@ -187,7 +184,7 @@ def test_signals_and_ranking_as_json_have_the_names_of_the_glossary(demo: Demo) 
 def test_series_as_json_ends_with_the_counts_of_the_last_finding(demo: Demo) -> None:
     finding = next(
         row
-        for row in reversed(rows_of(demo.run / "findings.ndjson"))
+        for row in reversed(findings_of(demo.run))
         if row["product"] == "platform:SIM-LNP-ABE" and "n_pair" in row
     )
 

@@ -15,8 +15,16 @@ from surveillance.core.fold import Said
 from surveillance.core.outward import CloudEvent
 from surveillance.core.topics import ALERTS, REVIEWS
 from surveillance.core.triage import Item, TriageFindings, signal_id, signal_of
-from surveillance.domain.configuration import Configuration, ReviewRule, Triage, Weights
-from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.domain.configuration import (
+    Configuration,
+    Criteria,
+    Evans,
+    Exact,
+    ReviewRule,
+    Triage,
+    Weights,
+)
+from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.signal import DecisionPassedOver, Review, Signal, Step, Support
 
 QUIET = Triage(alert_priority=1.0)
@@ -414,3 +422,31 @@ def test_the_same_items_give_the_same_bytes() -> None:
         return encode([desk.close(item) for item in items])
 
     assert run() == run()
+
+
+def test_a_test_of_a_family_that_not_every_pair_belongs_to_does_not_change_corroboration() -> None:
+    alone = Criteria(criterion=(Evans(name="evans"),))
+    beside = Criteria(criterion=(Evans(name="evans"), Exact(name="exact")))
+
+    parts = []
+    for criteria in (alone, beside):
+        stage = TriageFindings(a_configuration(criteria=criteria))
+        state = stage.init(Cells(nothing_stored))
+        stage.apply(state, a_finding(criterion="evans"))
+        (signal, *_) = stage.close(state, 0, instant()).rows
+        parts.append(signal.parts)
+
+    assert parts[0] == parts[1]
+
+
+def test_a_fit_of_the_prior_moves_no_signal() -> None:
+    stage = TriageFindings(a_configuration())
+    state = stage.init(Cells(nothing_stored))
+    fitted = PriorFitted(
+        version="product/2024-03-01", on=date(2024, 3, 1), epoch=0, level="product",
+        likelihood="truncated_components", n_pairs=900,
+    )  # fmt: skip
+
+    stage.apply(state, fitted)
+
+    assert stage.close(state, 0, instant()).rows == []
