@@ -31,9 +31,14 @@ $(KAFKA): deploy/kafka/pom.xml
 demo: $(READY) ## the main job, embedded, on a simulated platform
 	$(BIN)/longwatch demo
 
+# Two cores: the statistics are tested beside the application, and told after it.
+STATISTICS := tests/detectors tests/contracts tests/test_accuracy.py tests/test_bench_detectors.py tests/test_mutants.py tests/test_operating_page.py
 test: $(READY) ## every test; Kafka's and Prometheus's need Java, Maven and Prometheus
 	@$(BIN)/python tests/tools.py
-	$(BIN)/python -m pytest $(PYTEST)
+	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \
+	$(BIN)/python -m pytest detectors $(STATISTICS) $(PYTEST) > "$$log" 2>&1 & statistics=$$!; \
+	$(BIN)/python -m pytest surveillance tests $(addprefix --ignore=,$(STATISTICS)) $(PYTEST); application=$$?; \
+	wait $$statistics; statistics=$$?; cat "$$log"; exit $$((application || statistics))
 
 check: $(READY) ## style, types, import contracts, docstrings
 	$(BIN)/ruff check .
