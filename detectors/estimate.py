@@ -44,6 +44,11 @@ STATES = MappingProxyType(
         "no_repeat": "no source sent two reports",
         "one_burst": "all onsets fall on one day, or on two days in a row",
         "no_scale": "the window is too short to tell the scale: it may be infinite",
+        "no_spread": "all values, or all residuals, are equal: there is no spread to measure by",
+        "one_time": "all values are of one time: there is no slope",
+        "not_reached": "no observation, however long, has the power",
+        "no_historical_event": "the history has no event: a rate of 0 is no rate to compare with",
+        "beyond_double": "the number is above the greatest double",
     }
 )
 _STATE_TYPE = np.dtype(f"U{max(map(len, STATES))}")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 LONGEST_STEP = 16.0  # in expected events: exp(-16) times a power never underflows
 NEGLIGIBLE = 1e-22  # mass of a count left out; a step leaves out less than 1e-21 in all
+MANY_STEPS, HOPELESS = 8, 1e-60  # a chance below this is past counting
 
 
 def crossing_probability(
@@ -49,12 +50,28 @@ def crossing_probability(
     silent, reached, n = np.ones(1), 0.0, first_event  # silent[k]: k events, none has crossed
     while reached < horizon:
         until = min(horizon, deadline(n))
-        silent = _wait(silent, until - reached, room=n)
+        silent = wait(silent, until - reached, room=n)
         reached, n = max(reached, until), n + 1
     return max(0.0, 1.0 - math.fsum(silent))
 
 
-def _wait(silent: NDArray[np.float64], duration: float, room: int) -> NDArray[np.float64]:
+def wait(silent: NDArray[np.float64], duration: float, room: int) -> NDArray[np.float64]:
+    """Let time pass for paths that may not reach a count.
+
+    Parameters
+    ----------
+    silent : ndarray of float64
+        Chance of each count from 0 among the paths that go on.
+    duration : float
+        Events expected in the period; none if negative.
+    room : int
+        The count at which a path is dropped.
+
+    Returns
+    -------
+    ndarray of float64, shape (at most room,)
+        Chance of each count afterwards.
+    """
     steps = max(1, math.ceil(duration / LONGEST_STEP))
     masses = _poisson_masses(max(0.0, duration) / steps, room)
     for _ in range(steps):
@@ -63,6 +80,8 @@ def _wait(silent: NDArray[np.float64], duration: float, room: int) -> NDArray[np
             kept = silent[: max(0, room - arrivals)]
             later[arrivals : arrivals + len(kept)] += mass * kept
         silent = later
+        if steps > MANY_STEPS and silent.max(initial=0.0) < HOPELESS:
+            break  # at a high rate all paths are gone long before the end
     return silent
 
 

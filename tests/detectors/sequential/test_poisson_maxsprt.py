@@ -44,7 +44,7 @@ def test_critical_value_matches_the_exact_column() -> None:
     rows = EXACT.dropna(subset="cv_exact")
 
     found = [
-        critical_value(horizon, alpha=alpha, min_events=int(least))
+        critical_value(horizon, alpha=alpha, min_events=int(least)).value
         for horizon, alpha, least in rows[["T", "alpha", "M"]].to_numpy().tolist()
     ]
 
@@ -55,7 +55,7 @@ def test_critical_value_matches_the_exact_column() -> None:
 @pytest.mark.slow
 def test_critical_value_matches_the_published_table() -> None:
     found = [
-        critical_value(horizon, min_events=int(least))
+        critical_value(horizon, min_events=int(least)).value
         for horizon, least in PUBLISHED[["T", "M"]].to_numpy().tolist()
     ]
 
@@ -63,16 +63,17 @@ def test_critical_value_matches_the_published_table() -> None:
     assert_allclose(found, PUBLISHED["cv_published"], atol=1e-10)
 
 
-def test_a_horizon_that_cannot_spend_alpha_has_no_critical_value_but_a_count() -> None:
+def test_a_horizon_that_cannot_spend_alpha_has_a_count_and_what_it_detects() -> None:
     rows = EXACT[EXACT["cv_exact"].isna()]
 
     assert len(rows) > 5
     for horizon, alpha, least in rows[["T", "alpha", "M"]].to_numpy().tolist():
-        with pytest.raises(ValueError, match="cannot spend alpha"):
-            critical_value(horizon, alpha=alpha, min_events=int(least))
-        found = boundary(horizon, alpha=alpha, min_events=int(least))
-        assert (found.decided_by, found.min_events) == ("count", least)
+        found = critical_value(horizon, alpha=alpha, min_events=int(least))
+        assert (found.decided_by, found.min_events, found.value) == ("count", least, 0.0)
         assert_allclose(found.attained_size, poisson.sf(least - 1, horizon), rtol=1e-12)
+        assert found.detectable_rate_ratio is not None
+        at_ratio = poisson.sf(least - 1, horizon * found.detectable_rate_ratio)
+        assert_allclose(at_ratio, 0.8, rtol=1e-12)  # one ufunc, and its inverse
 
 
 def test_the_count_boundary_matches_the_single_look_rule() -> None:
@@ -121,7 +122,7 @@ def test_a_loose_alpha_that_the_llr_cannot_spend_gets_the_smallest_count() -> No
 @settings(max_examples=25, deadline=None)  # each example finds two roots
 def test_stricter_alpha_raises_the_critical_value(horizon: float, alpha: float) -> None:
     assume(-np.expm1(-horizon) > alpha)  # else even the first event comes too rarely
-    loose, strict = (critical_value(horizon, alpha=a) for a in (alpha, alpha / 2))
+    loose, strict = (critical_value(horizon, alpha=a).value for a in (alpha, alpha / 2))
 
     assert strict > loose
 
@@ -288,7 +289,7 @@ def test_simulated_type_i_error_is_alpha() -> None:
     n_watches, horizon = 200_000, 5.0
     arrivals = rng.exponential(size=(n_watches, 40)).cumsum(axis=1)  # expected events
     llr = log_likelihood_ratio(np.arange(1, 41), arrivals)
-    crosses = (llr >= critical_value(horizon)) & (arrivals <= horizon)
+    crosses = (llr >= critical_value(horizon).value) & (arrivals <= horizon)
 
     by_horizon = crosses.any(axis=1).mean()
     by_one = (crosses & (arrivals <= 1.0)).any(axis=1).mean()

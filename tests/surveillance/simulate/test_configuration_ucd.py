@@ -146,7 +146,9 @@ def test_a_false_crossing_is_as_rare_as_promised_though_patients_differ(
     llrs = np.array(_null_llrs(level, watch.horizon))
 
     def share(alpha: float) -> float:
-        return float(np.mean(llrs >= poisson_maxsprt.critical_value(watch.horizon, alpha=alpha)))
+        return float(
+            np.mean(llrs >= poisson_maxsprt.critical_value(watch.horizon, alpha=alpha).value)
+        )
 
     limit = PROMISED + 3 * (PROMISED * (1 - PROMISED) / len(llrs)) ** 0.5
     assert share(watch.alpha) <= limit

@@ -1,0 +1,275 @@
+"""Boundaries of a Poisson count that spend the type I error as a function of time says.
+
+Kept are the chances of each count that has not crossed. What crosses at a look is added up from
+tails, not subtracted from one, so that the smallest amounts are spent exactly.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+from scipy.optimize import brentq
+
+from detectors.sequential.convolution import convolved, poisson_masses
+
+LEAST_TARGET = 1e-30  # an amount that may always be spent: it keeps every boundary finite
+GREATEST_COUNT = 10_000
+ROUNDING = 1e-13  # of the target: by less than that a stair that has just ended may exceed it
+HALVINGS = 60  # a stair shorter than 2**-60 of what is left to the horizon is none
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """Counts that have not crossed.
+
+    Attributes
+    ----------
+    expected : float
+        Events expected to date, under the null.
+    silent : ndarray of float64, shape (n_counts,)
+        Chance of each count, from 0 on, without a crossing until now.
+    spent : float
+        Chance of a crossing until now.
+    """
+
+    expected: float
+    silent: NDArray[np.float64]
+    spent: float
+
+
+START = Paths(expected=0.0, silent=np.ones(1), spent=0.0)
+
+
+def chance_to_reach(paths: Paths, mean: float, count: int) -> float:
+    """Compute the chance not to have crossed, and to reach a count after some more time.
+
+    Parameters
+    ----------
+    paths : Paths
+        Counts that have not crossed.
+    mean : float
+        Events expected in the time to come.
+    count : int
+        Count to reach; it may lie below counts that did not cross before.
+
+    Returns
+    -------
+    float
+        Its probability.
+
+    Examples
+    --------
+    >>> round(chance_to_reach(START, 1.0, 2), 6)
+    0.264241
+    """
+    lacking = count - np.arange(paths.silent.size)
+    return math.fsum(paths.silent * _tails(lacking, mean))
+
+
+def advanced(paths: Paths, mean: float, count: int) -> Paths:
+    """Let time pass, and let every path cross that has reached a count then.
+
+    Parameters
+    ----------
+    paths : Paths
+        Counts that have not crossed.
+    mean : float
+        Events expected in the time to come, under the null.
+    count : int
+        Least count that crosses; it may lie below counts that did not cross before.
+
+    Returns
+    -------
+    Paths
+        Counts that have still not crossed.
+    """
+    return Paths(
+        expected=paths.expected + mean,
+        silent=convolved(paths.silent[:count], poisson_masses(mean, count), count),
+        spent=paths.spent + chance_to_reach(paths, mean, count),
+    )
+
+
+def least_count(paths: Paths, mean: float, target: float, *, min_events: int) -> int:
+    """Find the smallest count that may cross after some more time.
+
+    Parameters
+    ----------
+    paths : Paths
+        Counts that have not crossed.
+    mean : float
+        Events expected in the time to come.
+    target : float
+        Type I error that may be spent until then.
+    min_events : int
+        Fewest events that may cross.
+
+    Returns
+    -------
+    int
+        The smallest count with which no more than `target` is spent in all; also one with which no
+        more than 1e-30 is spent at this look, whatever the target.
+
+    Notes
+    -----
+    The boundary may fall from one look to the next where much may be spent between them; what
+    stood at the higher one then crosses.
+
+    Examples
+    --------
+    The first look of a published example: two events are expected, and 0.0071 may be spent.
+
+    >>> least_count(START, 2.0, 0.0071, min_events=1)
+    7
+    """
+    allowed = max(target - paths.spent, LEAST_TARGET)
+    low = min_events
+    if chance_to_reach(paths, mean, low) <= allowed:
+        return low
+    width = 1
+    while chance_to_reach(paths, mean, low + width) > allowed:
+        width *= 2
+    high = low + width
+    while high - low > 1:
+        middle = (low + high) // 2
+        if chance_to_reach(paths, mean, middle) <= allowed:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def deadlines(
+    target: Callable[[float], float], *, horizon: float, min_events: int
+) -> tuple[list[float], list[int]]:
+    """Find the latest times at which each event crosses, with continuous looks.
+
+    Parameters
+    ----------
+    target : callable, float to float
+        Type I error that may be spent by each time, in expected events; never falls.
+    horizon : float
+        End, in expected events.
+    min_events : int
+        Fewest events that may cross.
+
+    Returns
+    -------
+    list of float
+        Times, each later than the one before; the last is the horizon.
+    list of int
+        For each time, the count that crosses from the time before until then. A count that could
+        never cross before the next does is left out.
+
+    Notes
+    -----
+    Event *n* crosses until the chance of a crossing has grown to the target. Where a function
+    spends so little at first that even the first moments of event *n* would exceed it, event *n*
+    has no time of its own.
+    """
+    paths, count = START, min_events
+    times: list[float] = []
+    counts: list[int] = []
+    while paths.expected < horizon:
+        until = _deadline(paths, count, target, horizon)
+        if until > paths.expected:
+            mean = until - paths.expected
+            following = advanced(paths, mean, count)
+            paths = Paths(expected=until, silent=following.silent, spent=following.spent)
+            times.append(until)
+            counts.append(count)
+        count += 1
+    return times, counts
+
+
+def _deadline(paths: Paths, count: int, target: Callable[[float], float], horizon: float) -> float:
+    left = horizon - paths.expected
+
+    def excess(mean: float) -> float:
+        time = min(horizon, paths.expected + mean)
+        return paths.spent + chance_to_reach(paths, mean, count) - target(time)
+
+    def is_over(mean: float) -> bool:
+        return excess(mean) > ROUNDING * target(min(horizon, paths.expected + mean))
+
+    steps = [math.ldexp(left, -halvings) for halvings in range(HALVINGS, -1, -1)]
+    if is_over(steps[0]):
+        return paths.expected
+    for before, after in pairwise(steps):
+        if is_over(after):
+            if excess(before) >= 0:
+                return paths.expected + before
+            root = float(brentq(excess, before, after, xtol=1e-15 * horizon, rtol=1e-14))
+            return paths.expected + root
+    return horizon
+
+
+def group_of(looks: Sequence[tuple[float, int]], rate_ratio: float) -> list[tuple[float, float]]:
+    """Compute when paths cross at looks whose boundary is known.
+
+    Parameters
+    ----------
+    looks : sequence of tuple of float and int
+        For each look the events expected to date under the null, and the least count that crosses.
+    rate_ratio : float
+        True rate over that of the null.
+
+    Returns
+    -------
+    list of tuple of float and float
+        For each look the chance that the first crossing is then, and that chance times the mean
+        count.
+    """
+    paths, before, found = START, 0.0, []
+    for expected, count in looks:
+        mean = (expected - before) * rate_ratio
+        chance = chance_to_reach(paths, mean, count)
+        found.append((chance, _events_reached(paths, mean, count)))
+        paths, before = advanced(paths, mean, count), expected
+    return found
+
+
+def _events_reached(paths: Paths, mean: float, count: int) -> float:
+    """Mean count at a look where it crosses, times the chance of that."""
+    already = np.arange(paths.silent.size)
+    lacking = count - already
+    reached = already * _tails(lacking, mean) + mean * _tails(lacking - 1, mean)
+    return math.fsum(paths.silent * reached)
+
+
+def _tails(counts: NDArray[np.int64], mean: float) -> NDArray[np.float64]:
+    """Chances of at least so many events; 1 where none is lacking."""
+    return np.where(counts > 0, special.gammainc(np.maximum(counts, 1), mean), 1.0)
+
+
+def mean_silence(paths: Paths, mean: float, count: int) -> float:
+    """Compute the mean time without a crossing until the count or the end, in expected events.
+
+    Parameters
+    ----------
+    paths : Paths
+        Counts that have not crossed.
+    mean : float
+        Events expected in the time to come.
+    count : int
+        Count that crosses, at any moment of that time.
+
+    Returns
+    -------
+    float
+        Integral of the chance not to have crossed.
+
+    Examples
+    --------
+    Until the first event or one expected event, whichever is sooner:
+
+    >>> round(mean_silence(START, 1.0, 1), 6)
+    0.632121
+    """
+    waits = np.add.accumulate(special.gammainc(np.arange(1, count + 1), mean))
+    lacking = count - np.arange(paths.silent.size)
+    return math.fsum(paths.silent * waits[lacking - 1])
