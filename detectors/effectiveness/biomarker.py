@@ -1,0 +1,360 @@
+"""A patient's biomarker against the patient's own baseline: evidence that may be read at any time.
+
+Neither the patient's level nor the spread of the values is known, and neither is assumed.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Literal
+
+import numpy as np
+
+from detectors.effectiveness.shift import Direction, Halves, log_bayes_factor
+from detectors.validation import as_numbers_within, refuse_where, require_between
+
+GREATEST = 1e60  # its square is a double
+LEAST_SCALE, GREATEST_SCALE = 1e-3, 1e3
+LEAST_BASELINE = 2
+
+
+@dataclass(frozen=True)
+class Design:
+    r"""What is fixed before the first value of the follow-up.
+
+    Attributes
+    ----------
+    n_baseline : int
+        Values of the baseline, at least 2.
+    baseline_mean : float
+        Their mean.
+    baseline_deviation : float
+        Their standard deviation, with divisor ``n_baseline - 1``; positive.
+    direction : {"fall", "rise", "change"}, default: "fall"
+        Which change is a loss of effect.
+    margin : float, default: 0
+        Change in that direction that is no loss yet, in the unit of the values, not negative. Must
+        be 0 where the direction is "change".
+    scale : float, default: 1
+        Standard deviation of the mixture over shifts, in units of the standard deviation of one
+        value, in [0.001, 1000]. Fix it before looking at the data.
+    alpha : float, default: 0.05
+        Chance of ever signalling without a change, in [1e-9, 1).
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Notes
+    -----
+    The baseline is best from the time when the effect was full. Values must be normal with one
+    variance before and after, and independent given the level: visits far enough apart. Take
+    logarithms of values whose spread grows with their level, then `margin` is that of a ratio.
+    """
+
+    n_baseline: int
+    baseline_mean: float
+    baseline_deviation: float
+    _: KW_ONLY
+    direction: Direction = "fall"
+    margin: float = 0.0
+    scale: float = 1.0
+    alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.n_baseline < LEAST_BASELINE or self.n_baseline % 1:
+            raise ValueError(f"n_baseline is {self.n_baseline}: must be whole, at least 2")
+        require_between("baseline_mean", self.baseline_mean, -GREATEST, GREATEST)
+        require_between("baseline_deviation", self.baseline_deviation, 1 / GREATEST, GREATEST)
+        if self.direction not in {"fall", "rise", "change"}:
+            raise ValueError(f"direction is {self.direction!r}: must be fall, rise or change")
+        if not 0 <= self.margin < GREATEST or (self.direction == "change" and self.margin):
+            raise ValueError(f"margin is {self.margin}: must not be negative, and 0 for a change")
+        if not LEAST_SCALE <= self.scale <= GREATEST_SCALE:
+            raise ValueError(f"scale is {self.scale}: must be from 0.001 to 1000")
+        if not 1e-9 <= self.alpha < 1:  # noqa: PLR2004 - as every sequential design
+            raise ValueError(f"alpha is {self.alpha}: must be from 1e-9 to below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One value of the follow-up.
+
+    Attributes
+    ----------
+    value : float
+        The biomarker.
+    """
+
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What is known after a value.
+
+    Attributes
+    ----------
+    number : int
+        Values of the follow-up so far.
+    change : float
+        Their mean less that of the baseline.
+    state : {"defined", "too_few"}
+        Whether there are enough values for limits of the change.
+    lower, upper : float or None
+        Limits that hold at all times at once with chance 1 - alpha, for a change in either
+        direction; None where `state` is ``too_few``.
+    log_e : float
+        Natural logarithm of the e-value against no change beyond the margin.
+    critical_value : float
+        Logarithm at which to signal, ``log(1 / alpha)``.
+    is_crossing : bool
+        Whether this look meets it.
+    has_crossed : bool
+        Whether this look or an earlier one met it.
+    """
+
+    number: int
+    change: float
+    state: Literal["defined", "too_few"]
+    lower: float | None
+    upper: float | None
+    log_e: float
+    critical_value: float
+    is_crossing: bool
+    has_crossed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What the next look needs, and nothing else: plain numbers.
+
+    Attributes
+    ----------
+    design : Design
+        What was fixed.
+    looks : int
+        Values so far.
+    offset : float
+        Their mean less that of the baseline.
+    squares : float
+        Their squared deviations from their mean, added up.
+    first_crossing : int
+        Number of the look that crossed first; 0 if none has.
+    """
+
+    design: Design
+    looks: int = 0
+    offset: float = 0.0
+    squares: float = 0.0
+    first_crossing: int = 0
+
+
+def from_baseline(
+    values: Sequence[float],
+    *,
+    direction: Direction = "fall",
+    margin: float = 0.0,
+    scale: float = 1.0,
+    alpha: float = 0.05,
+) -> Design:
+    """Make a design from a patient's values of the baseline.
+
+    Parameters
+    ----------
+    values : sequence of float
+        At least 2, not all equal; their order does not matter.
+    direction, margin, scale, alpha
+        As in `Design`.
+
+    Returns
+    -------
+    Design
+        What is fixed before the follow-up.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 values, one is missing or too large, or all are equal.
+
+    Examples
+    --------
+    >>> design = from_baseline([61.0, 58.0, 64.0])
+    >>> design.baseline_mean, design.baseline_deviation
+    (61.0, 3.0)
+    """
+    real = as_numbers_within("values", values, low=-GREATEST, high=GREATEST)
+    refuse_where(np.isnan(real), "values", real, "must not be missing")
+    if real.ndim != 1 or real.size < LEAST_BASELINE:
+        raise ValueError(f"values has shape {real.shape}: must be a row of 2 or more")
+    numbers = real.tolist()
+    mean = math.fsum(numbers) / len(numbers)
+    squares = math.fsum((x - mean) ** 2 for x in numbers)
+    if min(numbers) == max(numbers):
+        raise ValueError(f"values are all {numbers[0]}: must differ, or there is no spread")
+    return Design(
+        len(numbers),
+        mean,
+        math.sqrt(squares / (len(numbers) - 1)),
+        direction=direction,
+        margin=margin,
+        scale=scale,
+        alpha=alpha,
+    )
+
+
+def init(design: Design) -> State:
+    """Begin a follow-up.
+
+    Parameters
+    ----------
+    design : Design
+        What is fixed before the first value.
+
+    Returns
+    -------
+    State
+        A follow-up without a value.
+    """
+    return State(design=design)
+
+
+def step(state: State, observation: Observation) -> tuple[State, Look]:
+    r"""Take one value.
+
+    Parameters
+    ----------
+    state : State
+        The follow-up so far.
+    observation : Observation
+        The next value.
+
+    Returns
+    -------
+    State
+        The follow-up with this value. A crossing once made stays.
+    Look
+        Evidence and limits.
+
+    Raises
+    ------
+    ValueError
+        If the value is missing, or 1e60 and beyond.
+
+    Notes
+    -----
+    The e-value is the Bayes factor of `shift.log_bayes_factor`, baseline against follow-up. Level
+    and spread have the invariant prior with and without a change, so it depends on the values only
+    through what no shift or scale alters; on these it is a ratio of densities, so without a change
+    it is a martingale with mean 1 from the baseline on, whatever level and spread [1]_ [2]_. By
+    Ville's inequality it ever reaches 1 / alpha with a chance of at most alpha. Stop by the
+    evidence itself, not by the raw values: the martingale is one of the invariant history.
+
+    For "fall" the null also holds patients who rise. At any fixed number of values the mean of the
+    e-value is then below 1, since the ratio falls with the *t* statistic, which stochastically
+    rises; over all stopping times this is found by simulation, not proved.
+
+    The limits are the values of the change that a two-sided e-value with the same scale does not
+    reject, a confidence sequence.
+
+    References
+    ----------
+    .. [1] Lai TL (1976). On confidence sequences. Annals of Statistics, 4(2), 265-280.
+    .. [2] Perez-Ortiz MF, Lardy T, de Heide R, Grunwald PD (2024). E-statistics, group invariance
+       and anytime-valid testing. Annals of Statistics, 52(4), 1410-1432.
+
+    Examples
+    --------
+    >>> design = from_baseline([61.0, 58.0, 64.0, 60.0, 62.0])
+    >>> state, looks = recompute(design, [Observation(value=x) for x in (52.0, 49.0, 47.0)])
+    >>> [round(look.log_e, 3) for look in looks], looks[-1].has_crossed
+    ([1.385, 2.36, 3.177], True)
+    """
+    require_between("value", observation.value, -GREATEST, GREATEST)
+    design, number = state.design, state.looks + 1
+    step_up = observation.value - design.baseline_mean - state.offset
+    offset = state.offset + step_up / number
+    squares = state.squares + step_up * (step_up * ((number - 1) / number))
+    log_e = _log_e(design, number, offset, squares)
+    critical_value = -math.log(design.alpha)
+    is_crossing = log_e >= critical_value
+    following = State(
+        design=design,
+        looks=number,
+        offset=offset,
+        squares=squares,
+        first_crossing=state.first_crossing or (number if is_crossing else 0),
+    )
+    reach = _reach(design, number, squares)
+    look = Look(
+        number=number,
+        change=offset,
+        state="too_few" if reach is None else "defined",
+        lower=None if reach is None else offset - reach,
+        upper=None if reach is None else offset + reach,
+        log_e=log_e,
+        critical_value=critical_value,
+        is_crossing=is_crossing,
+        has_crossed=following.first_crossing > 0,
+    )
+    return following, look
+
+
+def recompute(
+    design: Design, observations: Iterable[Observation]
+) -> tuple[State, tuple[Look, ...]]:
+    """Take all values again from the start, after the past was corrected.
+
+    Parameters
+    ----------
+    design : Design
+        The same design, with the corrected baseline if that was wrong.
+    observations : iterable of Observation
+        Every value in order, as it should have been.
+
+    Returns
+    -------
+    State
+        The follow-up as the corrected values make it.
+    tuple of Look
+        Each look again.
+
+    Raises
+    ------
+    ValueError
+        If a value is missing, or 1e60 and beyond.
+    """
+    state, looks = init(design), []
+    for observation in observations:
+        state, look = step(state, observation)
+        looks.append(look)
+    return state, tuple(looks)
+
+
+def _pooled(design: Design, squares: float) -> float:
+    return (design.n_baseline - 1) * design.baseline_deviation**2 + squares
+
+
+def _log_e(design: Design, number: int, offset: float, squares: float) -> float:
+    tolerated = -design.margin if design.direction == "fall" else design.margin
+    halves = Halves(
+        n_before=design.n_baseline,
+        n_after=number,
+        difference=offset - tolerated,
+        squares=_pooled(design, squares),
+    )
+    return log_bayes_factor(halves, scale=design.scale, direction=design.direction)
+
+
+def _reach(design: Design, number: int, squares: float) -> float | None:
+    """Solve the two-sided e-value for the difference that it just rejects."""
+    pooled = _pooled(design, squares)
+    n = design.n_baseline + number
+    weight = design.n_baseline * number / n
+    inflation = 1.0 + weight * design.scale**2
+    growth = (0.5 * math.log(inflation) - math.log(design.alpha)) * 2.0 / (n - 1)
+    if growth >= math.log(inflation):
+        return None  # no difference, however large, is rejected yet
+    q = math.expm1(growth) / -math.expm1(growth - math.log(inflation))
+    return math.sqrt(q * pooled / weight)
