@@ -1,0 +1,1 @@
+"""Comparisons and rules for one to thirty patients, each with its assumptions."""
