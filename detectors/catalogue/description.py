@@ -14,23 +14,23 @@ OfTable = Callable[[Table], Estimate | Statistic | PValue]
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """The parts of a sequential test.
+    """The parts of a test look by look, with data to try it on.
 
     Attributes
     ----------
-    design : callable
-        Makes a design from a horizon, `alpha` and `min_events`.
-    observation : callable
-        Makes an observation from `events` and `expected`.
     init, step, recompute : callable
-        As every sequential test has them.
+        As every such test has them.
+    designs : tuple
+        Designs to try.
+    observations : tuple
+        What is observed at each look, of any of the designs.
     """
 
-    design: Callable[..., Any]
-    observation: Callable[..., Any]
     init: Callable[..., Any]
     step: Callable[..., Any]
     recompute: Callable[..., Any]
+    designs: tuple[Any, ...]
+    observations: tuple[Any, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,6 @@
-"""Every detector by name, with what its reader has to know before believing it.
-
-The contract suite runs over this dictionary: a detector that is not here is not tested, and a
-module that is not here fails the suite.
-"""
+"""Detectors of reports: disproportionality, and what explains it."""
 
 from types import MappingProxyType
-
-import numpy as np
 
 from detectors import (
     calibration,
@@ -15,11 +9,11 @@ from detectors import (
     masking,
     multiplicity,
     operating,
-    samples,
     subgroup,
 )
+from detectors.catalogue import samples
+from detectors.catalogue.description import Call, Description
 from detectors.counts import Table
-from detectors.description import Call, Description, Watch
 from detectors.disproportionality import ebgm, lrt
 from detectors.disproportionality.bcpnn import bcpnn_normal
 from detectors.disproportionality.chi_square import chi_square
@@ -27,9 +21,8 @@ from detectors.disproportionality.exact import fisher
 from detectors.disproportionality.ic import ic
 from detectors.disproportionality.prr import prr
 from detectors.disproportionality.ror import ror, ror_haldane
-from detectors.estimate import Estimate, Statistic, first_reason, where_defined
+from detectors.estimate import Estimate
 from detectors.features import onset, onset_shape, spread, trend
-from detectors.sequential import poisson_maxsprt
 
 _PRIOR = ebgm.Prior(0.2, 0.1, 2.0, 4.0, 1 / 3)  # often a search's start, and no fit to anything
 
@@ -48,13 +41,6 @@ def _ebgm_of(table: Table) -> Estimate:
     )
 
 
-def _llr_of(table: Table) -> Statistic:
-    state = first_reason(("no_expected", table.n_total == 0))
-    expected = np.where(table.n_total == 0, 0.0, table.expected)
-    llr = poisson_maxsprt.log_likelihood_ratio(table.n_pair, expected)
-    return Statistic(value=where_defined(llr, state), state=state)
-
-
 _REPORTS_ARE_INDEPENDENT = "reports are independent, and each counts once for a pair"
 _NO_DENOMINATOR = "says nothing of incidence: nobody counts the patients who were not reported"
 _OTHERS_ARE_COMPARABLE = "the other products' reports stand for the event's background"
@@ -62,7 +48,7 @@ _OF_REPORTS = (_REPORTS_ARE_INDEPENDENT, _OTHERS_ARE_COMPARABLE, _NO_DENOMINATOR
 _NEAR_NORMAL = "counts are large enough for the logarithm to be near normal"
 _KNOWN = "the expected count is known without error"
 
-CATALOGUE = MappingProxyType(
+REPORTS = MappingProxyType(
     {
         "prr": Description(
             module="disproportionality.prr",
@@ -100,8 +86,7 @@ CATALOGUE = MappingProxyType(
             module="disproportionality.ror",
             statistic="reporting odds ratio with a half added to every cell of every table",
             citation=(
-                "Haldane (1956), Ann Hum Genet 20:309-311; "
-                "Anscombe (1956), Biometrika 43:461-464"
+                "Haldane (1956), Ann Hum Genet 20:309-311; Anscombe (1956), Biometrika 43:461-464"
             ),
             assumptions=(
                 *_OF_REPORTS,
@@ -556,30 +541,6 @@ CATALOGUE = MappingProxyType(
             smallest_count=1,
             characteristics="exact to 1e-12",
             call=Call(function=operating.probability_of_finding, arguments=samples.margins),
-        ),
-        "poisson_maxsprt": Description(
-            module="sequential.poisson_maxsprt",
-            statistic=(
-                "maximised Poisson log-likelihood ratio against an exact sequential boundary"
-            ),
-            citation="Kulldorff et al. (2011), Sequential Analysis 30:58-78",
-            assumptions=(
-                "events follow a Poisson process under the null",
-                _KNOWN,
-                "horizon, alpha and least count were fixed before the first look",
-            ),
-            smallest_count=1,
-            characteristics=(
-                "type I error equals alpha with continuous looks, and is less with fewer"
-            ),
-            evaluate=_llr_of,
-            watch=Watch(
-                design=poisson_maxsprt.Design,
-                observation=poisson_maxsprt.Observation,
-                init=poisson_maxsprt.init,
-                step=poisson_maxsprt.step,
-                recompute=poisson_maxsprt.recompute,
-            ),
         ),
     }
 )

@@ -8,6 +8,7 @@ from detectors import calibration, subgroup
 from detectors.counts import Table
 
 SHARE_HIGH = 0.1  # of pairs, in the mixture
+EVENTS_AND_EXPECTED = ((0, 0.1), (2, 0.3), (2, 0.9), (3, 0.9), (4, 2.5), (4, 7.0))  # look by look
 
 
 def p_values(rng: np.random.Generator) -> dict[str, Any]:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from detectors.catalogue import CATALOGUE
 from surveillance.domain.errors import Misused
 from surveillance.looking import showing
 from surveillance.looking.options import AsJson
 
 if TYPE_CHECKING:
-    from detectors.description import Description
+    from detectors.catalogue import Description
 
 
 def detectors(
@@ -23,6 +22,8 @@ def detectors(
     as_json: AsJson = False,
 ) -> None:
     """List the detectors: what each computes, where it is from, and how often it errs."""
+    from detectors.catalogue import CATALOGUE  # noqa: PLC0415 - all of it: no worker should wait for it
+
     if name is not None and name not in CATALOGUE:
         raise Misused(f"{name!r}", "is no detector", f"known are: {', '.join(sorted(CATALOGUE))}")
     chosen = {one: CATALOGUE[one] for one in CATALOGUE if name in (None, one)}
