@@ -36,7 +36,7 @@ STATISTICS := tests/detectors tests/contracts tests/test_accuracy.py tests/test_
 test: $(READY) ## every test; Kafka's and Prometheus's need Java, Maven and Prometheus
 	@$(BIN)/python tests/tools.py
 	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \
-	$(BIN)/python -m pytest detectors $(STATISTICS) $(PYTEST) > "$$log" 2>&1 & statistics=$$!; \
+	nice -n 10 $(BIN)/python -m pytest detectors $(STATISTICS) $(PYTEST) > "$$log" 2>&1 & statistics=$$!; \
 	$(BIN)/python -m pytest surveillance tests $(addprefix --ignore=,$(STATISTICS)) $(PYTEST); application=$$?; \
 	wait $$statistics; statistics=$$?; cat "$$log"; exit $$((application || statistics))
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from detectors import multiplicity
 from detectors.counts import Table
 from detectors.disproportionality.exact import fisher
-from detectors.disproportionality.lrt import lrt
 from detectors.e_value import p_to_e
 from surveillance.core.counts import Counts, Growing, Names
 from surveillance.core.prior import at_levels
@@ -163,6 +162,9 @@ def _stepped_down(
     counts: Counts, product: int, terms: Ints, criterion: Lrt, rng: np.random.Generator
 ) -> tuple[Ints, NDArray[np.float64]]:
     """Return the places of a product's reported terms, and the step-down p of each."""
+    # SciPy's statistics take half a second to import, and few configurations ask for this test.
+    from detectors.disproportionality.lrt import lrt  # noqa: PLC0415
+
     at = np.flatnonzero((counts.pair_product.values == product) & (counts.n_pair.values > 0))
     at = at[np.isin(counts.pair_event.values[at], terms)]
     rows = np.searchsorted(terms, counts.pair_event.values[at])

@@ -258,7 +258,7 @@ class Cluster:
             for message in map(decode_message, read_all(self.address, topics.SIGNALS))
         )
 
-    def await_done(self, *, seconds: float = 90.0) -> None:
+    def await_done(self, *, seconds: float = 240.0) -> None:
         """Wait until the last tick's epoch is done, and the feed with it."""
         epoch = self.last_epoch()
         assert until(lambda: self.is_done(epoch), seconds=seconds, every=0.5), "not done"
