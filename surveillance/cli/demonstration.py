@@ -123,6 +123,8 @@ class _Seen:
         self.n_findings += 1
         nulls = self.truth.nulls
         null = nulls.constructs if isinstance(finding, WatchFinding) else nulls.products
+        if isinstance(finding, Finding):
+            self.false.setdefault(finding.criterion, 0)  # none is worth saying too
         if finding.product in null:
             self.false[finding.criterion] = self.false.get(finding.criterion, 0) + 1
         for index, planted in enumerate(self.truth.planted):
@@ -176,8 +178,8 @@ def _show(truth: Truth, seen: _Seen, summary: dict[str, Any]) -> None:
     false = ", ".join(f"{name} {n}" for name, n in sorted(seen.false.items())) or "none"
     out.print(
         f"{seen.n_findings:,} pairs newly met a criterion; of products that were given nothing to "
-        f"find: {false}.\nScreening tests every pair every day without correction: rank, and not "
-        "the number of findings, is what a reviewer works from."
+        f"find: {false}.\nEvans, ROR and IC look at every pair every day without correction: rank, "
+        "and not the number of findings, is what a reviewer works from."
     )
 
 
