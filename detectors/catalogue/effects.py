@@ -39,7 +39,8 @@ def _patients(rng: np.random.Generator) -> dict[str, Any]:
 def _joint(rng: np.random.Generator) -> dict[str, Any]:
     return {
         "harm": benefit_risk.Harm(
-            events=int(rng.integers(3)), patient_years=10.0 + float(rng.random()),
+            events=int(rng.integers(3)),
+            patient_years=10.0 + float(rng.random()),
             acceptable_rate=0.2,
         ),
         "benefit": benefit_risk.Responders(n_responding=4, n_patients=5, required_share=0.5),

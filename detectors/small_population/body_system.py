@@ -199,7 +199,7 @@ def _as_names(systems: Sequence[str], n_rows: int) -> NDArray[np.object_]:
     if isinstance(systems, str) or len(systems) != n_rows:
         raise ValueError(f"systems must be one name a row: {n_rows} names")
     for i, name in enumerate(systems):
-        if not isinstance(name, str) or not name:
+        if str(name) != name or not name:
             raise ValueError(f"systems[{i}] is {name!r}: must be a name")
     return np.array(list(systems), dtype=np.object_)
 

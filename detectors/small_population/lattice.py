@@ -212,9 +212,9 @@ def _steps(constructs: Constructs, ranges: Range, i: int, tau: float) -> tuple[f
     finest = math.sqrt(precision + float(constructs.events.max()) + 1.0)
     if tau * finest <= 1.0:  # then a lattice for both would be the dearer
         return min(0.9 * tau / sharp, 0.4), min(_STEP / finest, 0.2), 0
-    theta_step = min(0.45 * tau / sharp, 0.2)
-    stride = max(1, math.floor(min(_STEP / math.sqrt(precision), 0.9 * tau) / theta_step))
-    return theta_step, stride * theta_step, stride
+    mu_step = min(_STEP / math.sqrt(precision), 0.9 * tau)
+    stride = math.ceil(mu_step / min(0.45 * tau / sharp, 0.2))
+    return mu_step / stride, mu_step, stride
 
 
 def _normal(z: NDArray[np.float64], step: float) -> NDArray[np.float64]:

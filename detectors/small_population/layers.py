@@ -158,7 +158,7 @@ def integrate_layers(
         If the lattice would be too large.
     """
     # No likelihood is over 1, so that what a lattice leaves out is known from what it finds.
-    tilt = max(0.0, max(math.log(40.0 / float(each.expected.min())) for each in systems))
+    tilt = max(0.0, math.log(40.0 / min(float(each.expected.min()) for each in systems)))
     penalty = _GUESS
     while True:
         frame = _frame(systems, scales, _KEPT + tilt + penalty, log_threshold, refinement)

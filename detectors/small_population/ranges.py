@@ -90,20 +90,17 @@ def find_spread(constructs: Constructs, prior: Prior, *, is_mixed: bool) -> Spre
     scale = 1.0 / math.sqrt(float(constructs.events.max()) + prior.tau_scale**-2)
     t = np.linspace(0.02, math.asinh(20.0 * prior.tau_scale / scale), _N_TRIED)
     tau = np.asarray(scale * np.sinh(t))
-    has_mass, top = np.zeros(_N_TRIED, dtype=np.bool_), -math.inf
-    for each in (constructs, _with_one_more(constructs)):  # the second is for the rate ratios
-        mode = _mode(each, prior, tau)
-        peak, _, precision = _log_posterior(each, prior, mode, tau)
-        value = peak - 0.5 * np.log(precision) - 0.5 * (tau / prior.tau_scale) ** 2
-        value = value + np.log(np.cosh(t))
-        has_mass |= value > value.max() - _DROP_TAU
-        top = max(top, float(peak.max()) if each is constructs else -math.inf)
+    mode = _mode(constructs, prior, tau)
+    peak, _, precision = _log_posterior(constructs, prior, mode, tau)
+    value = peak - 0.5 * np.log(precision) - 0.5 * (tau / prior.tau_scale) ** 2
+    value = value + np.log(np.cosh(t))
+    has_mass = value > value.max() - _DROP_TAU
     place = np.flatnonzero(has_mass)
     low = 0.0 if place[0] == 0 or is_mixed else float(t[place[0] - 1])
     high = float(t[min(place[-1] + 1, _N_TRIED - 1)])
     if is_mixed:
         high = max(high, math.asinh(9.0 * prior.tau_scale / scale))
-    return Spread(scale=scale, low=low, high=high, log_top=top)
+    return Spread(scale=scale, low=low, high=high, log_top=float(peak.max()))
 
 
 def find_range(
@@ -179,19 +176,6 @@ def reach_alone(
     z_low = float((_place(constructs, mu, tau)[0][j, 0] - mean) / sd)
     theta, curvature = _place(more, mu, tau)
     return min(z_low, 0.0), max(float((theta[j, 0] - mean) / sd), 0.0), float(curvature[j, 0])
-
-
-def _with_one_more(constructs: Constructs) -> Constructs:
-    """Weigh by the rate ratio that is least held down: as if it had one more event."""
-    j = np.lexsort((constructs.expected, constructs.events))[0]
-    events, count = constructs.events, constructs.count.copy()
-    count[j] -= 1.0
-    return replace(
-        constructs,
-        events=np.append(events, events[j] + 1.0),
-        expected=np.append(constructs.expected, constructs.expected[j]),
-        count=np.append(count, 1.0),
-    )
 
 
 def _place(
