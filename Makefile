@@ -32,7 +32,7 @@ demo: $(READY) ## the main job, embedded, on a simulated platform
 	$(BIN)/longwatch demo
 
 # Two cores: the statistics are tested beside the application, and told after it.
-STATISTICS := tests/detectors tests/contracts tests/test_accuracy.py tests/test_bench_detectors.py tests/test_mutants.py tests/test_operating_page.py
+STATISTICS := tests/detectors tests/contracts tests/test_accuracy.py tests/test_bench_detectors.py tests/test_mutants.py tests/test_operating_page.py tests/test_worked.py tests/test_sequential_peers.py
 test: $(READY) ## every test; Kafka's and Prometheus's need Java, Maven and Prometheus
 	@$(BIN)/python tests/tools.py
 	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \
@@ -70,9 +70,12 @@ mutate: $(READY) ## break the detectors on purpose; MODULES and SHARE may be giv
 chaos: $(READY) $(KAFKA) ## the long fault run on a real Kafka; SEED, FAULTS and MINUTES may be given
 	$(BIN)/python bench/chaos.py $(or $(SEED),1) --faults $(or $(FAULTS),100) --minutes $(or $(MINUTES),30)
 
-docs: $(READY) ## write the JSON Schemas and the dashboard anew
+docs: $(READY) ## write schemas, dashboard, worked examples and tables anew
 	$(BIN)/longwatch schema docs/schema
 	$(BIN)/python deploy/grafana/build.py > deploy/grafana/dashboards/surveillance.json
+	$(BIN)/python -m bench.worked --write docs
+	$(BIN)/python -m bench.sequential_peers --write docs/validation/sequential-peers.md
+	$(BIN)/python -m bench.operating --write docs/validation/operating.md
 
 clean: ## remove what was made
 	rm -rf $(VENV) deploy/kafka/libs demo run
