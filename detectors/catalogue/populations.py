@@ -8,6 +8,7 @@ import numpy as np
 from detectors.catalogue.description import Call, Description, Watch
 from detectors.small_population import (
     attribution,
+    body_system,
     exnex,
     expected_events,
     natural_history,
@@ -58,6 +59,12 @@ def _one_beta(rng: np.random.Generator) -> dict[str, Any]:
 
 def _constructs(rng: np.random.Generator) -> dict[str, Any]:
     return {"events": rng.poisson(1.0, 5), "expected": rng.uniform(0.1, 2.0, 5)}
+
+
+def _by_system(rng: np.random.Generator) -> dict[str, Any]:
+    expected = rng.uniform(0.1, 1.0, 4)
+    systems = ["liver", "liver", "eye", "eye"]
+    return {"events": rng.poisson(2 * expected), "expected": expected, "systems": systems}
 
 
 def _programmes(rng: np.random.Generator) -> dict[str, Any]:
@@ -279,6 +286,18 @@ POPULATIONS = MappingProxyType(
             smallest_count=1,
             characteristics=_NO_RATE,
             call=Call(function=exnex.posterior, arguments=_constructs),
+        ),
+        "body_system": Description(
+            module="small_population",
+            statistic="rate ratio of each row, shared over body systems in two layers",
+            citation="Berry and Berry (2004), Biometrics 60:418-426",
+            assumptions=(
+                "rows of a system are exchangeable, and so are systems",
+                "events are Poisson or negative binomial, independent given the ratios",
+            ),
+            smallest_count=1,
+            characteristics="calibrated if the model holds (simulated); no rate under looks",
+            call=Call(function=body_system.posterior, arguments=_by_system),
         ),
         "attribution": Description(
             module="small_population",

@@ -174,6 +174,30 @@ def as_columns(
     return y.astype(np.float64), e
 
 
+def require_finite_mean(name: str, scale: float, dispersion: float) -> None:
+    """Check that a wide spread does not meet counts that hardly hold it down.
+
+    Parameters
+    ----------
+    name : str
+        Name of the scale.
+    scale : float
+        Scale of a half-normal spread.
+    dispersion : float
+        Size *k* of the negative binomial, whose likelihood falls as ``exp(-k * theta)``.
+
+    Raises
+    ------
+    ValueError
+        If ``(1 - dispersion) * scale`` is over 0.75: from 1 on the mean rate ratio is infinite.
+    """
+    if (1.0 - dispersion) * scale > 0.75:  # noqa: PLR2004 - a margin, for the quadrature
+        raise ValueError(
+            f"{name} is {scale}: must be at most 0.75 / (1 - dispersion), "
+            "or the mean rate ratio would be near infinity"
+        )
+
+
 def distinct(
     columns: list[NDArray[np.float64]], dispersion: float
 ) -> tuple[Constructs, list[NDArray[np.float64]], NDArray[np.intp]]:

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from scipy import interpolate, stats
 
-from detectors.small_population import body_system
+from detectors.small_population import body_system, layers
 from detectors.small_population.constructs import as_columns, distinct
 from detectors.small_population.layers import MAX_CELLS, Layers, Scales, integrate_layers
 
@@ -146,6 +146,24 @@ def test_rows_of_the_system_with_an_excess_borrow_more_of_it() -> None:
     assert found.system_mean[1] > found.mu_mean > found.system_mean[0]
 
 
+def test_rows_that_are_alike_count_each() -> None:
+    alike = body_system.posterior([1, 1, 0], [0.3, 0.3, 0.5], ["a", "a", "b"])
+    nearly = body_system.posterior([1, 1, 0], [0.3, 0.3 + 1e-12, 0.5], ["a", "a", "b"])
+
+    assert_allclose(alike.rr_mean, nearly.rr_mean, rtol=1e-10)  # 1e-12, a few times over
+    assert_allclose(alike.log_marginal, nearly.log_marginal, rtol=1e-10)
+
+
+def test_lattice_grows_until_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = body_system.posterior([20], [1e-3], ["a"])
+
+    monkeypatch.setattr(layers, "_GUESS", 45.0)
+    wide = body_system.posterior([20], [1e-3], ["a"])
+    # What half the step may change, where the prior is far.
+    assert_allclose(found.log_rr_mean, wide.log_rr_mean, rtol=1e-7)
+    assert_allclose(found.log_marginal, wide.log_marginal, rtol=1e-7)
+
+
 def test_nothing_expected_leaves_the_prior() -> None:
     found = body_system.posterior([0, 0], [1e-6] * 2, ["a", "b"], omega_scale=0.7, tau_scale=0.3)
 
@@ -213,8 +231,12 @@ def test_every_regime_gives_numbers() -> None:
 
 
 def test_posterior_refuses_a_lattice_that_is_too_large() -> None:
+    events, expected = np.arange(40), np.full(40, 1.0)  # no two rows alike
+
     with pytest.raises(ValueError, match=f"must be at most {MAX_CELLS}"):
-        body_system.posterior([10_000], [1.0], ["a"])
+        body_system.posterior(
+            events, expected, ["a", "b"] * 20, mu_sd=2.0, omega_scale=2.0, tau_scale=2.0
+        )
 
 
 @pytest.mark.parametrize(
@@ -223,6 +245,9 @@ def test_posterior_refuses_a_lattice_that_is_too_large() -> None:
         ({"events": [-1, 0]}, r"events\[0\] is -1"),
         ({"events": [0, 0.5]}, r"events\[1\] is 0.5"),
         ({"events": []}, "events has shape"),
+        ({"events": [600, 500]}, "events add up to 1100: must be at most 1000"),
+        ({"dispersion": 0.3, "omega_scale": 1.1}, "omega_scale is 1.1"),
+        ({"dispersion": 0.3, "tau_scale": 1.1}, "tau_scale is 1.1"),
         ({"expected": [1.0, 1e-7]}, r"expected\[1\] is 1e-07"),
         ({"expected": [math.nan, 1.0]}, r"expected\[0\] is nan"),
         ({"systems": ["a"]}, "one name a row"),

@@ -93,6 +93,7 @@ def test_every_regime_gives_numbers(dispersion: float, top: int, expected: float
         ({"own_sd": 9.0}, "own_sd is 9"),
         ({"events": [1, -1]}, r"events\[1\] is -1"),
         ({"mu_sd": 6.0}, "mu_sd is 6"),
+        ({"dispersion": 0.3, "tau_scale": 1.1}, "tau_scale is 1.1"),
     ],
 )
 def test_posterior_refuses_arguments_out_of_range(change: dict[str, Any], words: str) -> None:

@@ -198,6 +198,7 @@ def test_every_regime_gives_numbers() -> None:
         ({"dispersion": 0.0}, "dispersion is 0"),
         ({"dispersion": math.nan}, "dispersion is nan"),
         ({"threshold": 0.0}, "threshold is 0"),
+        ({"dispersion": 0.3, "tau_scale": 1.1}, "tau_scale is 1.1"),
     ],
 )
 def test_posterior_refuses_arguments_out_of_range(change: dict[str, Any], words: str) -> None:
@@ -263,6 +264,23 @@ def test_smoothed_step_integrates_from_its_place_on() -> None:
     found = step * (stats.norm.pdf(x) * smoothed_step((x - 0.3) / step)).sum()
 
     assert_allclose(found, stats.norm.sf(0.3), rtol=0, atol=1e-10)  # exp(-pi**2 / 2 / 0.45**2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "prior", [Prior(0.1, 2.0), Prior(0.1, 0.3), Prior(0.3, 5.0), Prior(5.0, 5.0)], ids=str
+)
+def test_other_priors_keep_their_digits(prior: Prior) -> None:
+    columns = list(as_columns([0, 0, 2], [0.005, 1e-6, 0.3], math.inf))
+    constructs, _, _ = distinct(columns, math.inf)
+
+    coarse, fine = (
+        integrate(constructs, prior, log_threshold=0.0, refinement=each) for each in (1.0, 2.0)
+    )
+
+    assert_allclose(coarse.rr_mean, fine.rr_mean, rtol=2e-6)  # what the docstring promises
+    assert_allclose(coarse.p_above, fine.p_above, atol=2e-6)
+    assert_allclose(coarse.log_rr_sd, fine.log_rr_sd, rtol=2e-6)
 
 
 def _integrals(
