@@ -14,14 +14,29 @@ import pytest
 
 import bench.detectors.__main__ as command
 from bench.apart import Unfinished
-from bench.detectors import compare, data, of_r, of_vigipy, ours, peers, show
-from bench.detectors.runs import added, greatest_memory_mb, repeated, summed_up
+from bench.detectors import (
+    compare,
+    data,
+    of_r,
+    of_vigipy,
+    ours,
+    peers,
+    plan,
+    sequential,
+    show,
+    show_sequential,
+    watches,
+)
+from bench.detectors.runs import added, caches, forget, greatest_memory_mb, repeated, summed_up
 from bench.detectors.text import at, ratio, rounded, seconds, table
 from bench.show import failed
 from detectors.counts import Table
+from detectors.sequential import poisson_maxsprt
+from detectors.sequential.poisson_maxsprt.boundary import boundary_of
+from detectors.small_population import platform
 
 CAERS_PAIRS, CAERS_REPORTS = 17_189, 3_356  # shared/data/README.md and reference/README.md
-SMALL = command.Size(3_000, (), (1_500, 2_500), 2_000, 50, 2, 2, 1, 60.0)
+SMALL = plan.Size(3_000, (), (1_500, 2_500), 2_000, 50, 2, 2, 1, 60.0, (1.0,), 2, 4)
 
 Found = dict[str, Any]
 
@@ -172,6 +187,177 @@ def test_the_greatest_memory_counts_what_was_given_back() -> None:
     del block
 
     assert greatest_memory_mb() >= before + 63  # the block alone is 64 MB above all there was
+
+
+def _n_kept(cache: Any) -> int:  # noqa: ANN401 - an lru_cache, whose type has no name
+    return int(cache.cache_info().currsize)
+
+
+def test_what_is_kept_between_calls_is_forgotten() -> None:
+    poisson_maxsprt.critical_value(3.25)
+    kept = caches()
+    before = sum(_n_kept(cache) for cache in kept)
+
+    forget(kept)
+
+    assert before > 0
+    assert sum(_n_kept(cache) for cache in kept) == 0
+
+
+# sequential tests
+
+
+def test_the_setting_that_takes_longest_is_found_and_refusals_are_counted() -> None:
+    def refuse() -> None:
+        raise ValueError("horizon is 0.5: too short")
+
+    works: list[sequential.Work] = [
+        ("short", int),
+        ("refused", refuse),
+        ("long", lambda: sum(range(200_000))),
+    ]
+
+    found = sequential.slowest(works, 3)
+
+    assert (found["setting"], found["n_settings"]) == ("long", 2)
+    assert found["refusals"] == {"horizon is #: too short": 1}
+
+
+def test_a_part_of_which_all_is_refused_is_not_measured() -> None:
+    def refuse() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(AssertionError, match="every setting was refused"):
+        sequential.slowest([("refused", refuse)], 1)
+
+
+def test_work_is_done_anew_in_every_run() -> None:
+    calls: list[tuple[int, int]] = []
+
+    def work() -> None:
+        poisson_maxsprt.critical_value(3.25)
+        known = boundary_of.cache_info()
+        calls.append((known.hits, known.misses))
+
+    sequential.slowest([("one", work)], 3)
+
+    assert calls[1:] == [(0, 1)] * 3  # forgetting sets these back; the first call is not timed
+
+
+def test_a_step_is_timed_for_every_watch(measured: Found) -> None:
+    steps = measured["sequential"]["steps"]
+
+    assert list(steps) == list(watches.WATCHED)
+    assert {one["n_watches"] for one in steps.values()} == {SMALL.n_watches}
+    assert all(one["microseconds"] > 0 for one in steps.values())
+
+
+def test_watches_are_at_most_as_many_as_have_a_history_of_their_own() -> None:
+    name = "alpha spending, each at its own times"
+
+    found = watches.steps(name, 10_000, 1)
+
+    assert found["n_watches"] == 500
+    assert found["microseconds"] == pytest.approx(found["cpu_seconds"] / 500 * 1e6)
+
+
+@pytest.mark.parametrize("name", list(watches.BOUNDED))
+def test_under_the_null_few_watches_cross_a_boundary(name: str) -> None:
+    found = watches.steps(name, 100, 1)
+
+    # Every design has a size of at most 0.05; 0.25 is some nine standard errors above it.
+    assert found["n_crossed"] <= 25
+
+
+def test_twenty_constructs_are_expected_what_the_horizon_says() -> None:
+    works = list(sequential.platform_settings(platform, [50.0]))
+
+    arguments = [work.args for _, work in works]  # type: ignore[attr-defined]  # partial
+
+    assert {len(events) for events, _ in arguments} == {20}
+    assert [sum(expected) for _, expected in arguments] == pytest.approx([50.0] * len(works))
+
+
+def test_budgets_of_the_sequential_tests_are_judged_by_the_slowest(found: Found) -> None:
+    found["size"] |= {"farthest": 500, "n_watches": 10_000}
+    part = found["sequential"]
+    part["poisson"]["cpu_seconds"], part["conditional_far"]["cpu_seconds"] = 0.05, 2.5
+    part["shared"] = {"failed": ["given up"]}
+    for name in watches.WATCHED:
+        part["steps"][name]["microseconds"] = 2.0
+    part["steps"]["group"]["microseconds"] = 25.0
+
+    page = show.markdown(found)
+
+    near = "critical value: Poisson, horizon to 50, continuous"
+    assert _row(page, near)[1:] == ["0.1 s", "0.0500 s", "2.00", "met"]
+    assert _row(page, "critical value: conditional, to event 500")[3:] == ["0.8000", "missed"]
+    assert _row(page, "posterior: platform, 20 constructs, all")[2] == "not measured"
+    assert _row(page, "one step of the slowest test")[2:] == ["25.0 µs", "0.8000", "missed"]
+    assert _row(page, "one step of the slowest of the other")[2:] == ["2.00 µs", "10.0", "met"]
+    assert _row(page, "10,000 watches closed")[2:] == ["0.2500 s", "4.00", "met"]
+    assert _row(page, "group")[3:] == ["25.0", "0.8000", "0.2500", "missed"]
+
+
+def test_of_a_part_of_the_tests_the_slowest_is_not_known(found: Found) -> None:
+    found["size"]["n_watches"] = 10_000
+    found["sequential"]["steps"]["group"] = {"failed": ["given up"]}
+
+    page = show.markdown(found)
+
+    assert _row(page, "one step of the slowest test")[2] == "not measured"
+    assert "- sequential steps group: given up" in page
+
+
+def test_small_runs_of_the_sequential_tests_are_not_judged(found: Found) -> None:
+    page = show.markdown(found)
+
+    assert _row(page, "critical value: Poisson, horizon 500")[4] == "too small to judge"
+    assert _row(page, "one step of the slowest test")[4] == "too small to judge"
+
+
+def test_refusals_stand_on_the_page_with_their_reasons(found: Found) -> None:
+    for name in show_sequential.SETTINGS:
+        found["sequential"][name]["refusals"] = {}
+    found["sequential"]["poisson"]["refusals"] = {"# is too short": 3}
+
+    page = show.markdown(found)
+
+    assert "- Poisson, horizon to 50, continuous looks: 3 settings, # is too short" in page
+
+
+def test_published_times_of_r_stand_without_a_ratio(found: Found) -> None:
+    found["sequential"]["beside_r"]["poisson 50"] = {"cpu_seconds": 0.0625}
+
+    row = _row(show.markdown(found), "`CV.Poisson`, alpha 0.01, horizon 50")
+
+    assert row[1:] == ["R Sequential 4.5.1", "2.0", "0.0625"]
+
+
+def test_every_published_time_has_one_of_ours_and_no_other_is_measured(found: Found) -> None:
+    places = [one.place for one in show_sequential.published()]
+
+    assert sorted(places) == sorted(sequential.of_r())
+    assert list(found["sequential"]["beside_r"]) == ["poisson 1"]  # no farther than the size says
+
+
+def test_the_sequential_tests_are_run_alone(found: Found, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        command, "apart", lambda function, **_: {"called": function.partition(":")[0]}
+    )
+
+    alone = command.Bench(SMALL, Path("-")).sequential(lambda _: None)
+
+    assert "sets" not in alone
+    assert list(alone["sequential"]) == list(found["sequential"])
+    assert show.markdown(alone).count("\n## ") == 1
+
+
+def test_the_whole_page_is_not_written_by_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "--only", "sequential", "--write", "page.md"])
+
+    with pytest.raises(SystemExit):
+        command.main()
 
 
 # comparison

@@ -1,6 +1,6 @@
 """Speed of the detectors in one run on one machine, against the budgets and beside other programs.
 
-    python -m bench.detectors [--quick] [--json FILE] [--write FILE]
+    python -m bench.detectors [--quick] [--only sequential] [--json FILE] [--write FILE]
 
 Times are CPU seconds of one thread, since other work on the machine then counts for little; each
 is the median of repeated runs. Every part is in a process of its own.
@@ -17,11 +17,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench import machine
 from bench.apart import Unfinished, apart
-from bench.detectors import compare, data, of_r
+from bench.detectors import compare, data, of_r, plan
+from bench.detectors.plan import Size
 from bench.detectors.runs import summed_up
 from bench.detectors.show import markdown
 from bench.show import failed
@@ -32,25 +33,11 @@ OTHERS = {"vigipy", "r"}  # parts that may be missing
 VERSIONS = ("longwatch", "numpy", "scipy", "pandas", "vigipy")
 
 
-class Size(NamedTuple):
-    """How much is run."""
-
-    n_pairs: int
-    collections: tuple[str, ...]
-    grown: tuple[int, ...]
-    n_scored: int
-    n_draws: int
-    n_evaluations: int  # of the loop in R
-    n_runs: int
-    n_runs_long: int  # of what takes some ten seconds
-    seconds: float  # given to one run
-
-
 FULL = Size(
     data.N_PAIRS, ("caers", "faers"), (10_000, 100_000, 1_000_000, 3_000_000), 3_000_000,
-    5_000, 100, 5, 3, 300.0,
+    5_000, 100, 5, 3, 300.0, (1e-4, 0.1, 1.0, 5.0, 20.0, 50.0), 500, 10_000,
 )  # fmt: skip
-QUICK = Size(5_000, (), (1_000, 5_000), 50_000, 200, 5, 2, 1, 60.0)
+QUICK = Size(5_000, (), (1_000, 5_000), 50_000, 200, 5, 2, 1, 60.0, (1e-4, 5.0), 20, 200)
 
 
 class Bench:
@@ -71,8 +58,7 @@ class Bench:
     def run(self, keep: Callable[[Found], None]) -> Found:
         """Run every part; keep what is known after each, and return all of it."""
         size = self._size
-        found: Found = {"machine": machine.describe(), "size": size._asdict(), "sets": {}}
-        found["machine"]["versions"] = {name: _version(name) for name in VERSIONS}
+        found = self._described() | {"sets": {}}
         found["machine"]["versions"] |= of_r.versions(size.seconds)
         makers = {"simulated": lambda: data.simulated(size.n_pairs)}
         makers |= {name: getattr(data, name) for name in size.collections}
@@ -86,10 +72,32 @@ class Bench:
         )
         found["score"] = self._scored_alone(theta)
         keep(found)
+        found["sequential"] = self._sequential()
+        keep(found)
         found["growth"] = {str(n): self._grown(n) for n in size.grown}
+        return self._ended(found, keep)
+
+    def sequential(self, keep: Callable[[Found], None]) -> Found:
+        """Run the sequential tests alone."""
+        return self._ended(self._described() | {"sequential": self._sequential()}, keep)
+
+    def _described(self) -> Found:
+        found: Found = {"machine": machine.describe(), "size": self._size._asdict()}
+        found["machine"]["versions"] = {name: _version(name) for name in VERSIONS}
+        return found
+
+    def _ended(self, found: Found, keep: Callable[[Found], None]) -> Found:
         found["machine"]["load_after"] = [round(load, 2) for load in os.getloadavg()]
         found["seconds"] = time.perf_counter() - self._start
         keep(found)
+        return found
+
+    def _sequential(self) -> Found:
+        found: Found = {"steps": {}}
+        for part in plan.parts(self._size):
+            self._say(f"sequential: {part.name}")
+            place = found["steps"] if part.is_of_steps else found
+            place[part.name] = self._apart(part.function, **part.arguments)
         return found
 
     def _say(self, what: str) -> None:
@@ -269,7 +277,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="less data, fewer runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the tables there")
+    parser.add_argument("--only", choices=["sequential"], help="run that part alone, and print it")
     chosen = parser.parse_args()
+    if chosen.only is not None and chosen.write is not None:
+        parser.error("--write is for the whole page")
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # before any process is started
 
     def keep(found: Found) -> None:
@@ -277,7 +288,8 @@ def main() -> int:
             chosen.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
     with tempfile.TemporaryDirectory(prefix="longwatch-bench-") as home:
-        found = Bench(QUICK if chosen.quick else FULL, Path(home)).run(keep)
+        bench = Bench(QUICK if chosen.quick else FULL, Path(home))
+        found = bench.run(keep) if chosen.only is None else bench.sequential(keep)
     text = markdown(found)
     if chosen.write is None:
         print(text, end="")

@@ -7,11 +7,36 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bench.apart import Stopwatch
 
 Result = TypeVar("Result")
+
+
+class Cache(Protocol):
+    """What keeps results between calls, as `functools.lru_cache` does."""
+
+    def cache_clear(self) -> None:
+        """Forget them."""
+
+
+def caches() -> list[Cache]:
+    """Find what keeps results in the modules of the detectors that are loaded."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("detectors.")]
+    found = {
+        id(value): value
+        for module in modules
+        for value in vars(module).values()
+        if hasattr(value, "cache_clear")
+    }
+    return list(found.values())
+
+
+def forget(kept: list[Cache]) -> None:
+    """Empty caches, so that work is done again."""
+    for cache in kept:
+        cache.cache_clear()
 
 
 def repeated(work: Callable[[], Result], n_runs: int) -> tuple[Result, dict[str, Any]]:

@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from string import Template
-from typing import Any, NamedTuple
+from typing import Any
 
-from bench.detectors import peers
-from bench.detectors.text import at, count, ratio, rounded, seconds, small, table
+from bench.detectors import budgets, peers, show_sequential
+from bench.detectors.budgets import Budget
+from bench.detectors.text import at, count, rounded, seconds, small, table
 from bench.show import failed
 
 Found = dict[str, Any]
 PAGE = Template(Path(__file__).with_name("page.md").read_text(encoding="utf-8"))
 NAMES = {"simulated": "simulated", "caers": "CAERS", "faers": "FAERS 2022Q3"}
 KINDS = ("truncated_components", "truncated_mixture")
-
-
-class Budget(NamedTuple):
-    """A bound, where its measure is, and how large the work must be to be judged by it."""
-
-    what: str
-    bound: float
-    unit: str
-    place: tuple[str, ...]
-    size: tuple[str, str, int]  # part of the found, key, least
 
 
 BUDGETS = (
@@ -43,12 +34,18 @@ BUDGETS = (
 
 
 def markdown(found: Found) -> str:
-    """Write everything as one page; the same numbers always give the same bytes."""
+    """Write everything as one page; the same numbers always give the same bytes.
+
+    Of a run of the sequential tests alone, their section is written alone.
+    """
+    if "sets" not in found:
+        return _alone(found)
     sets = found["sets"]
     return PAGE.substitute(
         machine=_machine(found["machine"]),
         runs=_runs(found),
-        budgets=_budgets(found),
+        budgets=budgets.judged(found, BUDGETS),
+        sequential=show_sequential.section(found),
         sets=_sets(sets),
         beside="\n\n".join([*map(_beside, sets, sets.values()), *_failures(found)]),
         scaled=_scaled(sets),
@@ -56,6 +53,11 @@ def markdown(found: Found) -> str:
         differences=_differences(sets),
         growth=_growth(found.get("growth", {})),
     )
+
+
+def _alone(found: Found) -> str:
+    parts = [_machine(found["machine"]), show_sequential.section(found), *_failures(found)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _failures(found: Found) -> Iterator[str]:
@@ -85,32 +87,6 @@ def _runs(found: Found) -> str:
         f"in all. Medians of {size['n_runs']} runs; of {size['n_runs_long']} for priors, scores "
         f"and vigipy; of 1 for R. A run is given up after {size['seconds']:,.0f} s."
     )
-
-
-def _budgets(found: Found) -> str:
-    rows = []
-    for budget in BUDGETS:
-        measured = at(found, *budget.place)
-        part, key, least = budget.size
-        is_whole = found[part][key] >= least
-        rows.append(
-            [
-                budget.what,
-                f"{budget.bound:,.0f} {budget.unit}",
-                "not measured" if measured is None else f"{rounded(measured)} {budget.unit}",
-                ratio(budget.bound, measured),
-                _verdict(budget.bound, measured, is_whole=is_whole),
-            ]
-        )
-    return table(["work", "budget", "measured", "budget / measured", ""], rows)
-
-
-def _verdict(bound: float, measured: float | None, *, is_whole: bool) -> str:
-    if measured is None:
-        return ""
-    if not is_whole:
-        return "too small to judge"
-    return "met" if measured <= bound else "missed"
 
 
 def _sets(sets: Found) -> str:
