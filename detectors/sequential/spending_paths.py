@@ -8,13 +8,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 from scipy.optimize import brentq
 
-from detectors.sequential.convolution import convolved, poisson_masses
+from detectors.sequential.convolution import poisson_masses
 
 LEAST_TARGET = 1e-30  # an amount that may always be spent: it keeps every boundary finite
 GREATEST_COUNT = 10_000
@@ -66,8 +67,28 @@ def chance_to_reach(paths: Paths, mean: float, count: int) -> float:
     >>> round(chance_to_reach(START, 1.0, 2), 6)
     0.264241
     """
-    lacking = count - np.arange(paths.silent.size)
-    return math.fsum(paths.silent * _tails(lacking, mean))
+    return _Reach(paths, mean, greatest=count)(count)
+
+
+class _Reach:
+    """Chances to reach counts after some more time; the tails that they share are computed once."""
+
+    def __init__(self, paths: Paths, mean: float, *, greatest: int) -> None:
+        self._silent = paths.silent[::-1].tolist()
+        self._mean = mean
+        self._grow(greatest)
+
+    def __call__(self, count: int) -> float:
+        if count > self._greatest:
+            self._grow(2 * count)
+        n = len(self._silent)  # against the greatest count without a crossing stands count + 1 - n
+        return math.fsum(map(mul, self._silent, self._tails[count : count + n]))
+
+    def _grow(self, greatest: int) -> None:
+        lacking = np.arange(1, greatest + 1)
+        sure = [1.0] * len(self._silent)  # where none is lacking
+        self._greatest = greatest
+        self._tails = sure + special.gammainc(lacking, self._mean).tolist()
 
 
 def advanced(paths: Paths, mean: float, count: int) -> Paths:
@@ -87,9 +108,13 @@ def advanced(paths: Paths, mean: float, count: int) -> Paths:
     Paths
         Counts that have still not crossed.
     """
+    masses = poisson_masses(mean, count)
+    silent = np.zeros(count)
+    for already, chance in enumerate(paths.silent[:count].tolist()):
+        silent[already:] += chance * masses[: count - already]
     return Paths(
         expected=paths.expected + mean,
-        silent=convolved(paths.silent[:count], poisson_masses(mean, count), count),
+        silent=silent,
         spent=paths.spent + chance_to_reach(paths, mean, count),
     )
 
@@ -126,17 +151,18 @@ def least_count(paths: Paths, mean: float, target: float, *, min_events: int) ->
     >>> least_count(START, 2.0, 0.0071, min_events=1)
     7
     """
+    reach = _Reach(paths, mean, greatest=min_events + paths.silent.size + 8)
     allowed = max(target - paths.spent, LEAST_TARGET)
     low = min_events
-    if chance_to_reach(paths, mean, low) <= allowed:
+    if reach(low) <= allowed:
         return low
     width = 1
-    while chance_to_reach(paths, mean, low + width) > allowed:
+    while reach(low + width) > allowed:
         width *= 2
     high = low + width
     while high - low > 1:
         middle = (low + high) // 2
-        if chance_to_reach(paths, mean, middle) <= allowed:
+        if reach(middle) <= allowed:
             high = middle
         else:
             low = middle

@@ -225,6 +225,23 @@ def test_planned_looks_have_the_power_of_a_sum_over_all_counts() -> None:
     )
 
 
+def test_a_watch_at_times_of_another_has_the_boundary_of_its_own_design() -> None:
+    times = [0.5, 1.25, 4.0]
+    designs = [Design(4.0), Design(4.0, alpha=0.01), Design(4.0, min_events=6), Design(9.0)]
+
+    first = [recompute(design, looks_of(times))[1] for design in designs]
+    again = [recompute(design, looks_of(times))[1] for design in reversed(designs)]
+
+    assert first == again[::-1]
+    for design, looks in zip(designs, first, strict=True):
+        paths = START
+        for look in looks:
+            mean = look.expected - paths.expected
+            least = least_count(paths, mean, look.alpha_allowed, min_events=design.min_events)
+            paths = advanced(paths, mean, least)
+            assert (look.least_events, look.alpha_spent) == (least, paths.spent)
+
+
 def test_a_crossing_is_where_the_count_reaches_the_boundary_and_it_stays() -> None:
     seen = [(0, 0.0), (1, 0.5), (6, 1.0), (6, 1.0), (6, 8.0), (40, 11.0)]
     observations = [Observation(events=n, expected=mu) for n, mu in seen]

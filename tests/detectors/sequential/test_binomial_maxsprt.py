@@ -133,6 +133,25 @@ def test_the_monte_carlo_values_of_another_tool_spend_alpha() -> None:
         assert above - error <= row.alpha_attr <= at + error
 
 
+def test_each_look_has_the_ratio_of_the_events_that_came_in_whatever_order_watches_look() -> None:
+    ratios = (1.0, 3.0, 2.0, 0.5, 1.0, 2.0, 4.0, 1.0)
+    designs = [Design(8, ratio=ratios, alpha=0.2), Design(8, ratio=ratios[::-1], alpha=0.2)]
+    seen = [(n, c) for n in range(1, 9) for c in (n, n // 2)]
+
+    for design, (n, c) in [*itertools.product(designs, seen), *itertools.product(designs, seen)]:
+        _, look = step(init(design), Observation(events=n, exposed=c))
+
+        assert look.llr == varying_log_likelihood_ratio(c, design.ratios[:n])
+
+
+def test_a_count_that_is_none_is_refused_also_where_its_equal_was_seen() -> None:
+    start = init(Design(8, ratio=(1.0, 3.0, 2.0, 0.5, 1.0, 2.0, 4.0, 1.0), alpha=0.2))
+    step(start, Observation(events=1, exposed=1))
+
+    with pytest.raises(ValueError, match="exposed holds bool"):
+        step(start, Observation(events=1, exposed=True))
+
+
 @given(n=st.integers(1, 60), z=st.floats(0.01, 50.0))
 @settings(max_examples=50, deadline=None)
 def test_equal_ratios_give_the_ratio_of_the_fixed_formula(n: int, z: float) -> None:
