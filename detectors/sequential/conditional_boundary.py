@@ -71,18 +71,29 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class CriticalValue:
-    """A boundary of the log-likelihood ratio, and the type I error that it spends.
+    """The least LLR at which to signal or, where none spends alpha, the least count.
 
     Attributes
     ----------
     value : float
-        Signal once the log-likelihood ratio reaches it.
+        Signal once the log-likelihood ratio reaches it; 0 where the count decides.
     attained_size : float
         Type I error with continuous looks; at most alpha, but for rounding (1e-14).
+    decided_by : {"llr", "count"}
+        Whether the LLR decides, or the count alone.
+    min_events : int
+        Least count that signals.
+    detectable_rate_ratio : float or None
+        Where the count decides, the rate ratio found with 80 % power by the horizon; infinite if
+        none below 1e6 is. None where the LLR does (ask `detectable_rate_ratio`), or where `alpha`
+        is so loose that the attained size is 80 % already.
     """
 
     value: float
     attained_size: float
+    decided_by: Literal["llr", "count"]
+    min_events: int
+    detectable_rate_ratio: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,14 +211,14 @@ def deadline(events: int, critical_value: float, *, n_historical: int) -> float:
         y = following
 
 
-def stairs(plan: Plan, limit: CriticalValue | Boundary) -> tuple[list[float], list[int]]:
+def stairs(plan: Plan, limit: Boundary) -> tuple[list[float], list[int]]:
     """List the deadlines of a boundary, with the count that reaches it until each.
 
     Parameters
     ----------
     plan : Plan
         The plan.
-    limit : Boundary or CriticalValue
+    limit : Boundary
         Its boundary.
 
     Returns
@@ -222,9 +233,9 @@ def stairs(plan: Plan, limit: CriticalValue | Boundary) -> tuple[list[float], li
     ValueError
         If the counts that matter exceed 700.
     """
-    if isinstance(limit, Boundary) and limit.decided_by == "count":
+    if limit.decided_by == "count":
         return [float(plan.horizon or 0.0)], [limit.min_events]
-    value = limit.critical_value if isinstance(limit, Boundary) else limit.value
+    value = limit.critical_value
     return _stairs(plan, value, _first_event(plan, value))
 
 

@@ -38,6 +38,8 @@ __all__ = [
     "step",
 ]
 
+USUAL_POWER = 0.8
+
 
 def critical_value(
     n_max: int | None = None,
@@ -74,14 +76,14 @@ def critical_value(
     Returns
     -------
     CriticalValue
-        The smallest critical value whose exact size is at most `alpha`, and that size.
+        The smallest critical value whose exact size is at most `alpha`, and that size. Where the
+        horizon is too short for any to spend `alpha`, the smallest count instead.
 
     Raises
     ------
     ValueError
-        If an argument is out of range; if no critical value spends `alpha`, because the horizon is
-        too short (a `Design` has an answer: a count) or `alpha` too loose; if counts above 700
-        matter.
+        If an argument is out of range; if surveillance ends by events, and `alpha` is so loose
+        that no critical value spends it; if counts above 700 matter.
 
     Notes
     -----
@@ -92,6 +94,11 @@ def critical_value(
     Called liberal, conservative and exact by the peer, Sequential 4.5.1 for R, whose last
     increment follows Gamma(*c*) for all three, so that its values for the last two spend up to
     0.0605 where 0.05 is asked, and whose delayed start spends 0.016 to 0.057.
+
+    First-event regime: where *M* events by the horizon are rarer than `alpha`, the boundary is the
+    smallest count *k*, not below *M*, with :math:`P(N(T) \ge k) \le \alpha`, whenever it is
+    reached, and *N* the count given the history. One event is a signal at 5 % where a history
+    that stopped at its event has :math:`(1 + T)^{-c} \ge 0.95`.
 
     No historical event: with ``fixed_time`` the size is that of an unknown rate whose expected
     number of events in the historical time is exponential with mean 1.
@@ -108,6 +115,9 @@ def critical_value(
     >>> found = critical_value(10, n_historical=20)
     >>> round(found.value, 6), round(found.attained_size, 10)
     (3.138156, 0.05)
+    >>> few = critical_value(n_historical=20, horizon=1e-4)
+    >>> few.decided_by, few.min_events, round(few.attained_size, 6)
+    ('count', 1, 0.001998)
     """
     plan = Plan(
         n_historical=n_historical,
@@ -119,9 +129,14 @@ def critical_value(
         history=history,
     )
     found = boundary(plan)
-    if found.decided_by == "count":
-        raise ValueError(f"cannot spend {alpha=} by {horizon=} with {min_events=}")
-    return CriticalValue(value=found.critical_value, attained_size=found.attained_size)
+    is_rare = found.decided_by == "count" and found.attained_size < USUAL_POWER
+    return CriticalValue(
+        value=found.critical_value,
+        attained_size=found.attained_size,
+        decided_by=found.decided_by,
+        min_events=found.min_events,
+        detectable_rate_ratio=ratio_detected(plan, found, USUAL_POWER) if is_rare else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from scipy.optimize import brentq
-
-from detectors.sequential.count_law import CountLaw, weights
+from detectors.sequential.count_law import CountLaw
 
 ALMOST_EQUAL = 1e-9  # of means: the fitted ratio is then good to as much, the maximum to its square
+LARGEST_SIZE = 1e100  # of a negative binomial: beyond it the bits are those of Poisson
+LAST_STEP = 1e-9  # of Newton, relative: the next would be its square
+MOST_STEPS = 200  # each doubles the ratio at least, or is the last but few
 
 Direction = Literal["increase", "decrease"]
 OneLook = tuple[int, float]  # events and expected
@@ -20,7 +21,7 @@ def scan(
     direction: Direction = "increase",
     dispersion: float | None = None,
 ) -> tuple[float, int, float]:
-    """Find the stretch up to now that is least like the null.
+    r"""Find the stretch up to now that is least like the null.
 
     Parameters
     ----------
@@ -40,28 +41,35 @@ def scan(
     rate_ratio : float
         Ratio fitted to it; 1 if there is none.
 
+    Notes
+    -----
+    Poisson looks, and negative binomials of equal means, have a closed form. For others a stretch
+    is fitted, by Newton's steps, to a relative 1e-12; but only one that can win. In the ratio, the
+    score is convex and falls; so with :math:`e` its value at 1, :math:`J` its slope there,
+    and :math:`s` the greatest :math:`\mu_i / (r + \mu_i)`, the maximum lies between
+    :math:`K(J)` and :math:`K(J - s e)`, :math:`K(j) = (j + e) \log(1 + e / j) - e`. For a decrease
+    the same holds in the inverse of the ratio, with :math:`r / (r + \mu_i)`.
+
     Examples
     --------
     >>> statistic, length, rate_ratio = scan([(0, 1.0), (2, 1.0), (6, 1.0)])
     >>> round(statistic, 4), length, rate_ratio
     (5.7506, 1, 6.0)
     """
-    is_fitted = dispersion is not None and not _is_even(recent)
+    if dispersion is not None and not _is_even(recent):
+        return _scan_uneven(recent, direction, min(dispersion, LARGEST_SIZE))
     size = math.inf if dispersion is None else dispersion
     events, expected, best = 0, 0.0, (0.0, 0, 1.0)
     for length, (count, mean) in enumerate(reversed(recent), start=1):
         events, expected = events + count, expected + mean
         excess = events - expected
-        if is_fitted:
-            found, ratio = _fit(recent[-length:], direction, size)
-        elif excess == 0 or (excess > 0) != (direction == "increase"):
+        if excess == 0 or (excess > 0) != (direction == "increase"):
             continue
-        elif excess * excess <= best[0] * expected:
+        if excess * excess <= best[0] * expected:
             continue  # the evidence is less than this chi-square, and a logarithm is saved
-        else:
-            found, ratio = evidence(events, expected, size * length), events / expected
+        found = evidence(events, expected, size * length)
         if found > best[0]:
-            best = (found, length, ratio)
+            best = (found, length, events / expected)
     return best
 
 
@@ -138,20 +146,85 @@ def _is_even(looks: Sequence[OneLook]) -> bool:
     return not means or max(means) - min(means) <= ALMOST_EQUAL * min(means)
 
 
+def _scan_uneven(
+    recent: Sequence[OneLook], direction: Direction, size: float
+) -> tuple[float, int, float]:
+    best = (0.0, 0, 1.0)
+    for most, length in _candidates(recent, direction, size):
+        if most < best[0]:
+            break
+        found, ratio = _fit(recent[-length:], direction, size)
+        if (found, -length) > (best[0], -best[1]) and found > 0:
+            best = (found, length, ratio)
+    return best
+
+
+def _candidates(
+    recent: Sequence[OneLook], direction: Direction, size: float
+) -> list[tuple[float, int]]:
+    """List the stretches that can win, the most promising first: bound of evidence, and length."""
+    means = [mean for _, mean in recent if mean > 0]
+    is_upward = direction == "increase"
+    share = max(means) / (size + max(means)) if is_upward else size / (size + min(means))
+    score, slope, floor, is_empty = 0.0, 0.0, 0.0, True
+    found: list[tuple[float, float, int]] = []
+    for length, (count, mean) in enumerate(reversed(recent), start=1):
+        weight = size / (size + mean)
+        score += weight * (count - mean) if is_upward else weight * (mean - count)
+        slope += weight * (mean / (size + mean)) * (count + size)
+        if count:
+            is_empty = False
+        if score <= 0 or not mean:
+            continue
+        room = slope - share * score
+        if score * score <= 2 * floor * room:  # K(j) is at most half of this over j
+            continue
+        if is_empty:
+            found.clear()  # of stretches without an event the longest says most
+        floor = max(floor, _poisson_evidence(score, slope))
+        found.append((score, room, length))
+    bounds = [
+        (_poisson_evidence(score, room) if room > 0 else math.inf, length)
+        for score, room, length in found
+    ]
+    return sorted(bounds, key=lambda bound: (-bound[0], bound[1]))
+
+
+def _poisson_evidence(excess: float, expected: float) -> float:
+    return (expected + excess) * math.log1p(excess / expected) - excess
+
+
 def _fit(looks: Sequence[OneLook], direction: Direction, size: float) -> tuple[float, float]:
     """Greatest log-likelihood ratio of a stretch of negative binomials, and its ratio."""
     known = [(count, mean) for count, mean in looks if mean > 0]
-
-    def score(ratio: float) -> float:
-        return math.fsum(size * (x - ratio * mu) / (size + ratio * mu) for x, mu in known)
-
-    here = score(1.0)
-    if here == 0 or (here > 0) != (direction == "increase"):
+    if not any(count for count, _ in known):
+        return math.fsum(size * math.log1p(mean / size) for _, mean in known), 0.0
+    ratio = _fitted_ratio(known, direction, size)
+    if ratio == 1 or (ratio > 1) != (direction == "increase"):
         return 0.0, 1.0
-    ratios = [x / mu for x, mu in known]
-    if not any(ratios):
-        return math.fsum(size * math.log1p(mu / size) for _, mu in known), 0.0
-    low, high = min(ratios), max(ratios)
-    ratio = float(brentq(score, low, high, xtol=1e-12)) if low < high else low
-    lines = [(x, weights(CountLaw(mu, dispersion=size), ratio)) for x, mu in known]
-    return math.fsum(x * slope - drift for x, (slope, drift) in lines), ratio
+    change = ratio - 1.0
+    terms = (
+        count * math.log1p(change * (size / (size + ratio * mean)))
+        - size * math.log1p(change * (mean / (size + mean)))
+        for count, mean in known
+    )
+    return math.fsum(terms), ratio
+
+
+def _fitted_ratio(known: Sequence[OneLook], direction: Direction, size: float) -> float:
+    """Solve for the ratio from the side where Newton's steps do not pass the root."""
+    drawn = math.fsum((count + size) * (mean / (size + mean)) for count, mean in known)
+    kept = math.fsum((count + size) * (size / (size + mean)) for count, mean in known)
+    ratio = sum(count for count, _ in known) / drawn * (kept / (len(known) * size))
+    for _ in range(MOST_STEPS):
+        score, slope = [], []
+        for count, mean in known:
+            weight = size / (size + ratio * mean)
+            score.append(weight * (count - ratio * mean))
+            slope.append(weight * weight * mean * (1.0 + count / size))
+        change = math.fsum(score) / (ratio * math.fsum(slope))
+        # A rise is a step in the ratio, a fall one in its inverse: in these the score is convex.
+        ratio = ratio * (1.0 + change) if direction == "increase" else ratio / (1.0 - change)
+        if abs(change) <= LAST_STEP:
+            break
+    return ratio

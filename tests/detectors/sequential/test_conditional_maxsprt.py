@@ -283,6 +283,56 @@ def test_one_event_is_a_signal_where_hardly_any_is_expected() -> None:
     assert not step(init(design), Observation(events=0, person_time=4.0))[1].is_crossing
 
 
+@pytest.mark.parametrize("history", HISTORY.values())
+@pytest.mark.parametrize(("c", "least"), [(0, 1), (1, 1), (20, 1), (20, 3)])
+@pytest.mark.parametrize("horizon", [1e-4, 1e-3])
+def test_a_horizon_too_short_for_the_llr_is_decided_by_a_count(
+    c: int, least: int, horizon: float, history: History
+) -> None:
+    c = c if history != "stopped_at_event" else max(c, 1)
+
+    found = critical_value(n_historical=c, horizon=horizon, min_events=least, history=history)
+
+    def least_chance(shape: int, count: int, ratio: float) -> float:
+        return float(nbinom.sf(count - 1, shape, 1 / (1 + horizon * ratio)))
+
+    shapes = {"stopped_at_event": [c], "fixed_time": [c + 1], "exact": [max(c, 1), c + 1]}[history]
+    design = Design(c, 1.0, horizon=horizon, min_events=least, history=history)
+    assert (found.decided_by, found.value, found.min_events) == ("count", 0.0, least)
+    assert found.attained_size == design.boundary.attained_size < 0.05
+    assert found.detectable_rate_ratio is not None
+    for size, ratio in ((found.attained_size, 1.0), (0.8, found.detectable_rate_ratio)):
+        chances = [least_chance(shape, least, ratio) for shape in shapes]
+        if history != "exact":
+            assert_allclose(size, chances[0], rtol=1e-7, atol=1e-14)  # one minus a sum; the root
+        elif c:  # between the two other histories
+            assert chances[0] < size < chances[1]
+
+
+def test_the_count_that_decides_is_the_smallest_within_alpha() -> None:
+    found = critical_value(n_historical=1, horizon=1.0, alpha=0.05, min_events=5)
+
+    # after one historical event, the count by the same time is at least k with chance 2**-k
+    assert (found.decided_by, found.min_events) == ("count", 5)
+    assert_allclose(found.attained_size, 2.0**-5, rtol=1e-13)  # rounding
+    assert found.detectable_rate_ratio is not None
+    ratio = found.detectable_rate_ratio
+    assert_allclose((ratio / (1 + ratio)) ** 5, 0.8, rtol=1e-10)  # the root
+
+
+def test_what_decides_and_the_rate_ratio_are_told_only_where_they_apply() -> None:
+    by_llr = critical_value(10, n_historical=20, min_events=2)
+    loose = critical_value(n_historical=1, horizon=9.0, alpha=0.95)
+    hopeless = critical_value(n_historical=1, horizon=1e-9)
+
+    assert (by_llr.decided_by, by_llr.min_events) == ("llr", 2)
+    assert by_llr.detectable_rate_ratio is None
+    assert loose.decided_by == "count"
+    assert_allclose(loose.attained_size, 0.9, rtol=1e-13)  # rounding
+    assert loose.detectable_rate_ratio is None
+    assert hopeless.detectable_rate_ratio == math.inf
+
+
 def test_no_historical_event_needs_a_history_that_did_not_stop_at_one() -> None:
     with pytest.raises(ValueError, match=r"n_historical is 0: .* take history='fixed_time'"):
         Design(0, 10.0, n_max=5)
@@ -526,7 +576,6 @@ def test_stepping_through_encoded_states_and_recomputing_agree(
         ({"n_max": None, "horizon": 1.0, "min_person_time": 1.0}, "min_person_time is 1.0"),
         ({"n_max": None, "horizon": 1.0, "min_person_time": -1.0}, "min_person_time is -1.0"),
         ({"history": "other"}, "history is 'other': must be one of"),
-        ({"n_max": None, "horizon": 1e-6}, "cannot spend alpha"),
         ({"alpha": 0.999999}, "alpha is 0.999999: no critical value spends so much"),
         ({"n_max": None, "n_historical": 1, "horizon": 400.0}, "counts above 700 matter"),
     ],
