@@ -14,6 +14,7 @@ from jsonschema import (  # type: ignore[import-untyped]  # it ships no types
     Draft202012Validator,
     ValidationError,
 )
+from msgspec.structs import replace
 from strategies import (
     a_case,
     a_configuration,
@@ -27,7 +28,7 @@ from strategies import (
 from surveillance.core.fold import Batch, Tick, decode_message, encode_tick
 from surveillance.core.topics import ALERTS, FEED, REVIEWS
 from surveillance.domain.case import CaseVersion
-from surveillance.domain.configuration import Watches
+from surveillance.domain.configuration import PriorFit, Watches
 from surveillance.domain.contribution import Contribution
 from surveillance.domain.outcome import EndpointEvent
 from surveillance.schema import schemas, write_schemas
@@ -120,14 +121,15 @@ def test_the_configurations_that_ship_fit(path: Path) -> None:
     fits(f"configuration-{path.stem}", json.dumps(tomllib.loads(path.read_text("utf-8"))).encode())
 
 
-ROWS = {"pair": "finding", "watch": "watch-finding"}
+ROWS = {"pair": "finding", "watch": "watch-finding", "prior": "prior-fitted"}
+WITH_PRIOR = replace(CONFIGURATION, criteria=replace(CONFIGURATION.criteria, prior=PriorFit()))
 EVENTS = {ALERTS: "alert", REVIEWS: "review-request", FEED: "feed-entry"}
 
 
 def test_all_that_a_pipeline_says_fits() -> None:
     fitted = Counter[str]()
     for seed in range(40):
-        said, _ = embedded(random_log(Random(seed), CONFIGURATION), CONFIGURATION)
+        said, _ = embedded(random_log(Random(seed), WITH_PRIOR), WITH_PRIOR)
         for value in said.messages.values():
             message = decode_message(value)
             for row in message.rows if isinstance(message, Batch) else []:
