@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detectors.reports import count_reports
-from detectors.validation import GREATEST_COUNT, as_counts, as_reals, refuse_where
+from detectors.validation import (
+    GREATEST_COUNT,
+    as_counts,
+    as_reals,
+    refuse_where,
+    require_shapes_that_fit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +84,7 @@ class Table:
     ) -> None:
         given = {"n_pair": n_pair, "n_product": n_product, "n_event": n_event, "n_total": n_total}
         counts = [as_counts(name, values) for name, values in given.items()]
+        require_shapes_that_fit(**dict(zip(given, counts, strict=True)))
         for name, values in zip(given, np.broadcast_arrays(*counts), strict=True):
             values.flags.writeable = False
             object.__setattr__(self, name, values)

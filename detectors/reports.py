@@ -127,7 +127,7 @@ def _stratum_of(reports: Codes, ids: pd.Index, columns: pd.DataFrame) -> Codes:
     is_torn = stratum[reports] != numbers
     if is_torn.any():
         torn = ids[reports[int(np.argmax(is_torn))]]
-        raise ValueError(f"report {torn!r} lies in more than one stratum: must lie in one")
+        raise ValueError(f"report {str(torn)!r} lies in more than one stratum: must lie in one")
     return stratum
 
 

@@ -147,3 +147,23 @@ def require_between(name: str, value: float, low: float, high: float) -> None:
     """
     if not low < value < high:
         raise ValueError(f"{name} is {value}: must lie between {low} and {high}")
+
+
+def require_shapes_that_fit(**given: NDArray[np.generic]) -> None:
+    """Raise unless arguments broadcast to one shape.
+
+    Parameters
+    ----------
+    **given : ndarray
+        Arguments, by the names their caller knows.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not broadcast; it names each argument with its shape.
+    """
+    try:
+        np.broadcast_shapes(*(values.shape for values in given.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {values.shape}" for name, values in given.items())
+        raise ValueError(f"shapes must broadcast to one: {shapes}") from None

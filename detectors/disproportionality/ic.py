@@ -10,7 +10,7 @@ from scipy import special
 
 from detectors.elementary import LN2, log
 from detectors.estimate import Estimate, first_reason, where_defined
-from detectors.validation import as_counts, as_reals
+from detectors.validation import as_counts, as_reals, require_shapes_that_fit
 
 LEAST_TAIL = 1e-5  # beyond 4.5 standard deviations SciPy's quantile errs for counts above 2e5
 
@@ -60,7 +60,9 @@ def ic(n: ArrayLike, expected: ArrayLike, *, tail: float = 0.025) -> Estimate:
     0.254233
     """
     _require_tail(tail)
-    counts, real = np.broadcast_arrays(as_counts("n", n), as_reals("expected", expected))
+    given = as_counts("n", n), as_reals("expected", expected)
+    require_shapes_that_fit(n=given[0], expected=given[1])
+    counts, real = np.broadcast_arrays(*given)
     state = first_reason(("no_expected", np.isnan(real)))
     lower, upper = _quantiles(counts, tail)
     return Estimate(

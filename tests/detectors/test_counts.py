@@ -1,5 +1,6 @@
 """The 2x2 table: what it refuses, what it keeps, and how it counts reports."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from detectors.counts import Table
+from detectors.disproportionality import ebgm
+from detectors.disproportionality.ic import ic
 
 SHARED = Path(__file__).parents[2] / ".." / "shared"
 
@@ -291,3 +294,22 @@ def test_the_faers_reports_are_counted_as_a_plain_count_does() -> None:
         )
         counts = (len(with_drug & with_reaction), len(with_drug), len(with_reaction))
         assert (table.n_pair[i], table.n_product[i], table.n_event[i]) == counts
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            lambda: Table([1, 2, 3], [4, 5], [9], 100),
+            r"n_pair \(3,\), n_product \(2,\), n_event \(1,\), n_total \(\)",
+        ),
+        (lambda: ic([1, 2, 3], [4.0, 5.0]), r"n \(3,\), expected \(2,\)"),
+        (
+            lambda: ebgm.score([1, 2, 3], [4.0, 5.0], ebgm.Prior(0.2, 0.1, 2.0, 4.0, 1 / 3)),
+            r"n \(3,\), expected \(2,\)",
+        ),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(ValueError, match=f"shapes must broadcast to one: {said}"):
+        call()

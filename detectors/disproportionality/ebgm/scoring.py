@@ -13,7 +13,7 @@ from detectors.disproportionality.ebgm.prior import Prior
 from detectors.disproportionality.ebgm.quantile import LOG_LEAST, Tail, problem_of, solve, tail_of
 from detectors.elementary import exp
 from detectors.estimate import first_reason
-from detectors.validation import as_counts, as_reals
+from detectors.validation import as_counts, as_reals, require_shapes_that_fit
 
 CHUNK = 1 << 16  # pairs at a time: the work of a chunk stays in the cache
 LEAST_TAIL = 1e-5  # the range in which the quantiles were compared with 40 digits
@@ -146,7 +146,9 @@ def score(
                 f"quantiles[{place}] is {probability}: must lie between {LEAST_TAIL} and"
                 f" {1.0 - LEAST_TAIL}"
             )
-    counts, real = np.broadcast_arrays(as_counts("n", n), as_reals("expected", expected))
+    given = as_counts("n", n), as_reals("expected", expected)
+    require_shapes_that_fit(n=given[0], expected=given[1])
+    counts, real = np.broadcast_arrays(*given)
     state = first_reason(("no_expected", np.isnan(real)))
     found = np.full((counts.size, 2 + len(quantiles)), np.nan)
     known = np.flatnonzero(~np.isnan(real))
