@@ -53,11 +53,15 @@ class Mutant:
         Line of the change.
     code : callable
         Compiles the changed module.
+    body : str or None
+        Name, with the module, of the function or method in whose body the change lies; None if it
+        lies in what runs when the module is imported: constants, defaults, fields.
     """
 
     key: str
     line: int
     code: Callable[[], CodeType]
+    body: str | None = None
 
     def is_drawn(self, share: float, seed: int) -> bool:
         """Say whether the mutant is in a sample that no other mutant's presence changes."""
@@ -73,6 +77,7 @@ class _Site:
     node: ast.AST
     shown: ast.AST  # the expression or statement in which the change is shown
     function: str
+    body: str | None
 
     def put(self, node: ast.AST) -> None:
         if self.place is None:
@@ -91,7 +96,7 @@ def mutants_of(path: Path, name: str) -> list[Mutant]:
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     seen: Counter[str] = Counter()
     found = []
-    for site in list(_sites(tree, tree, name)):
+    for site in list(_sites(tree, tree, name, None)):
         before = _text(site.shown)
         for changed in _variants(site):
             site.put(changed)
@@ -100,7 +105,7 @@ def mutants_of(path: Path, name: str) -> list[Mutant]:
             seen[key] += 1
             numbered = key if seen[key] == 1 else f"{key} ({seen[key]})"
             code = partial(_compiled, tree, site, changed, str(path))
-            found.append(Mutant(numbered, _line(site), code))
+            found.append(Mutant(numbered, _line(site), code, site.body))
             site.put(site.node)
     return found
 
@@ -112,18 +117,23 @@ def _compiled(tree: ast.Module, site: _Site, changed: ast.AST, path: str) -> Cod
     return code
 
 
-def _sites(owner: ast.AST, shown: ast.AST, function: str) -> Iterator[_Site]:
+def _sites(owner: ast.AST, shown: ast.AST, function: str, body: str | None) -> Iterator[_Site]:
     if isinstance(owner, ast.FunctionDef | ast.ClassDef):
         function = f"{function}.{owner.name}"
     for field, value in ast.iter_fields(owner):
         if field in LEFT_ALONE:
             continue
+        within = body or _body(owner, field, function)
         for place, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
             if not isinstance(node, ast.AST) or _is_silent(node):
                 continue
             context = _context(owner, node, shown)
-            yield _Site(owner, field, place, node, context, function)
-            yield from _sites(node, context, function)
+            yield _Site(owner, field, place, node, context, function, within)
+            yield from _sites(node, context, function, within)
+
+
+def _body(owner: ast.AST, field: str, function: str) -> str | None:
+    return function if isinstance(owner, ast.FunctionDef) and field == "body" else None
 
 
 def _context(owner: ast.AST, node: ast.AST, shown: ast.AST) -> ast.AST:

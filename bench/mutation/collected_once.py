@@ -1,0 +1,253 @@
+"""Mutants in the bodies of functions: tests are collected once, and a child changes the function.
+
+A test that never enters the changed function cannot notice the change, so that only those which
+enter it are run, the quickest first. A function that runs while the tests are collected may have
+left its results in constants; its mutants must be imported anew.
+"""
+
+import functools
+import gc
+import os
+import pickle
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+from bench.mutation import trials
+from bench.mutation.imported_anew import options
+from bench.mutation.modules import source_of, tests_of
+from bench.mutation.mutants import Mutant
+
+Where = tuple[str, int]  # a function: its qualified name and its first line
+
+
+@dataclass
+class _Entered:
+    """Notes which functions of a file are entered."""
+
+    path: str
+    functions: set[str] = field(default_factory=set)
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        del event, argument
+        if frame.f_code.co_filename == self.path:
+            self.functions.add(outermost(frame.f_code.co_qualname))
+
+    def __enter__(self) -> set[str]:
+        sys.settrace(self)
+        return self.functions
+
+    def __exit__(self, *raised: object) -> None:
+        sys.settrace(None)
+
+
+def outermost(name: str) -> str:
+    """Name the function or method within which a code object stands.
+
+    Examples
+    --------
+    >>> outermost("Design.check.<locals>.<lambda>")
+    'Design.check'
+    """
+    return name.partition(".<locals>")[0]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the tests do when nothing is changed.
+
+    Attributes
+    ----------
+    seconds : dict
+        CPU time of each test, by place in the collection.
+    tests : dict
+        For each function, the tests that enter it.
+    failed : list of str
+        Tests that fail.
+    """
+
+    seconds: dict[int, float]
+    tests: dict[str, list[int]]
+    failed: list[str]
+
+
+class Session:
+    """A plugin that runs every mutant in place of running the tests once.
+
+    Parameters
+    ----------
+    module : str
+    mutants : sequence of Mutant
+        Those in the bodies of functions.
+    jobs : int
+        Mutants at a time.
+    pipe : int
+        Where a pickled `(key, fate, seconds)` goes for each; the fate "anew" for those that have
+        to be imported anew.
+    """
+
+    def __init__(self, module: str, mutants: Sequence[Mutant], jobs: int, pipe: int) -> None:
+        self.module = module
+        self.path = str(source_of(module))
+        self.mutants = mutants
+        self.jobs = jobs
+        self.pipe = os.fdopen(pipe, "wb")
+        self.entered = _Entered(self.path)
+
+    def pytest_sessionstart(self) -> None:
+        self.entered.__enter__()
+
+    def pytest_runtestloop(self, session: Any) -> bool:  # noqa: ANN401 - pytest is not imported here
+        self.entered.__exit__()
+        self.items = session.items
+        seen = self._in_a_child(self._look)
+        fate = f"fail without a mutant: {' '.join(seen.failed)}" if seen.failed else "pass"
+        self._say(("", fate, sum(seen.seconds.values())))
+        if seen.failed:
+            return True
+        self.functions, self.caches = _functions(self.path), _caches()
+        for key, fate, seconds in trials.run(self._trials(seen), jobs=self.jobs):
+            self._say((key, fate, seconds))
+        return True
+
+    def _say(self, what: tuple[str, str, float]) -> None:
+        pickle.dump(what, self.pipe)
+        self.pipe.flush()
+
+    def _look(self) -> Seen:
+        seconds, tests, failed = {}, dict[str, list[int]](), []
+        for place, item in enumerate(self.items):
+            began = time.process_time()
+            with _Entered(self.path) as entered:
+                passed = self._passes([place])
+            seconds[place] = time.process_time() - began
+            if not passed:
+                failed.append(item.nodeid)
+            for function in entered:
+                tests.setdefault(function, []).append(place)
+        return Seen(seconds, tests, failed)
+
+    def _in_a_child(self, work: Any) -> Any:  # noqa: ANN401 - whatever the work gives
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            with os.fdopen(writing, "wb") as out:
+                pickle.dump(work(), out)
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as found:
+            result = pickle.load(found)  # noqa: S301 - from our own child
+        os.waitpid(child, 0)
+        return result
+
+    def _trials(self, seen: Seen) -> Iterator[trials.Trial]:
+        for mutant in self.mutants:
+            name = self._function(mutant)
+            if name in self.entered.functions or not self._fits(mutant):
+                self._say((mutant.key, "anew", 0.0))
+                continue
+            places = sorted(seen.tests.get(name, []), key=seen.seconds.__getitem__)
+            total = sum(seen.seconds[place] for place in places)
+            run = functools.partial(self._try_out, mutant, places)
+            yield trials.Trial(mutant.key, run, 10 + 4 * round(total))
+
+    def _function(self, mutant: Mutant) -> str:
+        return (mutant.body or "").removeprefix(f"{self.module}.")
+
+    def _changes(self, mutant: Mutant) -> Iterator[tuple[FunctionType, CodeType]]:
+        changed = _codes(mutant.code())
+        for (name, line), functions in self.functions.items():
+            if name == self._function(mutant):
+                yield from ((function, changed[name, line]) for function in functions)
+
+    def _fits(self, mutant: Mutant) -> bool:
+        """Say whether the function can be given the changed code."""
+        changes = list(self._changes(mutant))
+        fit = [old.__code__.co_freevars == new.co_freevars for old, new in changes]
+        return bool(fit) and all(fit)
+
+    def _try_out(self, mutant: Mutant, places: list[int]) -> int:
+        for function, code in self._changes(mutant):
+            function.__code__ = code
+        for cached in self.caches:
+            cached.cache_clear()
+        return 0 if self._passes(places) else 1
+
+    def _passes(self, places: list[int]) -> bool:
+        """Run some tests, and stop at the first that fails."""
+        followers = [self.items[place] for place in places[1:]]
+        for place, follower in zip(places, [*followers, None], strict=True):
+            item = self.items[place]
+            self.passed = True
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=follower)
+            if not self.passed:
+                return False
+        return True
+
+    def pytest_runtest_logreport(self, report: Any) -> None:  # noqa: ANN401 - as above
+        self.passed = self.passed and not report.failed
+
+
+def _functions(path: str) -> dict[Where, list[FunctionType]]:
+    found = dict[Where, list[FunctionType]]()
+    for function in gc.get_objects():
+        if isinstance(function, FunctionType) and function.__code__.co_filename == path:
+            code = function.__code__
+            found.setdefault((code.co_qualname, code.co_firstlineno), []).append(function)
+    return found
+
+
+def _caches() -> list[Any]:
+    kind = type(functools.lru_cache(len))
+    return [each for each in gc.get_objects() if isinstance(each, kind)]
+
+
+def _codes(code: CodeType) -> dict[Where, CodeType]:
+    found = {(code.co_qualname, code.co_firstlineno): code}
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            found |= _codes(inner)
+    return found
+
+
+def run(
+    module: str, mutants: Sequence[Mutant], *, jobs: int, not_run: Sequence[str], log: Path
+) -> Iterator[tuple[str, str, float]]:
+    """Give key, fate and CPU seconds of each mutant, in whatever order they end.
+
+    The first is no mutant but the tests as they are: its key is empty. The fate "anew" is of those
+    that have to be imported anew.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reading)
+        _serve(Session(module, mutants, jobs, writing), not_run, log)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as said:
+        yield from _messages(said)
+    os.waitpid(child, 0)
+
+
+def _serve(session: Session, not_run: Sequence[str], log: Path) -> None:
+    try:
+        told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(told, 1)
+        os.dup2(told, 2)
+        import pytest  # noqa: PLC0415 - the parent has it, and must not need it to be read
+
+        pytest.main([*options(not_run), *tests_of(session.module)], plugins=[session])
+    finally:
+        os._exit(0)
+
+
+def _messages(said: Any) -> Iterator[tuple[str, str, float]]:  # noqa: ANN401 - a binary file
+    while True:
+        try:
+            yield pickle.load(said)  # noqa: S301 - from our own child
+        except EOFError:
+            return

@@ -1,0 +1,50 @@
+"""Mutants in what runs at import: the tests are collected again, around the changed module."""
+
+import importlib
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from bench.mutation.modules import ROOT, source_of, tests_of
+from bench.mutation.mutants import Mutant
+
+IMPORTED_BEFORE = "ignore::pytest.PytestAssertRewriteWarning"  # as is meant here
+
+
+class _InMemory(importlib.machinery.SourceFileLoader):
+    """Finds one module, and gives the code that it was given."""
+
+    def __init__(self, module: str, path: Path, code: CodeType) -> None:
+        super().__init__(module, str(path))
+        self.code = code
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        del path, target
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
+
+    def get_code(self, fullname: str) -> CodeType:
+        del fullname
+        return self.code
+
+
+def try_out(module: str, mutant: Mutant, not_run: Sequence[str]) -> int:
+    """Import the changed module, run its tests, and say how pytest ended."""
+    import pytest  # noqa: PLC0415 - the parent has it, and must not need it to be read
+
+    sys.meta_path.insert(0, _InMemory(module, source_of(module), mutant.code()))
+    importlib.import_module(module)  # pytest then takes this one for the doctests
+    return int(pytest.main([*options(not_run), "-x", *tests_of(module)]))
+
+
+def options(not_run: Sequence[str]) -> list[str]:
+    """Give pytest's options, the same for every run."""
+    left_out = [f"--deselect={test}" for test in not_run]
+    rooted = [f"--rootdir={ROOT}"]
+    return ["-q", "-p", "no:cacheprovider", "-W", IMPORTED_BEFORE, *rooted, *left_out]
