@@ -169,6 +169,8 @@ def test_of_the_truncated_mixture_vigipy_stops_below_the_best_optimum(
         ("unstratified", "truncated_components"),
         ("pair_sum", "truncated_mixture"),
         ("faers", "truncated_components"),
+        ("statin", "truncated_components"),
+        ("statin", "truncated_mixture"),
     ],
 )
 def test_thirty_random_starts_find_the_same_optimum_and_none_a_better_one(
