@@ -1,11 +1,15 @@
-"""The mutants that `bench.mutate` makes."""
+"""The mutants that `bench.mutation` makes, and how it finds what becomes of them."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from bench import mutate
-from bench.mutants import mutants_of, unmutated
+from bench.mutation import modules
+from bench.mutation.mutants import mutants_of, unmutated
 
 SOURCE = '''"""A module."""
 
@@ -74,15 +78,139 @@ def test_a_sample_is_drawn_by_name(module: Path) -> None:
 
 def test_mutants_have_names_of_their_own() -> None:
     for module in ("detectors.wald", "detectors.validation", "detectors.disproportionality.ic"):
-        keys = [mutant.key for mutant in mutants_of(mutate.source_of(module), module)]
+        keys = [mutant.key for mutant in mutants_of(modules.source_of(module), module)]
 
         assert len(keys) == len(set(keys))
         assert all(key.startswith(module) for key in keys)
 
 
 def test_the_tests_of_a_module_are_its_own_and_then_those_that_use_it() -> None:
-    assert mutate.tests_of("detectors.wald")[0] == "detectors/wald.py"
-    assert "tests/detectors/disproportionality/test_prr.py" in mutate.tests_of("detectors.wald")
+    assert modules.tests_of("detectors.wald")[0] == "detectors/wald.py"
+    assert "tests/detectors/disproportionality/test_prr.py" in modules.tests_of("detectors.wald")
     assert (
-        mutate.tests_of("detectors.features.trend")[1] == "tests/detectors/features/test_trend.py"
+        modules.tests_of("detectors.features.trend")[1] == "tests/detectors/features/test_trend.py"
     )
+
+
+def test_a_change_in_a_body_names_the_function_and_one_at_import_does_not(module: Path) -> None:
+    mutants = mutants_of(module, "m")
+
+    assert {mutant.body for mutant in mutants} == {None, "m.check"}
+    assert [mutant.key for mutant in mutants if mutant.body is None] == [
+        "m: `LIMIT = 3` -> `LIMIT = 4`",
+        "m: `LIMIT = 3` -> `LIMIT = 2`",
+        "m.check: `x: int | None, *, mode: str='fast'` -> `x: int | None, *, mode: str='fast '`",
+    ]
+
+
+TOY = """
+from functools import cache
+
+HALF = 2
+
+
+@cache
+def doubled(x: int) -> int:
+    return x + x
+
+
+class Counter:
+    def count(self, x: int) -> int:
+        while x > 0:
+            x = x - 1
+        return max(x, 0)
+
+
+def made(x: int) -> int:
+    return x + 3
+
+
+def never(x: int) -> int:
+    return x + 7
+
+
+MADE = made(4)
+"""
+TOY_TEST = """
+from detectors import toy
+
+SEEN = toy.doubled(1)
+
+
+def test_doubled() -> None:
+    assert toy.doubled(4) == 8
+
+
+def test_count() -> None:
+    assert toy.Counter().count(5) == 0
+
+
+def test_made() -> None:
+    assert toy.MADE == 7
+    assert toy.HALF == 2
+"""
+RUN = """
+import json, sys
+from pathlib import Path
+from bench.mutation import __main__ as mutation, modules
+modules.ROOT = Path(sys.argv[1])
+mutants = mutation.mutants_of(modules.source_of("detectors.toy"), "detectors.toy")
+found = mutation.examine("detectors.toy", mutants, slack=1, not_run=())
+print(json.dumps(dict(found)))
+"""
+
+
+@pytest.fixture(scope="module")
+def fates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Mutate a toy with its test, and say what became of each change."""
+    root = tmp_path_factory.mktemp("toy")
+    texts = {
+        "detectors/__init__.py": "",
+        "detectors/toy.py": TOY,
+        "tests/detectors/test_toy.py": TOY_TEST,
+        modules.CONTRACT: "def test_nothing_of_the_toy() -> None:\n    assert True\n",
+        "pytest.ini": "[pytest]\npythonpath = .\n",
+    }
+    for name, text in texts.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    ran = subprocess.run(
+        [sys.executable, "-c", RUN, str(root)],
+        capture_output=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(modules.ROOT)},
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    found: dict[str, str] = json.loads(ran.stdout)
+    return found
+
+
+def test_a_change_that_a_test_notices_is_killed_in_functions_methods_and_constants(
+    fates: dict[str, str],
+) -> None:
+    assert fates["detectors.toy.doubled: `x + x` -> `x - x`"] == "killed"
+    assert fates["detectors.toy.Counter.count: `return max(x, 0)` -> `return None`"] == "killed"
+    assert fates["detectors.toy: `HALF = 2` -> `HALF = 3`"] == "killed"
+
+
+def test_a_function_that_made_a_constant_is_imported_anew(fates: dict[str, str]) -> None:
+    assert fates["detectors.toy.made: `x + 3` -> `x + 4`"] == "killed"
+
+
+def test_what_no_test_enters_and_what_changes_nothing_survive(fates: dict[str, str]) -> None:
+    assert fates["detectors.toy.never: `x + 7` -> `x - 7`"] == "survived"
+    assert fates["detectors.toy.Counter.count: `x > 0` -> `x >= 0`"] == "survived"
+    assert fates["detectors.toy.Counter.count: `x > 0` -> `x > 1`"] == "killed"
+
+
+def test_a_change_that_never_ends_is_timed_out(fates: dict[str, str]) -> None:
+    assert fates["detectors.toy.Counter.count: `x - 1` -> `x + 1`"] == "timed out"
+
+
+def test_every_change_has_a_fate(fates: dict[str, str]) -> None:
+    assert set(fates.values()) == {"killed", "survived", "timed out"}
+    assert len(fates) > 20

@@ -12,11 +12,12 @@ import argparse
 import hashlib
 import importlib
 import json
+import math
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from bench.mutation.mutants import Mutant, mutants_of
 
 EXPLAINED = ROOT / "docs/validation/mutants.md"
 HEAVY = ("numpy", "scipy.stats", "scipy.optimize", "pandas", "mpmath", "hypothesis", "pytest")
+SLACK = 5  # CPU seconds
 NOT_RUN = (  # one starts an interpreter without the mutant, the other looks at the clock
     f"{CONTRACT}::test_another_processor_gives_the_same_bits",
     f"{CONTRACT}::test_a_hundred_thousand_pairs_are_screened_in_less_than_a_third_of_a_second",
@@ -62,14 +64,23 @@ def explanations() -> dict[str, str]:
 
 
 def examine(
-    module: str, mutants: Sequence[Mutant], *, jobs: int, not_run: tuple[str, ...]
+    module: str,
+    mutants: Sequence[Mutant],
+    *,
+    jobs: int = 1,
+    not_run: tuple[str, ...] = NOT_RUN,
+    slack: int = SLACK,
+    budget: float = math.inf,
 ) -> Iterator[tuple[str, str]]:
     """Run mutants, and give key and fate of each as it ends."""
     anew, seconds = [mutant for mutant in mutants if not mutant.body], 0.0
     by_key = {mutant.key: mutant for mutant in mutants}
     bodies = [mutant for mutant in mutants if mutant.body]
     with tempfile.NamedTemporaryFile() as log:
-        run = collected_once.run(module, bodies, jobs=jobs, not_run=not_run, log=Path(log.name))
+        session = partial(
+            collected_once.Session, module, bodies, jobs=jobs, slack=slack, budget=budget
+        )
+        run = collected_once.run(lambda pipe: session(pipe=pipe), not_run, Path(log.name))
         _, said, seconds = next(run, ("", "cannot be collected", 0.0))
         if said != "pass":
             print(Path(log.name).read_text(encoding="utf-8"), file=sys.stderr)
@@ -79,7 +90,7 @@ def examine(
                 anew.append(by_key[key])
             else:
                 yield key, fate
-    limit = 30 + 4 * round(seconds)
+    limit = 4 * slack + 4 * round(seconds)  # collection is in it
     tries = (
         trials.Trial(mutant.key, partial(imported_anew.try_out, module, mutant, not_run), limit)
         for mutant in anew
@@ -103,13 +114,18 @@ def report(module: str, mutants: Sequence[Mutant], fates: Fates, known: dict[str
 
 
 def fates_of(
-    module: str, mutants: Sequence[Mutant], *, jobs: int, not_run: tuple[str, ...], record: Record
+    module: str,
+    mutants: Sequence[Mutant],
+    record: Record,
+    examined: Callable[[str, Sequence[Mutant]], Iterator[tuple[str, str]]],
 ) -> Fates:
     """Find each mutant's fate, from the record where it is known there."""
     source = hashlib.sha256(source_of(module).read_bytes()).hexdigest()[:16]
     fates = {mutant.key: "killed" for mutant in mutants if record.knows(source, mutant.key)}
     left = [mutant for mutant in mutants if mutant.key not in fates]
-    for key, fate in examine(module, left, jobs=jobs, not_run=not_run) if left else ():
+    for key, fate in examined(module, left) if left else ():
+        if fate == trials.NOT_RUN:
+            raise SystemExit(f"this mutant could not be run, which is a fault of the tool: {key}")
         fates[key] = fate
         record.add(source, key, fate)
         print(f"{fate}: {key}", file=sys.stderr, flush=True)
@@ -124,6 +140,9 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the mutants that are run")
     parser.add_argument("--seed", type=int, default=1, help="which of them, if not all")
     parser.add_argument("--jobs", type=int, default=1, help="mutants at a time")
+    parser.add_argument(
+        "--budget", type=float, default=math.inf, help="CPU seconds of tests for each mutant"
+    )
     parser.add_argument("--deselect", action="append", default=[], help="a test that is not run")
     parser.add_argument(
         "--record",
@@ -137,11 +156,12 @@ def main() -> int:
         importlib.import_module(name)
     known, record, new = explanations(), Record(given.record), 0
     print(f"{'module':<52}" + "".join(f"{fate:>11}" for fate in trials.FATES), flush=True)
+    not_run = (*NOT_RUN, *given.deselect)
+    examined = partial(examine, jobs=given.jobs, not_run=not_run, budget=given.budget)
     for module in chosen(given.modules):
         every = mutants_of(source_of(module), module)
         mutants = [mutant for mutant in every if mutant.is_drawn(given.share, given.seed)]
-        not_run = (*NOT_RUN, *given.deselect)
-        fates = fates_of(module, mutants, jobs=given.jobs, not_run=not_run, record=record)
+        fates = fates_of(module, mutants, record, examined)
         new += report(module, mutants, fates, known)
     if new:
         print(f"{new} survivors are not explained in {EXPLAINED.relative_to(ROOT)}")

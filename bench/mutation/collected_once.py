@@ -11,8 +11,10 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, zip_longest
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -74,6 +76,13 @@ class Seen:
     tests: dict[str, list[int]]
     failed: list[str]
 
+    def quickest(self, function: str, seconds: float) -> tuple[list[int], float]:
+        """List the tests that enter a function, the quickest first, and their time in all."""
+        places = sorted(self.tests.get(function, []), key=self.seconds.__getitem__)
+        ends = list(accumulate(self.seconds[place] for place in places))
+        n_run = max(bisect_right(ends, seconds), min(1, len(places)))
+        return places[:n_run], ends[n_run - 1] if n_run else 0.0
+
 
 class Session:
     """A plugin that runs every mutant in place of running the tests once.
@@ -85,16 +94,31 @@ class Session:
         Those in the bodies of functions.
     jobs : int
         Mutants at a time.
+    slack : int
+        CPU seconds that a mutant has besides four times what its tests take unchanged.
+    budget : float
+        CPU seconds of tests for each mutant; the slower tests are left out.
     pipe : int
         Where a pickled `(key, fate, seconds)` goes for each; the fate "anew" for those that have
         to be imported anew.
     """
 
-    def __init__(self, module: str, mutants: Sequence[Mutant], jobs: int, pipe: int) -> None:
+    def __init__(
+        self,
+        module: str,
+        mutants: Sequence[Mutant],
+        *,
+        jobs: int,
+        slack: int,
+        budget: float,
+        pipe: int,
+    ) -> None:
         self.module = module
         self.path = str(source_of(module))
         self.mutants = mutants
         self.jobs = jobs
+        self.slack = slack
+        self.budget = budget
         self.pipe = os.fdopen(pipe, "wb")
         self.entered = _Entered(self.path)
 
@@ -150,10 +174,9 @@ class Session:
             if name in self.entered.functions or not self._fits(mutant):
                 self._say((mutant.key, "anew", 0.0))
                 continue
-            places = sorted(seen.tests.get(name, []), key=seen.seconds.__getitem__)
-            total = sum(seen.seconds[place] for place in places)
+            places, total = seen.quickest(name, self.budget)
             run = functools.partial(self._try_out, mutant, places)
-            yield trials.Trial(mutant.key, run, 10 + 4 * round(total))
+            yield trials.Trial(mutant.key, run, self.slack + 4 * round(total))
 
     def _function(self, mutant: Mutant) -> str:
         return (mutant.body or "").removeprefix(f"{self.module}.")
@@ -175,12 +198,12 @@ class Session:
             function.__code__ = code
         for cached in self.caches:
             cached.cache_clear()
-        return 0 if self._passes(places) else 1
+        return trials.PASSED if self._passes(places) else trials.FAILED
 
     def _passes(self, places: list[int]) -> bool:
         """Run some tests, and stop at the first that fails."""
         followers = [self.items[place] for place in places[1:]]
-        for place, follower in zip(places, [*followers, None], strict=True):
+        for place, follower in zip_longest(places, followers):
             item = self.items[place]
             self.passed = True
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=follower)
@@ -215,7 +238,7 @@ def _codes(code: CodeType) -> dict[Where, CodeType]:
 
 
 def run(
-    module: str, mutants: Sequence[Mutant], *, jobs: int, not_run: Sequence[str], log: Path
+    session: Callable[[int], Session], not_run: Sequence[str], log: Path
 ) -> Iterator[tuple[str, str, float]]:
     """Give key, fate and CPU seconds of each mutant, in whatever order they end.
 
@@ -226,7 +249,7 @@ def run(
     child = os.fork()
     if not child:
         os.close(reading)
-        _serve(Session(module, mutants, jobs, writing), not_run, log)
+        _serve(session(writing), not_run, log)
     os.close(writing)
     with os.fdopen(reading, "rb") as said:
         yield from _messages(said)

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from bench.mutation.modules import ROOT, source_of, tests_of
+from bench.mutation import modules
+from bench.mutation.modules import source_of, tests_of
 from bench.mutation.mutants import Mutant
+from bench.mutation.trials import BROKEN, FAILED, PASSED
 
 IMPORTED_BEFORE = "ignore::pytest.PytestAssertRewriteWarning"  # as is meant here
 
@@ -35,16 +37,21 @@ class _InMemory(importlib.machinery.SourceFileLoader):
 
 
 def try_out(module: str, mutant: Mutant, not_run: Sequence[str]) -> int:
-    """Import the changed module, run its tests, and say how pytest ended."""
+    """Import the changed module, run its tests, and say whether they passed."""
     import pytest  # noqa: PLC0415 - the parent has it, and must not need it to be read
 
     sys.meta_path.insert(0, _InMemory(module, source_of(module), mutant.code()))
-    importlib.import_module(module)  # pytest then takes this one for the doctests
-    return int(pytest.main([*options(not_run), "-x", *tests_of(module)]))
+    try:
+        importlib.import_module(module)  # pytest then takes this one for the doctests
+    except Exception:  # noqa: BLE001 - a module that cannot be imported is noticed, however it fails
+        return FAILED
+    ended = pytest.main([*options(not_run), "-x", *tests_of(module)])
+    noticed = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)  # or not collected
+    return {pytest.ExitCode.OK: PASSED, **dict.fromkeys(noticed, FAILED)}.get(ended, BROKEN)
 
 
 def options(not_run: Sequence[str]) -> list[str]:
     """Give pytest's options, the same for every run."""
     left_out = [f"--deselect={test}" for test in not_run]
-    rooted = [f"--rootdir={ROOT}"]
+    rooted = [f"--rootdir={modules.ROOT}"]
     return ["-q", "-p", "no:cacheprovider", "-W", IMPORTED_BEFORE, *rooted, *left_out]

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 FATES = ("killed", "survived", "timed out")
+NOT_RUN = "not run"  # the trial itself failed: a fault of ours, which must not pass for a kill
 MOST_MEMORY = 8 * 2**30
+PASSED, FAILED, BROKEN = 0, 1, 70
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Trial:
     key : str
         The mutant's.
     run : callable
-        Runs the tests, and gives 0 if all passed.
+        Runs the tests, and gives PASSED or FAILED.
     cpu_seconds : int
         After so many it is ended.
     """
@@ -54,12 +56,12 @@ def _start(trial: Trial) -> int:
     child = os.fork()
     if child:
         return child
-    code = 1
+    code = BROKEN
     try:
         limit(trial.cpu_seconds)
         be_silent()
         code = trial.run()
-    finally:  # a mutant that cannot be imported is killed too
+    finally:
         os._exit(code)
 
 
@@ -79,4 +81,4 @@ def be_silent() -> None:
 def _fate(status: int) -> str:
     if os.WIFSIGNALED(status):
         return "timed out"
-    return "survived" if os.WEXITSTATUS(status) == 0 else "killed"
+    return {PASSED: "survived", FAILED: "killed"}.get(os.WEXITSTATUS(status), NOT_RUN)
