@@ -64,8 +64,8 @@ bench-detectors: $(READY) ## speed and numbers of the detectors, beside vigipy a
 accuracy: $(READY) ## how well each measure tells known effects from controls
 	$(BIN)/python -m bench.accuracy --write docs/validation/accuracy.md
 
-mutate: $(READY) ## break the detectors on purpose; MODULES and SHARE may be given; takes hours at SHARE=1
-	$(BIN)/python -m bench.mutate $(MODULES) --share $(or $(SHARE),0.1)
+mutate: $(READY) ## break the detectors on purpose; MODULES (or packages) and SHARE may be given; takes hours at SHARE=1
+	$(BIN)/python -m bench.mutation $(MODULES) --share $(or $(SHARE),0.1)
 
 chaos: $(READY) $(KAFKA) ## the long fault run on a real Kafka; SEED, FAULTS and MINUTES may be given
 	$(BIN)/python bench/chaos.py $(or $(SEED),1) --faults $(or $(FAULTS),100) --minutes $(or $(MINUTES),30)

@@ -45,9 +45,11 @@ def try_out(module: str, mutant: Mutant, not_run: Sequence[str]) -> int:
         importlib.import_module(module)  # pytest then takes this one for the doctests
     except Exception:  # noqa: BLE001 - a module that cannot be imported is noticed, however it fails
         return FAILED
-    ended = pytest.main([*options(not_run), "-x", *tests_of(module)])
-    noticed = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)  # or not collected
-    return {pytest.ExitCode.OK: PASSED, **dict.fromkeys(noticed, FAILED)}.get(ended, BROKEN)
+    ended = int(pytest.main([*options(not_run), "-x", *tests_of(module)]))
+    noticed = {int(pytest.ExitCode.TESTS_FAILED), int(pytest.ExitCode.INTERRUPTED)}
+    if ended in noticed:  # the second is of tests that cannot be collected
+        return FAILED
+    return PASSED if ended == pytest.ExitCode.OK else BROKEN
 
 
 def options(not_run: Sequence[str]) -> list[str]:
