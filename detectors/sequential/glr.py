@@ -17,12 +17,14 @@ from detectors.sequential import run_length as exact
 from detectors.sequential.count_law import CountLaw, masses, total
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.sequential.stretch import Direction, OneLook, farthest_count, scan
+from detectors.sequential.stretch_paths import FirstStretch, first_stretch
 from detectors.validation import GREATEST_COUNT
 
 LEAST_ALPHA = 1e-9  # far above the rounding error of the chance of a signal
 MOST_LOOKS = 10_000
 WIDEST_WINDOW = 1_000
 LEAST_DISPERSION = 0.01
+RAREST = 1e-15  # chance of a signal below which the means given one are not told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -344,6 +346,79 @@ def false_signal_bound(
 
 
 def operating_characteristics(
+    design: Design,
+    rate_ratio: float,
+    *,
+    rng: np.random.Generator | None = None,
+    n_paths: int = 10_000,
+) -> OperatingCharacteristics:
+    """Compute how often and how soon a watch signals within its planned looks.
+
+    Parameters
+    ----------
+    design : Design
+        What is fixed.
+    rate_ratio : float
+        True ratio, from the first look on, above 0; 1 is the null.
+    rng : Generator or None, default: None
+        Source of chance for a design that is too large to be exact. It is not drawn from, and not
+        needed, where the answer is exact.
+    n_paths : int, default: 10_000
+        Watches to simulate where the answer is not exact, at least 1.
+
+    Returns
+    -------
+    OperatingCharacteristics
+        Chance of a signal, and means of time, in looks, and events at the first signal; NaN where
+        the chance is below 1e-15. `method` says whether they are exact or simulated.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or the design is too large to be exact and no `rng` is
+        given.
+
+    Notes
+    -----
+    What past looks mean for later ones is a staircase of counts (`first_stretch`), and chances of
+    staircases are carried from look to look. That is exact, and done where there are at most 20,000
+    of them: with a window as long as the plan up to some 50 looks of one expected event, or 100
+    looks of 0.1; with a shorter window where few events are expected. Beyond, the state is a window
+    of counts, in which every look leaves at its own time: staircases then number millions, and
+    watches are simulated (`simulate`). What is exact of every design is the bound of its size,
+    `false_signal_bound`.
+
+    Examples
+    --------
+    >>> watch = Design(expected_per_look=1.0, looks=24, alpha=0.05)
+    >>> found = operating_characteristics(watch, 2.0)
+    >>> found.method, round(found.power, 3), round(found.expected_time_to_signal, 1)
+    ('exact', 0.922, 10.8)
+    """
+    _require_paths(n_paths)
+    law = _law_of(design, design.expected_per_look).changed(rate_ratio)
+    reach = _farthest(design)
+    found = _first_stretch(law, reach, design.looks, is_upward=design.direction == "increase")
+    if found is None:
+        if rng is None:
+            raise ValueError(
+                f"rng is None: must be a generator, as this is too large to be exact: {design}"
+            )
+        return simulate(design, rate_ratio, rng=rng, n_paths=n_paths)
+    power = min(1.0, math.fsum(found.chance))  # rounding may add some bits
+    time = math.fsum(found.chance * np.arange(1, design.looks + 1))
+    is_told = power > RAREST
+    return OperatingCharacteristics(
+        rate_ratio=rate_ratio,
+        power=power,
+        expected_time_to_signal=time / power if is_told else math.nan,
+        expected_length=min(float(design.looks), time + design.looks * (1.0 - power)),
+        expected_events_at_signal=math.fsum(found.events) / power if is_told else math.nan,
+        power_error=found.left_out,
+    )
+
+
+def simulate(
     design: Design, rate_ratio: float, *, rng: np.random.Generator, n_paths: int = 10_000
 ) -> OperatingCharacteristics:
     """Estimate how often and how soon a watch signals within its planned looks, by simulation.
@@ -357,8 +432,7 @@ def operating_characteristics(
     rng : Generator
         Source of chance.
     n_paths : int, default: 10_000
-        Simulated watches, at least 1; the standard error of the power *p* is
-        ``sqrt(p * (1 - p) / n_paths)``.
+        Simulated watches, at least 1.
 
     Returns
     -------
@@ -373,33 +447,56 @@ def operating_characteristics(
 
     Notes
     -----
-    The state of a GLR watch has as many dimensions as its window has looks, so no recursion is
-    feasible; what is exact is the bound of the size, `false_signal_bound`.
+    The standard error in `power_error` is that of a share of :math:`k + 1` in :math:`n + 2`
+    watches where *k* of *n* signal, so that none in few is not taken for certainty.
     """
-    if not (n_paths >= 1 and n_paths % 1 == 0):
-        raise ValueError(f"n_paths is {n_paths}: must be whole, and at least 1")
+    _require_paths(n_paths)
     law = _law_of(design, design.expected_per_look)
     counts = _draw(law.changed(rate_ratio), (n_paths, design.looks), rng)
-    is_signal = _signals(counts, law, design)
+    is_signal = _signals(counts, design)
     time = np.argmax(is_signal, axis=1)
     has_signal = is_signal.any(axis=1)
     events = np.add.accumulate(counts, axis=1)[np.arange(n_paths), time]
     some = bool(has_signal.any())
+    share = (int(has_signal.sum()) + 1) / (n_paths + 2)
     return OperatingCharacteristics(
         rate_ratio=rate_ratio,
         power=float(has_signal.mean()),
         expected_time_to_signal=float((time[has_signal] + 1).mean()) if some else math.nan,
         expected_length=float(np.where(has_signal, time + 1, design.looks).mean()),
         expected_events_at_signal=float(events[has_signal].mean()) if some else math.nan,
+        method="simulated",
+        power_error=math.sqrt(share * (1.0 - share) / n_paths),
     )
 
 
-def _signals(counts: NDArray[np.int64], law: CountLaw, design: Design) -> NDArray[np.bool_]:
-    is_upward, far = design.direction == "increase", 0
-    is_signal = np.zeros(counts.shape, dtype=np.bool_)
-    sums = np.zeros(counts.shape, dtype=np.int64)
+def _require_paths(n_paths: int) -> None:
+    if not (n_paths >= 1 and n_paths % 1 == 0):
+        raise ValueError(f"n_paths is {n_paths}: must be whole, and at least 1")
+
+
+def _farthest(design: Design) -> tuple[int, ...]:
+    """For a stretch of 1, 2, ... planned looks the total that signals."""
+    law, is_upward = _law_of(design, design.expected_per_look), design.direction == "increase"
+    far, found = 0, []
     for look in range(1, min(design.window, design.looks) + 1):
         far = farthest_count(law, look, design.boundary.critical_value, far, is_upward=is_upward)
+        found.append(far)
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def _first_stretch(
+    law: CountLaw, farthest: tuple[int, ...], looks: int, *, is_upward: bool
+) -> FirstStretch | None:
+    return first_stretch(masses(law), farthest, looks=looks, is_upward=is_upward)
+
+
+def _signals(counts: NDArray[np.int64], design: Design) -> NDArray[np.bool_]:
+    is_upward = design.direction == "increase"
+    is_signal = np.zeros(counts.shape, dtype=np.bool_)
+    sums = np.zeros(counts.shape, dtype=np.int64)
+    for look, far in enumerate(_farthest(design), start=1):
         sums[:, look - 1 :] += counts[:, : counts.shape[1] - look + 1]
         tried = sums[:, look - 1 :]
         is_signal[:, look - 1 :] |= tried >= far if is_upward else tried <= far

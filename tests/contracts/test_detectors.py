@@ -34,7 +34,7 @@ HELPERS = {
     "sequential.first_signal", "sequential.look", "sequential.normal_paths",
     "sequential.operating", "sequential.poisson_band", "sequential.poisson_paths",
     "sequential.polya_paths", "sequential.run_length", "sequential.spending_functions",
-    "sequential.spending_paths", "sequential.stretch",
+    "sequential.spending_paths", "sequential.stretch", "sequential.stretch_paths",
 }  # fmt: skip
 OF_TABLE = {name: found for name, found in CATALOGUE.items() if found.evaluate is not None}
 CALLS = {name: found.call for name, found in CATALOGUE.items() if found.call is not None}

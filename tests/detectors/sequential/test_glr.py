@@ -25,6 +25,7 @@ from detectors.sequential.glr import (
     init,
     operating_characteristics,
     recompute,
+    simulate,
     step,
 )
 from detectors.sequential.stretch import Direction, scan
@@ -103,17 +104,89 @@ def test_a_look_past_the_plan_cannot_spend_alpha_again() -> None:
         assert looks[-1].is_crossing is crosses
 
 
-def exact_size(design: Design, most: int) -> float:
-    """Add up the chances of all paths of counts up to `most` a look that signal."""
-    mean, size = design.expected_per_look, 0.0
-    chances = stats.poisson.pmf(np.arange(most + 1), mean)
+def path_by_path(design: Design, most: int, ratio: float = 1.0) -> tuple[float, float, float]:
+    """Step along all paths of counts up to `most` a look; chance of a signal, its time, events."""
+    mean, found = design.expected_per_look, np.zeros(3)
+    chances = stats.poisson.pmf(np.arange(most + 1), ratio * mean)
     if design.dispersion is not None:
         r = design.dispersion
-        chances = stats.nbinom.pmf(np.arange(most + 1), r, r / (r + mean))
+        chances = stats.nbinom.pmf(np.arange(most + 1), r, r / (r + ratio * mean))
     for path in itertools.product(range(most + 1), repeat=design.looks):
         state, _ = recompute(design, to_date([(count, mean) for count in path]))
-        size += float(np.prod(chances[list(path)])) if state.first_crossing else 0.0
-    return size
+        if state.first_crossing:
+            events = sum(path[: state.first_crossing])
+            chance = float(np.prod(chances[list(path)]))
+            found += chance * np.array([1.0, state.first_crossing, events])
+    power, time, number = found.tolist()
+    return power, time, number
+
+
+def exact_size(design: Design, most: int) -> float:
+    return path_by_path(design, most)[0]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(("window", "looks"), [(4, 4), (2, 4)])
+@pytest.mark.parametrize(("size", "ratio"), [(None, 1.0), (2.0, 1.5)])
+def test_characteristics_are_those_of_watches_along_every_path(
+    window: int, looks: int, size: float | None, ratio: float, direction: Direction
+) -> None:
+    design = Design(
+        expected_per_look=0.4, looks=looks, critical_value=1.1 if direction == "increase" else 0.7,
+        window=window, direction=direction, dispersion=size,
+    )  # fmt: skip
+
+    found = operating_characteristics(design, ratio)
+
+    power, time, events = path_by_path(design, most=6, ratio=ratio)
+    mean = ratio * 0.4
+    one = stats.poisson.sf(6, mean) if size is None else stats.nbinom.sf(6, 2, 2 / (2 + mean))
+    left_out = looks * float(one)  # chance of a path with a greater count
+    assert found.method == "exact"
+    assert 0.05 < power < 0.95
+    assert power <= found.power + 1e-12  # rounding
+    assert_allclose(found.power, power, atol=left_out)
+    assert_allclose(found.expected_time_to_signal * found.power, time, atol=looks * left_out)
+    # A greater count has a mean below ten, and others come with it.
+    assert_allclose(found.expected_events_at_signal * found.power, events, atol=15 * left_out)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(("window", "size"), [(24, None), (24, 1.0), (8, None)])
+def test_exact_characteristics_agree_with_simulated_ones(
+    window: int, size: float | None, direction: Direction
+) -> None:
+    design = Design(
+        expected_per_look=0.8 if direction == "increase" else 0.4, looks=24, alpha=0.2,
+        window=window, direction=direction, dispersion=size,
+    )  # fmt: skip
+    ratio, n_paths = (1.6, 20_000) if direction == "increase" else (0.4, 20_000)
+
+    for true in (1.0, ratio):
+        found = operating_characteristics(design, true)
+        drawn = simulate(design, true, rng=np.random.default_rng(20110401), n_paths=n_paths)
+
+        assert (found.method, drawn.method) == ("exact", "simulated")
+        assert found.power_error < 1e-14
+        # standard errors, here and below
+        assert abs(found.power - drawn.power) < 3 * drawn.power_error
+        if found.power > 0:
+            error = 24 / math.sqrt(12 * n_paths * found.power)  # no wider than evenly spread
+            gap = found.expected_time_to_signal - drawn.expected_time_to_signal
+            assert abs(gap) < 3 * error
+        gap = found.expected_length - drawn.expected_length
+        assert abs(gap) < 3 * 12 / math.sqrt(n_paths)  # looks lie in a range of 24
+
+
+def test_a_design_too_large_to_be_exact_is_simulated_and_says_so() -> None:
+    design = Design(expected_per_look=3.0, looks=100, alpha=0.05, window=50)
+
+    found = operating_characteristics(design, 1.0, rng=np.random.default_rng(1), n_paths=400)
+
+    assert found == simulate(design, 1.0, rng=np.random.default_rng(1), n_paths=400)
+    assert found.method == "simulated"
+    with pytest.raises(ValueError, match="rng is None: must be a generator"):
+        operating_characteristics(design, 1.0)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -188,8 +261,8 @@ def test_simulated_size_keeps_to_alpha_and_power_exceeds_it(
     )  # fmt: skip
     rng = np.random.default_rng(seed=20080515)
 
-    null = operating_characteristics(design, 1.0, rng=rng)
-    changed = operating_characteristics(design, 3.0 if direction == "increase" else 0.1, rng=rng)
+    null = simulate(design, 1.0, rng=rng)
+    changed = simulate(design, 3.0 if direction == "increase" else 0.1, rng=rng)
 
     error = math.sqrt(0.05 * 0.95 / 10_000)
     assert 0.005 < null.power < 0.05 + 3 * error  # standard errors
@@ -201,16 +274,12 @@ def test_simulation_signals_where_a_watch_that_steps_does() -> None:
     design = Design(expected_per_look=0.7, looks=15, alpha=0.3, window=6, dispersion=3.0)
     n_paths = 2_000
 
-    found = operating_characteristics(
-        design, 2.0, rng=np.random.default_rng(seed=1), n_paths=n_paths
-    )
+    found = simulate(design, 2.0, rng=np.random.default_rng(seed=1), n_paths=n_paths)
 
     rng = np.random.default_rng(seed=1)
     counts = rng.poisson(rng.gamma(3.0, 2.0 * 0.7 / 3.0, (n_paths, 15)))
     looks = [recompute(design, to_date([(n, 0.7) for n in path]))[1] for path in counts[:300]]
-    again = operating_characteristics(
-        design, 2.0, rng=np.random.default_rng(seed=1), n_paths=n_paths
-    )
+    again = simulate(design, 2.0, rng=np.random.default_rng(seed=1), n_paths=n_paths)
     first = [next((k.number for k in path if k.is_crossing), 0) for path in looks]
     assert found == again
     shares = np.array(first) > 0
@@ -221,13 +290,19 @@ def test_simulation_signals_where_a_watch_that_steps_does() -> None:
 
 
 def test_no_signal_has_no_time() -> None:
-    design = Design(expected_per_look=1e-4, looks=5, critical_value=50.0)
+    rare = Design(expected_per_look=1e-4, looks=5, critical_value=50.0)
+    none = Design(expected_per_look=1e-4, looks=5, critical_value=1.0, direction="decrease")
 
-    found = operating_characteristics(design, 1.0, rng=np.random.default_rng(1), n_paths=50)
+    simulated = simulate(rare, 1.0, rng=np.random.default_rng(1), n_paths=50)
+    exact = [operating_characteristics(design, 1.0) for design in (rare, none)]
 
-    assert (found.power, found.expected_length) == (0.0, 5.0)
-    assert math.isnan(found.expected_time_to_signal)
-    assert math.isnan(found.expected_events_at_signal)
+    assert 0 < exact[0].power < 1e-20  # five events in a look
+    assert (simulated.power, exact[1].power) == (0.0, 0.0)
+    assert simulated.power_error > 0.01  # none in fifty is no certainty
+    for found in (simulated, *exact):
+        assert found.expected_length == 5.0
+        assert math.isnan(found.expected_time_to_signal)
+        assert math.isnan(found.expected_events_at_signal)
 
 
 @given(
@@ -250,6 +325,9 @@ def test_no_design_exceeds_alpha(
     law = CountLaw(mean, dispersion=math.inf if size is None else size)
     value = design.boundary.critical_value
 
+    found = operating_characteristics(design, 1.0)
+    assert found.method == "exact"
+    assert found.power <= design.boundary.size_bound + 1e-13  # rounding
     assert design.boundary.size_bound <= alpha
     if value > 1e-5:
         lower = false_signal_bound(
