@@ -191,6 +191,9 @@ SEQUENCES = MappingProxyType(
                 designs=(
                     cusum.Design(2.0, expected_per_look=1.0, looks=24, alpha=0.05),
                     cusum.Design(0.5, expected_per_look=1.0, looks=24, run_length=370.0),
+                    cusum.Design(
+                        2.0, expected_per_look=(0.5, 1.0, 1.5), looks=12, alpha=0.05, dispersion=2.0
+                    ),
                 ),
                 observations=tuple(
                     cusum.Observation(events=n, expected=float(i))

@@ -5,7 +5,7 @@ total would be slow; for a constant excess that test is the better one. Offer bo
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -14,8 +14,13 @@ import numpy as np
 
 from detectors.sequential import run_length as exact
 from detectors.sequential.count_law import CountLaw, weights
-from detectors.sequential.first_signal import first_signal, mean_events
 from detectors.sequential.operating import OperatingCharacteristics
+from detectors.sequential.uneven_chart import (
+    first_signal_between,
+    greatest_chance,
+    least_run_length,
+    run_length_between,
+)
 from detectors.validation import GREATEST_COUNT
 
 LEAST_ALPHA = 1e-9  # far above the rounding error of the chance of a signal
@@ -34,10 +39,11 @@ class Boundary:
     critical_value : float
         Least value of the chart that signals.
     attained_size : float
-        Chance of a false signal within the planned looks.
+        Chance of a false signal within the planned looks, or an upper bound near it where an event
+        weighs differently from look to look (`first_signal_between`).
     attained_run_length : float or None
-        Mean number of looks to a false signal, if the planned looks went on for ever; None where
-        the design sets none (`average_run_length` computes it).
+        Mean number of looks to a false signal, if the planned looks went on for ever, or in the
+        same case a lower bound; None where the design sets none (`average_run_length` computes it).
     """
 
     critical_value: float
@@ -54,14 +60,17 @@ class Design:
     rate_ratio : float
         Ratio to detect, *R*: from 1.25 to 100, or from 0.01 to 0.8 for a rate that falls. Of odds
         where trials are counted.
-    expected_per_look : float
-        Events expected under the null in a planned look, above 0.
+    expected_per_look : float or tuple of float
+        Events expected under the null in a planned look, above 0. Several numbers, at most one for
+        each look, are those of the first looks in order; where they are fewer they recur, as the
+        months of a year do.
     looks : int
         Planned looks, the horizon, from 1 to 10,000.
     alpha : float or None
         Chance of a false signal within the planned looks, in [1e-9, 1).
     run_length : float or None
-        Least average number of looks to a false signal, above 1 and at most 1e9.
+        Least average number of looks to a false signal, above 1 and at most 1e9. What is expected
+        must then be one number, or recur within the planned looks.
     critical_value : float or None
         The value that signals, as it is, at least 1e-6.
     dispersion : float or None, default: None
@@ -84,7 +93,7 @@ class Design:
 
     rate_ratio: float
     _: KW_ONLY
-    expected_per_look: float
+    expected_per_look: float | tuple[float, ...]
     looks: int
     alpha: float | None = None
     run_length: float | None = None
@@ -97,9 +106,14 @@ class Design:
     def __post_init__(self) -> None:
         if self.dispersion is not None and math.isinf(self.dispersion) and self.dispersion > 0:
             object.__setattr__(self, "dispersion", None)  # JSON has no infinity
+        if isinstance(self.expected_per_look, list):
+            object.__setattr__(self, "expected_per_look", tuple(self.expected_per_look))
         _require_design(self)
+        cycle = _cycle(self)
+        if self.run_length is not None:
+            _require_recurrence(self, cycle)
         found = _boundary(
-            planned_law(self),
+            cycle,
             self.rate_ratio,
             self.looks,
             alpha=self.alpha,
@@ -298,20 +312,30 @@ def recompute(
     return state, tuple(looks)
 
 
-def planned_law(design: Design) -> CountLaw:
+def planned_law(design: Design, look: int = 1) -> CountLaw:
     """Give the law of the events of a planned look under the null.
 
     Parameters
     ----------
     design : Design
         What is fixed.
+    look : int, default: 1
+        Its number, from 1; one after the plan is that of a plan that goes on.
 
     Returns
     -------
     CountLaw
         Poisson, negative binomial or binomial.
+
+    Raises
+    ------
+    ValueError
+        If there is no such look.
     """
-    return _law_of(design, design.expected_per_look, design.trials_per_look)
+    if not (look >= 1 and look % 1 == 0):
+        raise ValueError(f"look is {look}: must be whole, and at least 1")
+    cycle = _cycle(design)
+    return cycle[(look - 1) % len(cycle)]
 
 
 def critical_value_for_plan(plan: Sequence[CountLaw], rate_ratio: float, *, alpha: float) -> float:
@@ -320,7 +344,7 @@ def critical_value_for_plan(plan: Sequence[CountLaw], rate_ratio: float, *, alph
     Parameters
     ----------
     plan : sequence of CountLaw
-        Law of each look under the null; a finite dispersion must come with one mean.
+        Law of each look under the null.
     rate_ratio : float
         Ratio to detect, as in `Design`.
     alpha : float
@@ -329,7 +353,8 @@ def critical_value_for_plan(plan: Sequence[CountLaw], rate_ratio: float, *, alph
     Returns
     -------
     float
-        Critical value, above the least one by at most 1.5e-6.
+        Critical value, above the least one by at most 1.5e-6 where the chance of a signal is exact.
+        Where that is bounded, the value is the least for the upper bound.
 
     Raises
     ------
@@ -341,23 +366,29 @@ def critical_value_for_plan(plan: Sequence[CountLaw], rate_ratio: float, *, alph
     The size is a step function of the critical value. The value is put a little above its step, so
     that the rounding of a chart cannot reach over it, and the size never exceeds `alpha`.
 
+    The chance of a signal is exact where an event weighs the same at every look (Poisson, binomial,
+    or negative binomials of one mean), and otherwise where charts have few values; else it lies
+    between bounds that are mostly within a hundredth of it (`first_signal_between`).
+
     Examples
     --------
-    Twelve months, in which more and more patients are treated:
+    Twelve months, in which more and more patients are treated, whose rates do not vary, or do:
 
     >>> plan = [CountLaw(0.05 * month) for month in range(1, 13)]
-    >>> h = critical_value_for_plan(plan, 2.0, alpha=0.05)
-    >>> round(h, 3), round(float(first_signal(plan, 2.0, h).chance.sum()), 4)
-    (2.352, 0.0486)
+    >>> round(critical_value_for_plan(plan, 2.0, alpha=0.05), 3)
+    2.352
+    >>> plan = [CountLaw(0.05 * month, dispersion=0.65) for month in range(1, 13)]
+    >>> round(critical_value_for_plan(plan, 2.0, alpha=0.05), 3)
+    1.878
     """
     _require_ratio(rate_ratio)
     if not LEAST_ALPHA <= alpha < 1:
         raise ValueError(f"alpha is {alpha}: must be at least {LEAST_ALPHA:g} and below 1")
 
     def excess(value: float) -> float:
-        return exact.log_over(math.fsum(first_signal(plan, rate_ratio, value).chance), alpha)
+        return exact.log_over(greatest_chance(plan, rate_ratio, value), alpha)
 
-    return exact.least_critical_value(excess)
+    return _surely(excess, exact.least_critical_value(excess))
 
 
 def average_run_length(design: Design, rate_ratio: float = 1.0) -> float:
@@ -373,19 +404,23 @@ def average_run_length(design: Design, rate_ratio: float = 1.0) -> float:
     Returns
     -------
     float
-        Looks, with a relative error below 1e-9.
+        Looks, with a relative error below 1e-9; where negative binomials of several means recur the
+        middle of two bounds, mostly within a hundredth of each other (`run_length_between`).
 
     Raises
     ------
     ValueError
-        If the ratio is out of range, or a signal is too unlikely for double precision.
+        If the ratio is out of range, a signal is too unlikely for double precision, or what is
+        expected at a look neither stays the same nor recurs within the planned looks: nothing then
+        says how it would go on.
     """
-    return exact.average_run_length(
-        planned_law(design),
-        design.rate_ratio,
-        design.boundary.critical_value,
-        true_ratio=rate_ratio,
-    )
+    cycle = _cycle(design)
+    _require_recurrence(design, cycle)
+    value = design.boundary.critical_value
+    if len(cycle) == 1:
+        return exact.average_run_length(cycle[0], design.rate_ratio, value, true_ratio=rate_ratio)
+    lower, upper = run_length_between(cycle, design.rate_ratio, value, true_ratio=rate_ratio)
+    return lower + (upper - lower) / 2
 
 
 def operating_characteristics(
@@ -405,12 +440,14 @@ def operating_characteristics(
     Returns
     -------
     OperatingCharacteristics
-        Chance of a signal, and means of time, in looks, and events at the first one.
+        Chance of a signal, and means of time, in looks, and events at the first one. Where an event
+        weighs differently from look to look they may be bounded: `method` says so, and
+        `power_error` how far the power can be off.
 
     Raises
     ------
     ValueError
-        If the ratio is out of range, or the plan is empty or weighs events unequally.
+        If the ratio is out of range, or the plan is empty.
 
     Examples
     --------
@@ -419,18 +456,44 @@ def operating_characteristics(
     >>> round(found.power, 3), round(found.expected_time_to_signal, 1)
     (0.962, 9.4)
     """
-    laws = [planned_law(design)] * design.looks if plan is None else plan
+    laws = _planned(_cycle(design), design.looks) if plan is None else plan
     value = design.boundary.critical_value
-    found = first_signal(laws, design.rate_ratio, value, true_ratio=rate_ratio)
-    power = min(1.0, math.fsum(found.chance))  # rounding may add some bits
-    time = math.fsum(found.chance * np.arange(1, len(laws) + 1))
+    found = first_signal_between(laws, design.rate_ratio, value, true_ratio=rate_ratio)
+    chance = 0.5 * (found.lower.chance + found.upper.chance)
+    events = math.fsum(0.5 * (found.lower.events + found.upper.events))
+    power = min(1.0, math.fsum(chance))  # rounding may add some bits
+    time = math.fsum(chance * np.arange(1, len(laws) + 1))
+    gap = math.fsum(found.upper.chance) - math.fsum(found.lower.chance)
     return OperatingCharacteristics(
         rate_ratio=rate_ratio,
         power=power,
         expected_time_to_signal=time / power if power > 0 else math.nan,
         expected_length=min(len(laws), time + len(laws) * (1.0 - power)),
-        expected_events_at_signal=mean_events(found) if power > 0 else math.nan,
+        expected_events_at_signal=events / math.fsum(chance) if power > 0 else math.nan,
+        method="exact" if found.is_exact else "bounded",
+        power_error=0.5 * gap,
     )
+
+
+def _cycle(design: Design) -> tuple[CountLaw, ...]:
+    """Laws of the first looks, after which they recur; one where all are equal."""
+    given = design.expected_per_look
+    means = given if isinstance(given, tuple) else (given,)
+    if len(set(means)) == 1:
+        means = means[:1]
+    return tuple(_law_of(design, mean, design.trials_per_look) for mean in means)
+
+
+def _planned(cycle: Sequence[CountLaw], looks: int) -> list[CountLaw]:
+    return [cycle[look % len(cycle)] for look in range(looks)]
+
+
+def _surely(excess: Callable[[float], float], value: float) -> float:
+    """Raise a value until it will do: an upper bound need not fall all the way."""
+    step = exact.ROOT_ERROR
+    while excess(value) > 0:
+        value, step = value + step, 2.0 * step
+    return value
 
 
 def _law_of(design: Design, mean: float, trials: int) -> CountLaw:
@@ -473,8 +536,7 @@ def _require_design(design: Design) -> None:
     _require_ratio(design.rate_ratio)
     if not (1 <= design.looks <= MOST_LOOKS and design.looks % 1 == 0):
         raise ValueError(f"looks is {design.looks}: must be whole, from 1 to {MOST_LOOKS}")
-    if not 0 < design.expected_per_look < math.inf:
-        raise ValueError(f"expected_per_look is {design.expected_per_look}: must be above 0")
+    _require_expected(design)
     if design.dispersion is not None and not design.dispersion >= LEAST_DISPERSION:
         raise ValueError(f"dispersion is {design.dispersion}: must be at least {LEAST_DISPERSION}")
     if design.after_signal not in ("reset", "stay", "none"):
@@ -494,6 +556,29 @@ def _require_design(design: Design) -> None:
             raise ValueError(f"{name} is {value}: must be from {low:g} to {high:g}")
 
 
+def _require_expected(design: Design) -> None:
+    given = design.expected_per_look
+    if not isinstance(given, tuple):
+        if not 0 < given < math.inf:
+            raise ValueError(f"expected_per_look is {given}: must be above 0, and finite")
+        return
+    if not 1 <= len(given) <= design.looks:
+        raise ValueError(
+            f"expected_per_look has {len(given)} numbers: must have from 1 to looks, {design.looks}"
+        )
+    for place, mean in enumerate(given):
+        if not 0 < mean < math.inf:
+            raise ValueError(f"expected_per_look[{place}] is {mean}: must be above 0, and finite")
+
+
+def _require_recurrence(design: Design, cycle: Sequence[CountLaw]) -> None:
+    if len(cycle) > 1 and len(cycle) >= design.looks:
+        raise ValueError(
+            "run_length: expected_per_look must be one number or recur within looks, "
+            f"{design.looks}, as a run length needs looks that go on for ever"
+        )
+
+
 def _require_ratio(rate_ratio: float) -> None:
     size = max(rate_ratio, 1 / rate_ratio) if rate_ratio > 0 else math.nan
     if not NEAREST <= size <= FARTHEST:
@@ -505,7 +590,7 @@ def _require_ratio(rate_ratio: float) -> None:
 
 @lru_cache(maxsize=4096)
 def _boundary(
-    law: CountLaw,
+    cycle: tuple[CountLaw, ...],
     rate_ratio: float,
     looks: int,
     *,
@@ -513,18 +598,28 @@ def _boundary(
     run_length: float | None,
     critical_value: float | None,
 ) -> Boundary:
+    plan = _planned(cycle, looks)
+
     def size(value: float) -> float:
-        return exact.chance_of_signal(law, rate_ratio, value, looks=looks)
+        if len(cycle) == 1:
+            return exact.chance_of_signal(cycle[0], rate_ratio, value, looks=looks)
+        return greatest_chance(plan, rate_ratio, value)
 
     def mean(value: float) -> float:
-        return exact.average_run_length(law, rate_ratio, value)
+        if len(cycle) == 1:
+            return exact.average_run_length(cycle[0], rate_ratio, value)
+        return least_run_length(cycle, rate_ratio, value)
 
-    if alpha is not None:
-        level = alpha
-        value = exact.least_critical_value(lambda tried: exact.log_over(size(tried), level))
-    elif run_length is not None:
-        value = exact.least_critical_value(lambda tried: exact.log_over(run_length, mean(tried)))
+    def excess(tried: float) -> float:
+        if run_length is None:
+            return exact.log_over(size(tried), alpha or LEAST_ALPHA)
+        return exact.log_over(run_length, mean(tried))
+
+    if critical_value is not None:
+        value = float(critical_value)
     else:
-        value = float(critical_value or exact.LOWEST)
+        value = exact.least_critical_value(excess)
+        if len(cycle) > 1:
+            value = _surely(excess, value)
     attained = None if run_length is None else mean(value)
     return Boundary(critical_value=value, attained_size=size(value), attained_run_length=attained)

@@ -35,6 +35,7 @@ HELPERS = {
     "sequential.operating", "sequential.poisson_band", "sequential.poisson_paths",
     "sequential.polya_paths", "sequential.run_length", "sequential.spending_functions",
     "sequential.spending_paths", "sequential.stretch", "sequential.stretch_paths",
+    "sequential.uneven_chart",
 }  # fmt: skip
 OF_TABLE = {name: found for name, found in CATALOGUE.items() if found.evaluate is not None}
 CALLS = {name: found.call for name, found in CATALOGUE.items() if found.call is not None}

@@ -29,6 +29,7 @@ from detectors.sequential.cusum import (
     step,
 )
 from detectors.sequential.first_signal import first_signal
+from detectors.sequential.uneven_chart import first_signal_between, run_length_between
 
 REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference"
 SURVEILLANCE = json.loads((REFERENCE / "cusum/surveillance_glrpois.json").read_text())
@@ -263,6 +264,133 @@ def test_a_plan_of_equal_looks_is_the_design() -> None:
     assert_allclose(value, design.boundary.critical_value, atol=2e-6)  # both lie beyond one step
 
 
+GROWING = tuple(0.1 * month for month in range(1, 13))
+
+
+@pytest.mark.parametrize("ratio", [0.5, 2.0])
+@pytest.mark.parametrize("size", [None, 0.65, 4.0])
+def test_unequal_looks_are_those_of_watches_that_step(ratio: float, size: float | None) -> None:
+    design = Design(ratio, expected_per_look=GROWING, looks=12, alpha=0.1, dispersion=size)
+    rng, n_paths = np.random.default_rng(seed=19720301), 2_500
+    means = ratio * np.array(GROWING)
+    rates = np.broadcast_to(means, (n_paths, 12))
+    if size is not None:
+        rates = rng.gamma(size, means / size, (n_paths, 12))
+    first, events = np.zeros(n_paths), np.zeros(n_paths)
+    for path, counts in enumerate(rng.poisson(rates).tolist()):
+        for look in recompute(design, to_date(list(zip(counts, GROWING, strict=True))))[1]:
+            if look.is_crossing and not first[path]:
+                first[path], events[path] = look.number, look.events
+
+    found = operating_characteristics(design, ratio)
+
+    signals = first > 0
+    pairs = [
+        (found.power, signals.astype(float)),
+        (found.expected_time_to_signal, first[signals]),
+        (found.expected_events_at_signal, events[signals]),
+        (found.expected_length, np.where(signals, first, 12.0)),
+    ]
+    for exact, drawn in pairs:
+        error = drawn.std(ddof=1) / math.sqrt(drawn.size)
+        assert abs(exact - drawn.mean()) < 3 * error  # standard errors
+    assert found.power_error < 1e-3
+    assert (found.method == "exact") == (found.power_error == 0)
+
+
+@given(
+    ratio=st.one_of(st.floats(1.6, 10.0), st.floats(0.1, 0.6)),
+    means=st.lists(st.floats(1e-3, 1.0), min_size=2, max_size=6),
+    more=st.integers(0, 3),
+    alpha=st.floats(1e-3, 0.3),
+    size=SIZES,
+)
+@settings(max_examples=150, deadline=None)  # each example finds a root
+@pytest.mark.slow
+def test_no_design_of_unequal_looks_exceeds_alpha(
+    ratio: float, means: list[float], more: int, alpha: float, size: float | None
+) -> None:
+    design = Design(
+        ratio, expected_per_look=tuple(means), looks=len(means) + more, alpha=alpha,
+        dispersion=size,
+    )  # fmt: skip
+
+    found = operating_characteristics(design, 1.0)
+
+    assert design.boundary.attained_size <= alpha
+    gap = design.boundary.attained_size - found.power
+    assert_allclose(gap, found.power_error, atol=1e-12)  # the middle, and its upper bound
+    assert found.power_error < 1e-3 * alpha
+
+
+def test_no_smaller_critical_value_holds_alpha_where_looks_are_unequal() -> None:
+    plan = [CountLaw(mean, dispersion=2.0) for mean in GROWING[:6]]
+
+    value = critical_value_for_plan(plan, 2.0, alpha=0.05)
+
+    tried = [first_signal_between(plan, 2.0, h) for h in (value, value - 3e-6)]
+    sizes = [math.fsum(found.upper.chance) for found in tried]
+    assert all(found.is_exact for found in tried)
+    assert sizes[0] <= 0.05 < sizes[1]
+    design = Design(2.0, expected_per_look=GROWING[:6], looks=6, alpha=0.05, dispersion=2.0)
+    assert design.boundary.critical_value == value
+    assert design.boundary.attained_size == sizes[0]
+
+
+@pytest.mark.parametrize("size", [None, 2.0])
+def test_several_equal_numbers_are_one(size: float | None) -> None:
+    one = Design(2.0, expected_per_look=0.5, looks=12, alpha=0.05, dispersion=size)
+    three = Design(2.0, expected_per_look=(0.5,) * 3, looks=12, alpha=0.05, dispersion=size)
+
+    assert one.boundary == three.boundary
+    assert operating_characteristics(one, 2.0) == operating_characteristics(three, 2.0)
+    assert average_run_length(one) == average_run_length(three)
+
+
+def test_numbers_that_are_fewer_than_the_looks_recur() -> None:
+    few = Design(2.0, expected_per_look=(0.2, 1.0), looks=6, alpha=0.05, dispersion=2.0)
+    all_six = Design(2.0, expected_per_look=(0.2, 1.0) * 3, looks=6, alpha=0.05, dispersion=2.0)
+
+    assert few.boundary == all_six.boundary
+    assert [planned_law(few, look).mean for look in (1, 2, 3, 8)] == [0.2, 1.0, 0.2, 1.0]
+    with pytest.raises(ValueError, match="look is 0"):
+        planned_law(few, 0)
+
+
+@pytest.mark.parametrize("size", [None, 2.0])
+def test_a_run_length_is_attained_where_looks_recur(size: float | None) -> None:
+    design = Design(3.0, expected_per_look=(0.1, 0.9), looks=12, run_length=20.0, dispersion=size)
+    value = design.boundary.critical_value
+
+    assert design.boundary.attained_run_length is not None
+    assert design.boundary.attained_run_length >= 20.0
+    cycle = [planned_law(design, look) for look in (1, 2)]
+    assert run_length_between(cycle, 3.0, value)[0] == design.boundary.attained_run_length
+    assert run_length_between(cycle, 3.0, value - 3e-6)[0] < 20.0
+    lower, upper = run_length_between(cycle, 3.0, value, true_ratio=3.0)
+    assert lower <= average_run_length(design, 3.0) <= upper < design.boundary.attained_run_length
+
+
+def test_a_run_length_is_refused_where_nothing_says_how_looks_go_on() -> None:
+    design = Design(2.0, expected_per_look=GROWING, looks=12, alpha=0.05, dispersion=2.0)
+
+    assert operating_characteristics(design, 2.0).power > 0.5
+    with pytest.raises(ValueError, match="expected_per_look must be one number or recur"):
+        average_run_length(design)
+    with pytest.raises(ValueError, match="expected_per_look must be one number or recur"):
+        Design(2.0, expected_per_look=GROWING, looks=12, run_length=100.0)
+
+
+def test_a_state_of_unequal_looks_survives_encoding() -> None:
+    design = Design(2.0, expected_per_look=GROWING[:4], looks=17, alpha=0.05, dispersion=2.0)
+    state, _ = recompute(design, to_date([(2, 0.1), (1, 0.2)]))
+
+    encoded = msgspec.json.encode(state)
+
+    assert msgspec.json.decode(encoded, type=State) == state
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=State) == state
+
+
 @given(steps=increments, ratio=RATIOS)
 def test_stepping_and_recomputing_agree(steps: list[tuple[int, float]], ratio: float) -> None:
     design = Design(ratio, expected_per_look=0.5, looks=12, critical_value=1.5)
@@ -319,6 +447,10 @@ def test_a_state_survives_encoding_and_is_small(dispersion: float | None) -> Non
         ({"expected_per_look": 0.0}, "expected_per_look"),
         ({"expected_per_look": math.nan}, "expected_per_look"),
         ({"expected_per_look": math.inf}, "expected_per_look"),
+        ({"expected_per_look": ()}, "expected_per_look has 0"),
+        ({"expected_per_look": (1.0,) * 11}, "expected_per_look has 11"),
+        ({"expected_per_look": (1.0, 0.0)}, r"expected_per_look\[1\] is 0"),
+        ({"expected_per_look": (math.nan, 1.0)}, r"expected_per_look\[0\] is nan"),
         ({"looks": 0}, "looks"),
         ({"looks": 2.5}, "looks"),
         ({"looks": 10_001}, "looks"),
