@@ -307,13 +307,13 @@ def _boundary(
     def limits(constant: float) -> tuple[float, ...]:
         return tuple(min(GREATEST_Z, constant * t ** (parameter - 0.5)) for t in times)
 
-    def overspent(constant: float) -> float:
-        return math.fsum(_crossing(times, limits(constant), sides, 0.0)) - alpha
+    def log_overspent(constant: float) -> float:
+        return math.log(math.fsum(_crossing(times, limits(constant), sides, 0.0)) / alpha)
 
-    high = -float(special.ndtri(alpha / sides / len(times))) * max(
-        t ** (0.5 - parameter) for t in times
-    )
-    root = float(brentq(overspent, 1e-6, high + 1e-6, xtol=ROOT_ERROR))
+    # The size is at least the chance at any one look, and at most the sum over all.
+    stretch = max(t ** (0.5 - parameter) for t in times)
+    low, high = (-stretch * float(special.ndtri(alpha / sides / n)) for n in (1, len(times)))
+    root = float(brentq(log_overspent, low - 1e-6, high + 1e-6, xtol=ROOT_ERROR))
     return limits(root)
 
 
@@ -323,20 +323,27 @@ def _by_spending(
     density, before, found = START, 0.0, []
     for k, time in enumerate(times):
         target = spent(kind, time, alpha / sides, parameter=parameter) - before
-        limit = _limit(density, time, target)
+        limit = _limit(density, time, target, sides * before)
         before += chance_above(density, time, limit * math.sqrt(time), drift=0.0)
         density = _next(density, times, k, limit, sides, 0.0)
         found.append(limit)
     return tuple(found)
 
 
-def _limit(density: Density, time: float, target: float) -> float:
+def _limit(density: Density, time: float, target: float, before: float) -> float:
+    """Find the limit that spends the target, where so much was spent before."""
+
     def excess(z: float) -> float:
         return chance_above(density, time, z * math.sqrt(time), drift=0.0) - target
 
-    if target <= 0 or excess(GREATEST_Z) >= 0:
+    # The chance is at most that at one look alone, and at least that less what has crossed.
+    high = -float(special.ndtri(target)) + 1e-3 if target > 0 else math.inf
+    if high >= GREATEST_Z:
         return GREATEST_Z
-    return float(brentq(excess, -GREATEST_Z, GREATEST_Z, xtol=ROOT_ERROR))
+    low = -float(special.ndtri(min(target + before, 1.0))) - 1e-3
+    if excess(low) < 0:  # less is left than the density can tell
+        low = -GREATEST_Z
+    return float(brentq(excess, max(low, -GREATEST_Z), high, xtol=ROOT_ERROR))
 
 
 def _crossing(

@@ -1,6 +1,7 @@
 """Group sequential boundaries against reference values, their definition, and simulation."""
 
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
+from scipy.special import ndtr, roots_legendre
 from scipy.stats import norm
 
 from detectors.sequential import group, normal_paths, spending_functions
@@ -38,6 +40,42 @@ KINDS: dict[str, tuple[Any, float]] = {
 }
 
 every_kind = pytest.mark.parametrize("kind", list(KINDS.values()), ids=list(KINDS))
+
+nodes_of = lru_cache(roots_legendre)
+
+
+def first_crossings_by_one_rule(
+    planned: tuple[float, ...], limits: tuple[float, ...], sides: int
+) -> list[float]:
+    """Chance of a first crossing at each look; one Gauss-Legendre rule between two limits."""
+    at, mass, before, found = np.zeros(1), np.ones(1), 0.0, []
+    for k, (time, limit) in enumerate(zip(planned, limits, strict=True)):
+        sd, edge = math.sqrt(time - before), limit * math.sqrt(time)
+        found.append(float(mass @ ndtr((at - edge) / sd)))
+        if sides == 2:
+            found[-1] += float(mass @ ndtr((-edge - at) / sd))
+        if k + 1 < len(planned):
+            finest = math.sqrt(min(time - before, planned[k + 1] - time))
+            low = -min(edge, 8.0 * math.sqrt(time)) if sides == 2 else -8.0 * math.sqrt(time)
+            half = (min(edge, 8.0 * math.sqrt(time)) - low) / 2
+            node, weight = nodes_of(32 * math.ceil(5 * half / finest / 32))  # 2.5 a deviation
+            score = low + half * (node + 1)
+            density = np.exp(-(((score[:, None] - at) / sd) ** 2) / 2) @ mass
+            at, mass = score, half * weight * density / (sd * math.sqrt(2 * math.pi))
+            before = time
+    return found
+
+
+def drawn_crossings(
+    rng: np.random.Generator,
+    planned: tuple[float, ...],
+    limits: tuple[float, ...],
+    sides: int,
+    n_drawn: int,
+) -> int:
+    steps = np.sqrt(np.diff(planned, prepend=0.0))
+    z = (rng.normal(size=(n_drawn, len(planned))) * steps).cumsum(axis=1) / np.sqrt(planned)
+    return int(((z if sides == 1 else np.abs(z)) >= limits).any(axis=1).sum())
 
 
 def test_boundaries_and_spent_alpha_match_rpact() -> None:
@@ -97,43 +135,57 @@ def test_two_looks_are_a_bivariate_normal(effect: float) -> None:
     assert_allclose(found.expected_information, 0.3 * first + 1 - first, rtol=1e-12)
 
 
+@pytest.mark.parametrize("alpha", [1e-9, 0.05, 0.5])
 @pytest.mark.parametrize("sides", [1, 2])
-def test_one_look_is_the_fixed_test(sides: Any) -> None:  # noqa: ANN401 - 1 or 2
+def test_one_look_is_the_fixed_test(sides: Any, alpha: float) -> None:  # noqa: ANN401 - 1 or 2
     for kind, parameter in KINDS.values():
-        design = Design((3.0,), alpha=0.05, kind=kind, parameter=parameter, sides=sides)
+        design = Design((3.0,), alpha=alpha, kind=kind, parameter=parameter, sides=sides)
 
-        assert_allclose(design.boundary, norm.isf(0.05 / sides), atol=1e-10)  # the root
+        assert_allclose(design.boundary, norm.isf(alpha / sides), atol=1e-10)  # the root
 
 
 @pytest.mark.slow
-@given(
-    steps=st.lists(st.floats(0.05, 1.0), min_size=1, max_size=8),
-    alpha=st.floats(1e-4, 0.2),
-    kind=st.sampled_from(list(KINDS.values())),
-    sides=st.sampled_from([1, 2]),
-)
-@settings(max_examples=60, deadline=None)  # each is a chain of integrals
-def test_random_designs_spend_alpha(
-    steps: list[float],
-    alpha: float,
-    kind: tuple[Any, float],
-    sides: Any,  # noqa: ANN401 - 1 or 2
-) -> None:
-    planned = tuple(np.cumsum(steps).tolist())
+def test_a_thousand_random_designs_spend_alpha_and_simulation_agrees() -> None:
+    rng, n_drawn = np.random.default_rng(seed=20180202), 400
+    sizes, crossed = [], []
 
-    design = Design(planned, alpha=alpha, kind=kind[0], parameter=kind[1], sides=sides)
-    found = operating_characteristics(design, 0.0)
+    @given(
+        steps=st.lists(st.floats(0.05, 1.0), min_size=1, max_size=8),
+        alpha=st.floats(1e-4, 0.2),
+        kind=st.sampled_from(list(KINDS.values())),
+        sides=st.sampled_from([1, 2]),
+    )
+    @settings(max_examples=1_000, deadline=None)
+    def spends_alpha(
+        steps: list[float],
+        alpha: float,
+        kind: tuple[Any, float],
+        sides: Any,  # noqa: ANN401 - 1 or 2
+    ) -> None:
+        planned = tuple(np.cumsum(steps).tolist())
+        design = Design(planned, alpha=alpha, kind=kind[0], parameter=kind[1], sides=sides)
 
-    assert_allclose(found.power, alpha, atol=1e-10)  # as documented
-    if kind[0] != "wang_tsiatis":
-        allowed = [
-            sides
-            * spending_functions.spent(
-                kind[0], value / planned[-1], alpha / sides, parameter=kind[1]
-            )
-            for value in planned
-        ]
-        assert_allclose(np.cumsum(found.crossing), allowed, atol=1e-10)
+        size = first_crossings_by_one_rule(planned, design.boundary, sides)
+
+        assert_allclose(math.fsum(size), alpha, rtol=0, atol=1e-9)  # as documented
+        if kind[0] != "wang_tsiatis":
+            allowed = [
+                sides
+                * spending_functions.spent(
+                    kind[0], value / planned[-1], alpha / sides, parameter=kind[1]
+                )
+                for value in planned
+            ]
+            assert_allclose(np.cumsum(size), allowed, rtol=0, atol=1e-9)
+        sizes.append(alpha)
+        crossed.append(drawn_crossings(rng, planned, design.boundary, sides, n_drawn))
+
+    spends_alpha()
+
+    assert len(sizes) >= 1_000
+    chance = np.array(sizes)
+    error = math.sqrt((chance * (1 - chance)).sum() * n_drawn)
+    assert abs(sum(crossed) - n_drawn * chance.sum()) < 3 * error
 
 
 @pytest.mark.slow
