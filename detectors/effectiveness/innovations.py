@@ -20,6 +20,7 @@ LEAST_SHIFT, GREATEST_SHIFT = 0.2, 5.0
 MOST_LOOKS = 1_000
 ROOT_ERROR = 1e-9  # of the threshold; of the chance of a false alarm, a tenth of that
 NODES_PER_DEVIATION = 5
+NO_CHANCE = 1e-18  # below the error of the recursion
 
 Reals = NDArray[np.float64]
 
@@ -336,37 +337,40 @@ def operating_characteristics(design: Design, shift: float) -> Characteristics:
 
 @lru_cache(maxsize=256)
 def _threshold(horizon: int, shift: float, alpha: float) -> float:
-    def spare(threshold: float) -> float:
-        return _silent(threshold, horizon, shift, 0.0)[-1] - (1.0 - alpha)
+    def log_excess(threshold: float) -> float:
+        power = 1.0 - _silent(threshold, horizon, shift, 0.0)[-1]
+        return math.log(max(power, NO_CHANCE) / alpha)
 
-    high = 1.0
-    while spare(high) < 0:
-        high *= 1.5
-    low = 1e-6
-    if spare(low) >= 0:
+    # A sum that starts afresh at each value is a likelihood ratio; one value alone may do it.
+    high = math.log(horizon / alpha) + ROOT_ERROR
+    low = max(1e-6, shift * (-float(special.ndtri(alpha)) - 0.5 * shift) - ROOT_ERROR)
+    if log_excess(low) <= 0:
         return low
-    return float(brentq(spare, low, high, xtol=ROOT_ERROR)) + 2 * ROOT_ERROR
+    return float(brentq(log_excess, low, high, xtol=ROOT_ERROR)) + 2 * ROOT_ERROR
 
 
 def _silent(threshold: float, horizon: int, delta: float, mean: float) -> list[float]:
     """Give the chance of no signal after 0, 1, ... values; the law of the sum, step by step."""
     n_nodes = 24 + math.ceil(NODES_PER_DEVIATION * threshold / delta)
-    rule = fejer(n_nodes)
-    nodes = np.array([threshold * node for node, _ in rule])
-    widths = [threshold * weight for _, weight in rule]
+    node, weight = _rule(n_nodes)
+    nodes, widths = threshold * node, threshold * weight
     starts = [0.0, *nodes.tolist()]
     drift = 0.5 * delta * delta
-    to_nodes = [_density((nodes - start + drift) / delta - mean) / delta for start in starts]
-    to_zero = [float(special.ndtr((drift - start) / delta - mean)) for start in starts]
-    masses, chances = [1.0, *([0.0] * n_nodes)], [1.0]
+    to_nodes = _density((nodes - np.array(starts)[:, None] + drift) / delta - mean) / delta
+    to_zero = special.ndtr((drift - np.array(starts)) / delta - mean)
+    masses, chances = np.array([1.0, *([0.0] * n_nodes)]), [1.0]
     for _ in range(horizon):
-        density = np.zeros(n_nodes)
-        for mass, row in zip(masses, to_nodes, strict=True):
-            density += mass * row
-        atom = math.fsum(m * zero for m, zero in zip(masses, to_zero, strict=True))
-        masses = [atom, *(w * d for w, d in zip(widths, density.tolist(), strict=True))]
-        chances.append(math.fsum(masses))
+        density = (masses[:, None] * to_nodes).sum(axis=0)  # adds whole rows, one by one
+        atom = math.fsum((masses * to_zero).tolist())
+        masses = np.concatenate([[atom], widths * density])
+        chances.append(math.fsum(masses.tolist()))
     return chances
+
+
+@lru_cache(maxsize=128)
+def _rule(n_nodes: int) -> tuple[Reals, Reals]:
+    node, weight = np.array(fejer(n_nodes)).T
+    return node.copy(), weight.copy()
 
 
 def _density(z: Reals) -> Reals:
