@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import integrate as scipy_integrate
 from scipy import stats
 
+from detectors.anytime import poisson
 from detectors.small_population import platform
 from detectors.small_population.constructs import Prior, as_columns, distinct
 from detectors.small_population.exchangeable import Integrals, integrate
@@ -235,6 +236,49 @@ def test_platform_evidence_is_the_mean_in_any_order(log_e: list[float], seed: in
     assert found.platform.log_e == again.platform.log_e
 
 
+@pytest.mark.slow
+@given(
+    priors=st.lists(st.tuples(st.floats(0.5, 2.0), st.floats(1.0, 3.0)), min_size=2, max_size=2),
+    means=st.lists(st.floats(1e-4, 0.4), min_size=4, max_size=4),
+    shares=st.lists(st.just(1.0) | st.floats(0.0, 1.0), min_size=2, max_size=2),
+    alpha=st.floats(1e-3, 0.3),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=1_000)
+def test_no_random_platform_signals_oftener_than_alpha_and_its_mean_is_at_most_one(
+    priors: list[tuple[float, float]],
+    means: list[float],
+    shares: list[float],
+    alpha: float,
+    seed: int,
+) -> None:
+    rng, counts = np.random.default_rng(seed), np.arange(28)  # beyond, 1e-9 of the mean at most
+    designs = [poisson.Design(prior_shape=a, prior_rate=b) for a, b in priors]
+    looks = np.reshape(means, (2, 2)).cumsum(axis=1)  # two looks at two constructs
+    steps = np.diff(looks, axis=1, prepend=0.0)
+    silent, going = np.zeros((28, 28)), np.zeros((28, 28))
+    silent[0, 0] = going[0, 0] = 1.0
+    size = mean_at_stop = 0.0
+
+    for k in (0, 1):
+        log_e = [poisson.log_e(d, counts, at[k]) for d, at in zip(designs, looks, strict=True)]
+        more = [_more(share * step[k]) for share, step in zip(shares, steps, strict=True)]
+        silent, going = (more[0] @ each @ more[1].T for each in (silent, going))
+        joint = (np.exp(log_e[0])[:, np.newaxis] + np.exp(log_e[1])) / 2.0
+        is_signal = _signals(log_e, alpha)
+        assert_array_equal(is_signal, joint >= 1.0 / alpha)
+        size += float(silent[is_signal].sum())
+        silent[is_signal] = 0.0
+        stops = rng.random(joint.shape) < (0.4, 1.0)[k]  # any rule that looks at the counts
+        mean_at_stop += float((going * joint)[stops].sum())
+        going[stops] = 0.0
+
+    assert size <= alpha
+    assert mean_at_stop <= 1.0 + 1e-12  # roundings
+    if shares == [1.0, 1.0]:
+        assert mean_at_stop >= 1.0 - 1e-6  # counts left out
+
+
 def test_platform_evidence_does_not_overflow() -> None:
     found = platform.e_value([5_000.0, -math.inf])
 
@@ -281,6 +325,22 @@ def test_other_priors_keep_their_digits(prior: Prior) -> None:
     assert_allclose(coarse.rr_mean, fine.rr_mean, rtol=2e-6)  # what the docstring promises
     assert_allclose(coarse.p_above, fine.p_above, atol=2e-6)
     assert_allclose(coarse.log_rr_sd, fine.log_rr_sd, rtol=2e-6)
+
+
+def _more(mean: float) -> NDArray[np.float64]:
+    """Chance of each count, row by row, from each count before."""
+    gap = np.subtract.outer(np.arange(28), np.arange(28))
+    return np.asarray(stats.poisson.pmf(gap, mean))
+
+
+def _signals(log_e: list[NDArray[np.float64]], alpha: float) -> NDArray[np.bool_]:
+    """Find the pairs of counts at which the platform's evidence signals, along their edge."""
+    found, j = np.zeros((28, 28), dtype=np.bool_), 28
+    for i in range(28):
+        while j > 0 and platform.e_value([log_e[0][i], log_e[1][j - 1]]).platform.e >= 1.0 / alpha:
+            j -= 1
+        found[i, j:] = True
+    return found
 
 
 def _integrals(

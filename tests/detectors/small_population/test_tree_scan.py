@@ -22,6 +22,12 @@ MEMBERS = {"all": (0, 1, 2), "p": (0, 1), "p1": (0,), "p2": (1,), "q": (2,), "q1
 EXPECTED = {"p1": 0.3, "p2": 0.1, "q1": 0.5}
 MEANS = list(EXPECTED.values())
 NULLS: list[Null] = ["poisson", "conditional"]
+SHAPES: list[dict[str, str | None]] = [
+    {"all": None, "a": "all", "b": "all"},
+    {"all": None, "p": "all", "a": "p", "b": "p", "c": "all"},
+    {"all": None, "a": "all", "b": "all", "c": "all"},
+    {"p": None, "a": "p", "b": None},
+]
 MOST = 14  # of each leaf, in the enumeration: more have 1e-16 together
 
 
@@ -53,21 +59,37 @@ def test_monte_carlo_agrees_with_the_exact_probability(null: Null) -> None:
 
 
 @pytest.mark.slow
-@given(data=st.data())
-@settings(max_examples=20)
-def test_size_is_at_most_alpha_by_enumeration(data: st.DataObject) -> None:
-    means = [data.draw(st.floats(0.001, 1.0)) for _ in range(2)]
-    alpha = data.draw(st.floats(0.001, 0.3))
-    tree = Tree({"all": None, "a": "all", "b": "all"})
-    expected = dict(zip(("a", "b"), means, strict=True))
+@given(
+    shape=st.sampled_from(SHAPES),
+    means=st.lists(st.floats(0.001, 1.0), min_size=3, max_size=3),
+    alpha=st.floats(0.001, 0.3),
+    null=st.sampled_from(NULLS),
+    total=st.integers(1, 8),
+)
+@settings(max_examples=1_000)
+def test_no_random_tree_signals_oftener_than_alpha_and_none_could_more_often(
+    shape: dict[str, str | None], means: list[float], alpha: float, null: Null, total: int
+) -> None:
+    tree = Tree(shape)
+    expected = dict(zip(tree.leaves, means, strict=False))
+    counts, chance, greatest = _greatest_ratios(tree, list(expected.values()), null, total)
+    order = np.argsort(greatest)
+    counts, ratios, below = counts[order], greatest[order], chance[order].cumsum()
+    is_step = ratios[1:] > ratios[:-1] * (1 + 1e-12) + 1e-14  # equal but for roundings
+    first = 1 + np.flatnonzero(is_step)  # the first outcome of every positive ratio
+    size = 1.0 - below[first - 1]  # of signalling there and beyond
+    place = int(np.searchsorted(-size, -alpha))  # the least ratio whose size holds alpha
 
-    size = 0.0
-    for counts in itertools.product(range(6), repeat=2):
-        found = scan_exact(tree, dict(zip(("a", "b"), counts, strict=True)), expected)
-        if found.p.min() <= alpha:
-            size += float(np.prod(stats.poisson.pmf(counts, means)))
+    beside = [first[i] for i in (place - 1, place) if 0 <= i < len(first)]
+    found = [
+        scan_exact(tree, dict(zip(tree.leaves, row, strict=True)), expected, null=null).p.min()
+        for row in counts[beside].tolist()
+    ]
 
-    assert size <= alpha + 1e-12  # roundings
+    assert_allclose(found, 1.0 - below[np.array(beside, dtype=int) - 1], rtol=0, atol=1e-13)
+    assert [p <= alpha for p in found] == [
+        i >= place for i in (place - 1, place) if 0 <= i < len(first)
+    ]
 
 
 @pytest.mark.slow
@@ -242,6 +264,26 @@ def test_scan_refuses_arguments_out_of_range(change: dict[str, Any], words: str)
 
     with pytest.raises(ValueError, match=words):
         scan(tree, **arguments)
+
+
+def _greatest_ratios(
+    tree: Tree, means: list[float], null: Null, total: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Every outcome of a few leaves, its chance, and the greatest ratio of any node."""
+    n = np.indices((MOST - 2,) * len(means)).reshape(len(means), -1).T
+    chance = stats.poisson.pmf(n, means).prod(axis=1)
+    mean = np.array(means)
+    if null == "conditional":
+        n, chance = (each[n.sum(axis=1) == total] for each in (n, chance))
+        chance, mean = chance / chance.sum(), mean * (total / mean.sum())
+    greatest = np.zeros(len(n))
+    for members in tree.membership:
+        c, e = n[:, members].sum(axis=1), float(mean[members].sum())
+        ratio = special.kl_div(c, e)
+        if null == "conditional" and not members.all():
+            ratio = ratio + special.kl_div(total - c, total - e)
+        greatest = np.where((c > e * (1 + 1e-12)) & (ratio > greatest), ratio, greatest)
+    return n, chance, greatest
 
 
 def _outcomes(null: Null, total: int) -> Iterator[tuple[tuple[int, ...], float]]:
