@@ -227,6 +227,37 @@ def test_no_design_spends_more_than_alpha_and_the_level_below_would(
         assert size_at(float(lower.max()) - 1e-11, n_max, ratio, least, 1.0) > alpha
 
 
+@pytest.mark.slow
+@given(
+    z=st.lists(st.floats(0.2, 6.0), min_size=1, max_size=4),
+    alpha=st.floats(0.01, 0.4),
+    least=st.integers(1, 3),
+)
+@settings(max_examples=1000, deadline=None)
+def test_no_design_with_ratios_that_vary_spends_more_than_alpha_and_the_level_below_would(
+    z: list[float], alpha: float, least: int
+) -> None:
+    if math.prod(1 / (1 + r) for r in z) > alpha or least > len(z):
+        with pytest.raises(ValueError, match="too few, as even if all were exposed"):
+            Design(len(z), ratio=tuple(z), alpha=alpha, min_events=least)
+        return
+
+    design = Design(len(z), ratio=tuple(z), alpha=alpha, min_events=least)
+
+    value, size = design.boundary.value, design.boundary.attained_size
+    assert size <= alpha
+    assert_allclose(size_by_every_path(z, value, least, 1.0), size, rtol=1e-12)
+    llrs = np.concatenate(
+        [
+            varying_log_likelihood_ratio(np.arange(least, i + 1), z[:i])
+            for i in range(least, len(z) + 1)
+        ]
+    )
+    lower = llrs[(llrs < value) & (llrs > 1e-9)]
+    if lower.size:
+        assert size_by_every_path(z, float(lower.max()) - 1e-9, least, 1.0) > alpha
+
+
 def test_simulated_power_time_and_count_agree() -> None:
     rng = np.random.default_rng(seed=20130601)
     z = np.array([1.0, 2.0, 4.0, 0.5, 3.0] * 6)

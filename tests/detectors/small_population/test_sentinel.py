@@ -9,8 +9,10 @@ import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from scipy import special
+from scipy import special, stats
 
 from detectors.small_population import sentinel
 
@@ -71,6 +73,38 @@ def test_simulated_backgrounds_agree() -> None:
     ).probability
 
     assert_allclose(seen, found, atol=3 * math.sqrt(found / n))  # 3 standard errors
+
+
+@pytest.mark.slow
+@given(
+    mean=st.floats(1e-6, 20.0),
+    h=st.integers(0, 50),
+    exposure=st.floats(0.05, 500.0),
+    alpha=st.floats(1e-6, 0.5),
+)
+@settings(max_examples=1_000, deadline=None)
+def test_the_least_count_of_a_random_rule_holds_alpha_and_one_fewer_would_not(
+    mean: float, h: int, exposure: float, alpha: float
+) -> None:
+    def known(k: int) -> float:
+        return sentinel.background(rate=mean / 2, person_time=2.0, events=k).probability
+
+    def observed(k: int) -> float:
+        return sentinel.uncertain_background(
+            historical_events=h, historical_person_time=exposure, person_time=2.0, events=k
+        ).probability
+
+    laws: list[tuple[Any, Any, tuple[float, ...]]] = [
+        (known, stats.poisson, (mean,)),
+        (observed, stats.nbinom, (h + 0.5, exposure / (exposure + 2.0))),
+    ]
+    for rule, law, parameters in laws:
+        least = int(law.isf(alpha, *parameters)) + 1  # P(N > isf) is at most alpha
+
+        assert_allclose(rule(least), law.sf(least - 1, *parameters), rtol=1e-9)  # SciPy's digits
+        assert rule(least) <= alpha * (1 + 1e-9)
+        if least > 1:
+            assert rule(least - 1) > alpha * (1 - 1e-9)
 
 
 def test_a_family_adds_up_and_independence_lies_below() -> None:

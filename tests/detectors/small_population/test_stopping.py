@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
+from scipy.special import bdtr, bdtrc
 
 from detectors.small_population.stopping import beta_binomial, boundary, pocock, simon
+from detectors.small_population.stopping.boundary import Direction
 
 REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/small_population"
 BAYES: Any = list(pd.read_csv(REFERENCE / "bayes_toxicity_boundaries_n30.csv").itertuples())
@@ -31,6 +33,27 @@ def enumerated(limits: tuple[int, ...], bad: float) -> tuple[float, float]:
         stop += weight * bool(met)
         mean += weight * (met[0] if met else len(path))
     return stop, mean
+
+
+def stop_by_convolution(limits: tuple[int, ...], bad: float) -> float:
+    """Chance to stop, one patient after the other."""
+    silent, stop = np.ones(1), 0.0
+    for limit in limits:
+        if not silent.size:  # a limit of 0 stops all
+            break
+        silent = np.convolve(silent, [1.0 - bad, bad])
+        stop += float(silent[limit:].sum())
+        silent = silent[:limit]
+    return stop
+
+
+def passes(design: simon.Design, response: float, r: int) -> float:
+    """Chance of more than r1 responses in the first stage and more than r in both."""
+    x = np.arange(design.r1 + 1, design.n1 + 1)
+    first = np.diff(bdtr(np.append(x[0] - 1, x), design.n1, response))
+    least = np.maximum(r - x, -1)
+    second = np.where(least < 0, 1.0, bdtrc(np.maximum(least, 0), design.n - design.n1, response))
+    return float(first @ second)
 
 
 def test_beta_binomial_boundaries_match_every_row_of_the_reference() -> None:
@@ -102,21 +125,106 @@ def test_the_recursion_agrees_with_every_sequence(limits: list[int], bad: float)
 
 
 @pytest.mark.slow
-def test_no_pocock_type_design_spends_more_than_alpha() -> None:
-    rng = np.random.default_rng(2005)
-    for _ in range(1_000):
-        n, limit, alpha = (
-            int(rng.integers(1, 41)),
-            rng.uniform(0.01, 0.99),
-            10 ** rng.uniform(-3, -0.3),
-        )
-        direction = ("harm", "loss")[int(rng.integers(2))]
-        design = pocock.Design(n, limit, alpha=alpha, direction=direction)  # type: ignore[arg-type]  # one of two
+@given(
+    n=st.integers(1, 40),
+    limit=st.floats(0.01, 0.99),
+    alpha=st.floats(0.001, 0.5),
+    direction=st.sampled_from(["harm", "loss"]),
+)
+@settings(max_examples=1_000, deadline=None)
+def test_no_pocock_type_design_spends_more_than_alpha_and_the_next_level_would(
+    n: int, limit: float, alpha: float, direction: Direction
+) -> None:
+    bad = limit if direction == "harm" else 1.0 - limit
+    design = pocock.Design(n, limit, alpha=alpha, direction=direction)
 
-        found = boundary.operating_characteristics(design, limit)
+    size = stop_by_convolution(design.boundary, bad)
 
-        assert design.attained_size == found.stop_probability <= alpha
-        assert_allclose(found.stop_probability + found.miss_probability, 1.0, atol=1e-12)
+    assert design.attained_size <= alpha
+    assert_allclose(design.attained_size, size, rtol=1e-11)  # roundings of forty sums
+    found = boundary.operating_characteristics(design, limit)
+    assert_allclose(found.stop_probability + found.miss_probability, 1.0, atol=1e-12)
+    patients = np.arange(1, n + 1)[:, np.newaxis]
+    y = np.arange(n)  # one bad outcome and more, two and more, ...
+    tails = np.where(y < patients, bdtrc(np.minimum(y, patients), patients, bad), 0.0)
+    following = np.min(tails, where=tails > design.pointwise_level * (1 + 1e-9), initial=2.0)
+    if following <= 1.0:
+        looser = 1 + np.sum(tails > following * (1 + 1e-9), axis=1)
+        assert stop_by_convolution(tuple(looser.tolist()), bad) > alpha * (1 - 1e-11)
+
+
+@pytest.mark.slow
+def test_a_thousand_beta_binomial_rules_stop_where_defined_and_as_often_as_drawn() -> None:
+    rng, n_drawn = np.random.default_rng(seed=19951995), 100
+    chances, stopped = [], []
+
+    @given(
+        n=st.integers(1, 40),
+        limit=st.floats(0.01, 0.99),
+        cut=st.floats(0.5, 0.999),
+        prior=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+        direction=st.sampled_from(["harm", "loss"]),
+        true=st.floats(0.0, 1.0),
+    )
+    @settings(max_examples=1_000, deadline=None)
+    def stops_where_defined(
+        n: int,
+        limit: float,
+        cut: float,
+        prior: tuple[int, int],
+        direction: Direction,
+        true: float,
+    ) -> None:
+        design = beta_binomial.Design(n, limit, cut=cut, prior=prior, direction=direction)
+
+        found = boundary.operating_characteristics(design, true)
+
+        a, p, bad = prior[0], limit, true
+        if direction == "loss":
+            a, p, bad = prior[1], 1.0 - limit, 1.0 - true
+        patients = np.arange(1, n + 1)[:, np.newaxis]
+        y = np.arange(n + 1)
+        # A beta tail with whole numbers is a binomial one: at most a + y - 1 of all below p.
+        posterior = stats.binom.cdf(a + y - 1, sum(prior) + patients - 1, p)
+        is_clear = np.abs(posterior - cut) > 1e-12  # of a rounding
+        stops = np.where(y <= patients, posterior >= cut, True)
+        expected = np.where(stops.any(axis=1), stops.argmax(axis=1), patients[:, 0] + 1)
+        if is_clear.all():
+            assert design.boundary == tuple(expected.tolist())
+        size = stop_by_convolution(design.boundary, bad)
+        assert_allclose(found.stop_probability, size, rtol=1e-11, atol=1e-15)
+        chances.append(size)
+        paths = (rng.random((n_drawn, n)) < bad).cumsum(axis=1)
+        stopped.append(int((paths >= design.boundary).any(axis=1).sum()))
+
+    stops_where_defined()
+
+    assert len(chances) >= 1_000
+    chance = np.array(chances)
+    error = math.sqrt((chance * (1 - chance)).sum() * n_drawn)
+    assert abs(sum(stopped) - n_drawn * chance.sum()) < 3 * error
+
+
+@pytest.mark.slow
+@given(
+    unacceptable=st.floats(0.02, 0.4),
+    gain=st.floats(0.4, 0.55),
+    alpha=st.floats(0.02, 0.2),
+    beta=st.floats(0.05, 0.3),
+    criterion=st.sampled_from(["optimal", "minimax"]),
+)
+@settings(max_examples=1_000, deadline=None)
+def test_every_two_stage_design_keeps_both_errors_and_no_fewer_responses_would(
+    unacceptable: float, gain: float, alpha: float, beta: float, criterion: simon.Criterion
+) -> None:
+    good = unacceptable + gain
+
+    found = simon.find(unacceptable, good, alpha=alpha, beta=beta, criterion=criterion)
+
+    assert passes(found, unacceptable, found.r) <= alpha * (1 + 1e-12)  # roundings
+    assert passes(found, good, found.r) >= (1 - beta) * (1 - 1e-12)
+    if found.r > found.r1:
+        assert passes(found, unacceptable, found.r - 1) > alpha * (1 - 1e-12)
 
 
 @pytest.mark.parametrize(("n", "limit", "alpha"), [(12, 0.2, 0.05), (25, 0.05, 0.1), (9, 0.6, 0.2)])
