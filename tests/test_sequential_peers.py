@@ -63,6 +63,20 @@ def test_ours_holds_alpha_and_the_peers_do_not(page: str) -> None:
     assert all(float(row[1]) - float(row[2]) > 0.03 for row in section(page, 7))  # mean times
 
 
+@pytest.mark.slow
+def test_looks_of_the_peer_exceed_alpha_and_its_intervals_miss_too_often(page: str) -> None:
+    wald, intervals = section(page, 10), section(page, 11)
+    intervals = [row for row in intervals if row[0] not in {"events", "---"}]
+
+    assert (len(wald), len(intervals)) == (7, 6)
+    for _, peer, simulated, own in [*wald, *intervals]:
+        mean, error = map(float, simulated.split(" ± "))
+        assert abs(mean - float(peer)) <= error + 2e-4  # three roundings of four digits
+        assert float(own) <= 0.05
+    assert float(wald[-1][1]) > 0.054
+    assert min(float(row[1]) for row in (intervals[0], intervals[1], intervals[3])) > 0.05
+
+
 def test_vigipys_curve_is_the_column_of_the_reference() -> None:
     rows = pd.read_csv(REFERENCE / "cv_poisson.csv")
 

@@ -10,6 +10,7 @@ from scipy import special
 
 from bench.sequential_peers.drawn import N_DRAWS
 from bench.sequential_peers.of_history import conditional, conditional_rows, delayed_rows
+from bench.sequential_peers.of_looks import binomial_intervals, poisson_intervals, wald_levels
 from bench.sequential_peers.of_poisson import Timed, lower, refused, times_to_signal
 from bench.sequential_peers.of_trials import binomial
 from bench.sequential_peers.sides import ALPHA, Compared, Side, Simulated, rows_of
@@ -76,6 +77,8 @@ def report() -> str:
     page, curve = Page(), vigipy_maxsprt()
     bounds = ["T", "bound above 1, exact", "simulated", "our e-process, exact"]
     means = ["B", "mean of the peer's, exact", "simulated", "mean of ours, exact"]
+    looked = ["expected to date", "peer's level, exact", "simulated", "ours, exact"]
+    missed = ["peer's misses, exact", "simulated", "an exact interval's misses"]
     parts = {
         "vigipy_maxsprt": page.compared(curve),
         "vigipy_bound": page.judged(bounds, vigipy_bound()),
@@ -86,6 +89,9 @@ def report() -> str:
         "times": page.timed(times_to_signal()),
         "binomial": page.compared(binomial()),
         "refused": page.refused(list(refused())),
+        "wald": page.judged(looked, wald_levels()),
+        "poisson_intervals": page.judged(["expected", *missed], poisson_intervals()),
+        "binomial_intervals": page.judged(["events", *missed], binomial_intervals()),
         "detectable": _detectable(),
         "n_draws": f"{N_DRAWS:,}",
         "n_outside": str(sum(not simulated.holds(exact) for exact, simulated in page.pairs)),

@@ -1,8 +1,9 @@
-"""Alpha spent event by event, where the ratio of an event is known only when it comes."""
+"""Alpha spent look by look, where the ratio of an event is known only when it comes."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,14 +16,15 @@ GREATEST_EXPONENT = 100.0
 
 @dataclass(frozen=True, kw_only=True)
 class Spent:
-    """The boundary of the events that have come.
+    """The boundary of the looks so far.
 
     Attributes
     ----------
     least_exposed : tuple of int
-        Fewest exposed events that signal at each event; one more than the events where none does.
+        Fewest exposed events that signal at each look; where none does, more than any path has
+        that has not signalled.
     alpha_spent : tuple of float
-        Exact type I error used up to and with each event.
+        Exact type I error used up to and with each look.
     alpha_target : tuple of float
         The most that may be used by then.
     """
@@ -39,8 +41,10 @@ def spending_boundary(
     alpha: float = 0.05,
     exponent: float = 1.0,
     min_events: int = 1,
+    looks: Sequence[int] | None = None,
+    targets: Sequence[float] | None = None,
 ) -> Spent:
-    r"""Find the boundary event by event, without knowing the ratios to come.
+    r"""Find the boundary look by look, without knowing the ratios or the looks to come.
 
     Parameters
     ----------
@@ -54,6 +58,11 @@ def spending_boundary(
         :math:`\rho` of the power-type spending, in (0, 100).
     min_events : int, default: 1
         Fewest exposed events at which a signal is allowed.
+    looks : sequence of int, optional
+        Events that had come at each look, rising, the last of them all; every event if not given.
+    targets : sequence of float, optional
+        The most that may be used up to and with each look, from 0 to `alpha`, never falling; by
+        the power function if not given.
 
     Returns
     -------
@@ -69,8 +78,8 @@ def spending_boundary(
     -----
     By event *n* at most :math:`\alpha (n / N)^\rho` is spent. The boundary there is the smallest
     count whose exact chance of a first signal keeps within that; what counts leave unspent is
-    carried to later events. It depends on the ratios up to *n* alone, so the ratios may come as
-    they will, if not because of who was exposed.
+    carried to later looks. It depends on the ratios up to *n* alone, so the ratios, the looks and
+    the targets may come as they will, if not because of who was exposed.
 
     References
     ----------
@@ -87,19 +96,47 @@ def spending_boundary(
     if not 1 <= len(ratio) <= n_max:
         raise ValueError(f"ratio has {len(ratio)} elements: must have from 1 to n_max, {n_max}")
     ratios_of(n_max, [*ratio, *[1.0] * (int(n_max) - len(ratio))], alpha, min_events)
-    silent, spent = np.ones(1), 0.0
-    least, spends, targets = list[int](), list[float](), list[float]()
-    for n, z in enumerate(ratio, 1):
-        target = alpha * math.pow(n / n_max, exponent)
-        silent = one_more(silent, 1.0 / (1.0 + z))
-        first = len(silent)
-        gone = 0.0
+    ends = _ends(looks, len(ratio))
+    most = _most(targets, ends, n_max, alpha, exponent)
+    silent, spent, come = np.ones(1), 0.0, 0
+    least, spends = list[int](), list[float]()
+    for end, target in zip(ends, most, strict=True):
+        for z in ratio[come:end]:
+            silent = one_more(silent, 1.0 / (1.0 + z))
+        first, gone, come = len(silent), 0.0, end
         while first > min_events and spent + gone + float(silent[first - 1]) <= target:
             first -= 1
             gone += float(silent[first])
         spent += gone
         silent = silent[:first]
-        least.append(min(first, n + 1))
+        least.append(min(first, end + 1))
         spends.append(spent)
-        targets.append(target)
-    return Spent(least_exposed=tuple(least), alpha_spent=tuple(spends), alpha_target=tuple(targets))
+    return Spent(least_exposed=tuple(least), alpha_spent=tuple(spends), alpha_target=most)
+
+
+def _ends(looks: Sequence[int] | None, n_events: int) -> tuple[int, ...]:
+    if looks is None:
+        return tuple(range(1, n_events + 1))
+    for i, (before, end) in enumerate(pairwise([0, *looks])):
+        if end % 1 or not before < end <= n_events:
+            raise ValueError(f"looks[{i}] is {end}: must be whole, rising, at most {n_events}")
+    if not looks or looks[-1] != n_events:
+        raise ValueError(f"looks: the last must be at all {n_events} events of ratio")
+    return tuple(int(end) for end in looks)
+
+
+def _most(
+    targets: Sequence[float] | None,
+    ends: tuple[int, ...],
+    n_max: int,
+    alpha: float,
+    exponent: float,
+) -> tuple[float, ...]:
+    if targets is None:
+        return tuple(alpha * math.pow(end / n_max, exponent) for end in ends)
+    if len(targets) != len(ends):
+        raise ValueError(f"targets has {len(targets)} elements: must have one a look, {len(ends)}")
+    for i, (before, target) in enumerate(pairwise([0.0, *targets])):
+        if not before <= target <= alpha:
+            raise ValueError(f"targets[{i}] is {target}: must not fall, from 0 to alpha, {alpha}")
+    return tuple(float(target) for target in targets)

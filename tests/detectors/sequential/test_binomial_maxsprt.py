@@ -301,6 +301,41 @@ def test_spending_keeps_to_its_targets_and_needs_no_ratio_to_come(
             assert spent > whole.alpha_target[i] or not more
 
 
+@pytest.mark.slow
+@given(
+    groups=st.lists(st.lists(st.floats(0.2, 6.0), min_size=1, max_size=4), min_size=1, max_size=5),
+    shares=st.lists(st.floats(0.0, 1.0), min_size=5, max_size=5).map(sorted),
+    alpha=st.floats(0.001, 0.4),
+    least=st.integers(1, 3),
+)
+@settings(max_examples=1000, deadline=None)
+def test_groups_that_no_one_foresaw_spend_no_more_than_what_is_chosen_for_each(
+    groups: list[list[float]], shares: list[float], alpha: float, least: int
+) -> None:
+    ratios = [ratio for group in groups for ratio in group]
+    looks = np.cumsum([len(group) for group in groups]).tolist()
+    targets = [alpha * share for share in shares[: len(groups)]]
+
+    found = spending_boundary(
+        ratios, n_max=20, alpha=alpha, min_events=least, looks=looks, targets=targets
+    )
+
+    silent, spent = np.ones(1), 0.0
+    assert found.alpha_target == tuple(targets)
+    for group, limit, used, most in zip(
+        groups, found.least_exposed, found.alpha_spent, targets, strict=True
+    ):
+        for ratio in group:
+            silent = np.convolve(silent, [ratio / (1 + ratio), 1 / (1 + ratio)])
+        spent += silent[limit:].sum()
+        assert_allclose(used, spent, rtol=1e-12, atol=1e-16)
+        assert used <= most
+        assert limit >= min(least, len(silent))  # which no path has reached
+        if limit > least:  # one fewer would spend too much
+            assert spent + silent[limit - 1] > most * (1 - 1e-12)
+        silent = silent[:limit]
+
+
 @given(st.lists(st.booleans(), min_size=1, max_size=14), st.booleans())
 @settings(deadline=None)
 def test_a_watch_follows_the_definition_and_recomputes(path: list[bool], varies: bool) -> None:  # noqa: FBT001 - drawn
@@ -379,6 +414,19 @@ def test_a_design_that_makes_no_sense_is_refused(chosen: dict[str, Any], message
         ({"ratio": [1.0] * 4}, "ratio has 4 elements: must have from 1 to n_max, 3"),
         ({"exponent": 0.0}, r"exponent is 0\.0: must lie between"),
         ({"ratio": [1.0, -2.0]}, r"ratio\[1\] is -2\.0: must be from"),
+        ({"ratio": [1.0, 1.0], "looks": [1]}, "looks: the last must be at all 2 events"),
+        ({"looks": []}, "looks: the last must be at all 1 events"),
+        ({"looks": [0, 1]}, r"looks\[0\] is 0: must be whole, rising, at most 1"),
+        ({"looks": [0.5, 1]}, r"looks\[0\] is 0\.5: must be whole"),
+        ({"ratio": [1.0, 1.0], "looks": [2, 1]}, r"looks\[1\] is 1: must be whole, rising"),
+        ({"looks": [2]}, r"looks\[0\] is 2: must be whole, rising, at most 1"),
+        ({"targets": [0.01, 0.02]}, "targets has 2 elements: must have one a look, 1"),
+        ({"targets": [0.06]}, r"targets\[0\] is 0\.06: must not fall, from 0 to alpha, 0\.05"),
+        ({"targets": [math.nan]}, r"targets\[0\] is nan: must not fall"),
+        (
+            {"ratio": [1.0, 1.0], "targets": [0.02, 0.01]},
+            r"targets\[1\] is 0\.01: must not fall",
+        ),
     ],
 )
 def test_spending_that_makes_no_sense_is_refused(chosen: dict[str, Any], message: str) -> None:

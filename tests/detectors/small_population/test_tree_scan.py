@@ -271,7 +271,7 @@ def _greatest_ratios(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Every outcome of a few leaves, its chance, and the greatest ratio of any node."""
     n = np.indices((MOST - 2,) * len(means)).reshape(len(means), -1).T
-    chance = stats.poisson.pmf(n, means).prod(axis=1)
+    chance = np.prod(stats.poisson.pmf(n, means), axis=1)
     mean = np.array(means)
     if null == "conditional":
         n, chance = (each[n.sum(axis=1) == total] for each in (n, chance))
