@@ -73,30 +73,35 @@ def examine(
     budget: float = math.inf,
 ) -> Iterator[tuple[str, str]]:
     """Run mutants, and give key and fate of each as it ends."""
-    anew, seconds = [mutant for mutant in mutants if not mutant.body], 0.0
-    by_key = {mutant.key: mutant for mutant in mutants}
     bodies = [mutant for mutant in mutants if mutant.body]
+    session = partial(collected_once.Session, module, bodies, jobs=jobs, slack=slack, budget=budget)
     with tempfile.NamedTemporaryFile() as log:
-        session = partial(
-            collected_once.Session, module, bodies, jobs=jobs, slack=slack, budget=budget
-        )
         run = collected_once.run(lambda pipe: session(pipe=pipe), not_run, Path(log.name))
-        _, said, seconds = next(run, ("", "cannot be collected", 0.0))
-        if said != "pass":
+        seen = next(run, None)
+        if not isinstance(seen, collected_once.Seen):
             print(Path(log.name).read_text(encoding="utf-8"), file=sys.stderr)
-            raise SystemExit(f"{module}: its tests {said}")
-        for key, fate, _ in run:
-            if fate == "anew":
-                anew.append(by_key[key])
-            else:
-                yield key, fate
-    limit = 4 * slack + 4 * round(seconds)  # collection is in it
+            raise SystemExit(f"{module}: its tests cannot be collected")
+        if seen.failed:
+            raise SystemExit(f"{module}: these fail without a mutant: {' '.join(seen.failed)}")
+        fates = [found for found in run if not isinstance(found, collected_once.Seen)]
+    yield from (found for found in fates if found[1] != "anew")
+    anew = {key for key, fate in fates if fate == "anew"}
     tries = (
-        trials.Trial(mutant.key, partial(imported_anew.try_out, module, mutant, not_run), limit)
-        for mutant in anew
+        _imported_anew(module, mutant, seen, slack, budget)
+        for mutant in mutants
+        if mutant.key in anew or not mutant.body
     )
-    for key, fate, _ in trials.run(tries, jobs=jobs):
-        yield key, fate
+    yield from trials.run(tries, jobs=jobs)
+
+
+def _imported_anew(
+    module: str, mutant: Mutant, seen: collected_once.Seen, slack: int, budget: float
+) -> trials.Trial:
+    function = mutant.body.removeprefix(f"{module}.") if mutant.body else None
+    places, seconds = seen.quickest(function, budget)
+    tests = [seen.names[place] for place in places]
+    run = partial(imported_anew.try_out, module, mutant, tests)
+    return trials.Trial(mutant.key, run, 4 * (slack + round(seconds)))  # collection is in it
 
 
 def report(module: str, mutants: Sequence[Mutant], fates: Fates, known: dict[str, str]) -> int:

@@ -24,6 +24,7 @@ from bench.mutation.imported_anew import options
 from bench.mutation.modules import source_of, tests_of
 from bench.mutation.mutants import Mutant
 
+Fate = tuple[str, str]  # key, and what became of it; or "anew" for those that must be so imported
 Where = tuple[str, int]  # a function: its qualified name and its first line
 
 
@@ -68,17 +69,29 @@ class Seen:
         CPU time of each test, by place in the collection.
     tests : dict
         For each function, the tests that enter it.
+    names : list of str
+        The tests, by place.
+    own : set of int
+        The tests in the file that is named after the module.
     failed : list of str
         Tests that fail.
     """
 
     seconds: dict[int, float]
     tests: dict[str, list[int]]
+    names: list[str]
+    own: set[int]
     failed: list[str]
 
-    def quickest(self, function: str, seconds: float) -> tuple[list[int], float]:
-        """List the tests that enter a function, the quickest first, and their time in all."""
-        places = sorted(self.tests.get(function, []), key=self.seconds.__getitem__)
+    def quickest(self, function: str | None, seconds: float) -> tuple[list[int], float]:
+        """List the tests that enter a function, the quickest first, and their time in all.
+
+        Without a function, those that enter any of the module, and the module's own, which may
+        do no more than read its constants.
+        """
+        entering = {place for places in self.tests.values() for place in places}
+        places = self.tests.get(function, []) if function else entering | self.own
+        places = sorted(places, key=self.seconds.__getitem__)
         ends = list(accumulate(self.seconds[place] for place in places))
         n_run = max(bisect_right(ends, seconds), min(1, len(places)))
         return places[:n_run], ends[n_run - 1] if n_run else 0.0
@@ -99,8 +112,7 @@ class Session:
     budget : float
         CPU seconds of tests for each mutant; the slower tests are left out.
     pipe : int
-        Where a pickled `(key, fate, seconds)` goes for each; the fate "anew" for those that have
-        to be imported anew.
+        Where `Seen` goes, pickled, and then what becomes of each mutant.
     """
 
     def __init__(
@@ -129,16 +141,15 @@ class Session:
         self.entered.__exit__()
         self.items = session.items
         seen = self._in_a_child(self._look)
-        fate = f"fail without a mutant: {' '.join(seen.failed)}" if seen.failed else "pass"
-        self._say(("", fate, sum(seen.seconds.values())))
+        self._say(seen)
         if seen.failed:
             return True
         self.functions, self.caches = _functions(self.path), _caches()
-        for key, fate, seconds in trials.run(self._trials(seen), jobs=self.jobs):
-            self._say((key, fate, seconds))
+        for fate in trials.run(self._trials(seen), jobs=self.jobs):
+            self._say(fate)
         return True
 
-    def _say(self, what: tuple[str, str, float]) -> None:
+    def _say(self, what: Seen | Fate) -> None:
         pickle.dump(what, self.pipe)
         self.pipe.flush()
 
@@ -153,7 +164,10 @@ class Session:
                 failed.append(item.nodeid)
             for function in entered:
                 tests.setdefault(function, []).append(place)
-        return Seen(seconds, tests, failed)
+        names = [item.nodeid for item in self.items]
+        file = f"/test_{Path(self.path).stem}.py::"
+        own = {place for place, name in enumerate(names) if file in name}
+        return Seen(seconds, tests, names, own, failed)
 
     def _in_a_child(self, work: Any) -> Any:  # noqa: ANN401 - whatever the work gives
         reading, writing = os.pipe()
@@ -172,7 +186,7 @@ class Session:
         for mutant in self.mutants:
             name = self._function(mutant)
             if name in self.entered.functions or not self._fits(mutant):
-                self._say((mutant.key, "anew", 0.0))
+                self._say((mutant.key, "anew"))
                 continue
             places, total = seen.quickest(name, self.budget)
             run = functools.partial(self._try_out, mutant, places)
@@ -239,12 +253,8 @@ def _codes(code: CodeType) -> dict[Where, CodeType]:
 
 def run(
     session: Callable[[int], Session], not_run: Sequence[str], log: Path
-) -> Iterator[tuple[str, str, float]]:
-    """Give key, fate and CPU seconds of each mutant, in whatever order they end.
-
-    The first is no mutant but the tests as they are: its key is empty. The fate "anew" is of those
-    that have to be imported anew.
-    """
+) -> Iterator[Seen | Fate]:
+    """Give what is seen without a change, and then what becomes of each mutant."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -268,7 +278,7 @@ def _serve(session: Session, not_run: Sequence[str], log: Path) -> None:
         os._exit(0)
 
 
-def _messages(said: Any) -> Iterator[tuple[str, str, float]]:  # noqa: ANN401 - a binary file
+def _messages(said: Any) -> Iterator[Seen | Fate]:  # noqa: ANN401 - a binary file
     while True:
         try:
             yield pickle.load(said)  # noqa: S301 - from our own child

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from bench.mutation import modules
-from bench.mutation.modules import source_of, tests_of
+from bench.mutation.modules import source_of
 from bench.mutation.mutants import Mutant
 from bench.mutation.trials import BROKEN, FAILED, PASSED
 
@@ -36,8 +36,8 @@ class _InMemory(importlib.machinery.SourceFileLoader):
         return self.code
 
 
-def try_out(module: str, mutant: Mutant, not_run: Sequence[str]) -> int:
-    """Import the changed module, run its tests, and say whether they passed."""
+def try_out(module: str, mutant: Mutant, tests: Sequence[str]) -> int:
+    """Import the changed module, run tests, and say whether they passed."""
     import pytest  # noqa: PLC0415 - the parent has it, and must not need it to be read
 
     sys.meta_path.insert(0, _InMemory(module, source_of(module), mutant.code()))
@@ -45,7 +45,7 @@ def try_out(module: str, mutant: Mutant, not_run: Sequence[str]) -> int:
         importlib.import_module(module)  # pytest then takes this one for the doctests
     except Exception:  # noqa: BLE001 - a module that cannot be imported is noticed, however it fails
         return FAILED
-    ended = int(pytest.main([*options(not_run), "-x", *tests_of(module)]))
+    ended = int(pytest.main([*options(()), "-x", *tests]))
     noticed = {int(pytest.ExitCode.TESTS_FAILED), int(pytest.ExitCode.INTERRUPTED)}
     if ended in noticed:  # the second is of tests that cannot be collected
         return FAILED
