@@ -155,7 +155,9 @@ from pathlib import Path
 from bench.mutation import __main__ as mutation, modules
 modules.ROOT = Path(sys.argv[1])
 mutants = mutation.mutants_of(modules.source_of("detectors.toy"), "detectors.toy")
-found = mutation.examine("detectors.toy", mutants, slack=1, not_run=())
+bounds = mutation.Bounds(jobs=1, slack=1, budget=60)
+arguments = mutation.pytest_arguments(["detectors.toy"], deselect=[], quick=False)
+found = mutation.examine(mutants, bounds, arguments)
 print(json.dumps(dict(found)))
 """
 

@@ -17,13 +17,16 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from bench.mutation import collected_once, imported_anew, trials
-from bench.mutation.modules import CONTRACT, ROOT, chosen, source_of
+from bench.mutation.collected_once import Bounds
+from bench.mutation.modules import CONTRACT, ROOT, chosen, source_of, tests_of
 from bench.mutation.mutants import Mutant, mutants_of
+from bench.mutation.seen import Seen
 
 EXPLAINED = ROOT / "docs/validation/mutants.md"
 HEAVY = ("numpy", "scipy.stats", "scipy.optimize", "pandas", "mpmath", "hypothesis", "pytest")
@@ -64,49 +67,38 @@ def explanations() -> dict[str, str]:
 
 
 def examine(
-    module: str,
-    mutants: Sequence[Mutant],
-    *,
-    jobs: int = 1,
-    not_run: tuple[str, ...] = NOT_RUN,
-    slack: int = SLACK,
-    budget: float = math.inf,
-) -> Iterator[tuple[str, str]]:
+    mutants: Sequence[Mutant], bounds: Bounds, arguments: Sequence[str]
+) -> Iterator[collected_once.Fate]:
     """Run mutants, and give key and fate of each as it ends."""
-    bodies = [mutant for mutant in mutants if mutant.body]
-    session = partial(collected_once.Session, module, bodies, jobs=jobs, slack=slack, budget=budget)
     with tempfile.NamedTemporaryFile() as log:
-        run = collected_once.run(lambda pipe: session(pipe=pipe), not_run, Path(log.name))
+        run = collected_once.run(mutants, bounds, arguments, Path(log.name))
         seen = next(run, None)
-        if not isinstance(seen, collected_once.Seen):
+        if not isinstance(seen, Seen):
             print(Path(log.name).read_text(encoding="utf-8"), file=sys.stderr)
-            raise SystemExit(f"{module}: its tests cannot be collected")
+            raise SystemExit("the tests cannot be collected")
         if seen.failed:
-            raise SystemExit(f"{module}: these fail without a mutant: {' '.join(seen.failed)}")
-        fates = [found for found in run if not isinstance(found, collected_once.Seen)]
-    yield from (found for found in fates if found[1] != "anew")
-    anew = {key for key, fate in fates if fate == "anew"}
-    tries = (
-        _imported_anew(module, mutant, seen, slack, budget)
-        for mutant in mutants
-        if mutant.key in anew or not mutant.body
-    )
-    yield from trials.run(tries, jobs=jobs)
+            raise SystemExit(f"these fail without a mutant: {' '.join(seen.failed)}")
+        print(f"{len(seen.names)} tests, {sum(seen.seconds):.0f} s", file=sys.stderr, flush=True)
+        anew = set()
+        for key, fate in (found for found in run if not isinstance(found, Seen)):
+            if fate == "anew":
+                anew.add(key)
+            else:
+                yield key, fate
+    tries = (_imported_anew(mutant, seen, bounds) for mutant in mutants if mutant.key in anew)
+    yield from trials.run(tries, jobs=bounds.jobs)
 
 
-def _imported_anew(
-    module: str, mutant: Mutant, seen: collected_once.Seen, slack: int, budget: float
-) -> trials.Trial:
-    function = mutant.body.removeprefix(f"{module}.") if mutant.body else None
-    places, seconds = seen.quickest(function, budget)
-    tests = [seen.names[place] for place in places]
-    run = partial(imported_anew.try_out, module, mutant, tests)
-    return trials.Trial(mutant.key, run, 4 * (slack + round(seconds)))  # collection is in it
+def _imported_anew(mutant: Mutant, seen: Seen, bounds: Bounds) -> trials.Trial:
+    places = seen.of_function(mutant.body) if mutant.body else seen.of_module(mutant.module)
+    places, seconds = seen.within(places, bounds.budget)
+    run = partial(imported_anew.try_out, mutant, [seen.names[place] for place in places])
+    return trials.Trial(mutant.key, run, 4 * (bounds.slack + round(seconds)))  # with collecting
 
 
 def report(module: str, mutants: Sequence[Mutant], fates: Fates, known: dict[str, str]) -> int:
     """Print a module's line and its survivors, and count those that nobody has explained."""
-    counts = [sum(found == fate for found in fates.values()) for fate in trials.FATES]
+    counts = [sum(fates[mutant.key] == fate for mutant in mutants) for fate in trials.FATES]
     print(f"{module:<52}" + "".join(f"{count:>11}" for count in counts), flush=True)
     new = 0
     for mutant in mutants:
@@ -118,23 +110,31 @@ def report(module: str, mutants: Sequence[Mutant], fates: Fates, known: dict[str
     return new
 
 
+def source_digest(module: str) -> str:
+    return hashlib.sha256(source_of(module).read_bytes()).hexdigest()[:16]
+
+
 def fates_of(
-    module: str,
-    mutants: Sequence[Mutant],
-    record: Record,
-    examined: Callable[[str, Sequence[Mutant]], Iterator[tuple[str, str]]],
+    mutants: Sequence[Mutant], record: Record, bounds: Bounds, arguments: Sequence[str]
 ) -> Fates:
     """Find each mutant's fate, from the record where it is known there."""
-    source = hashlib.sha256(source_of(module).read_bytes()).hexdigest()[:16]
-    fates = {mutant.key: "killed" for mutant in mutants if record.knows(source, mutant.key)}
+    sources = {mutant.key: source_digest(mutant.module) for mutant in mutants}
+    fates = {key: "killed" for key, source in sources.items() if record.knows(source, key)}
     left = [mutant for mutant in mutants if mutant.key not in fates]
-    for key, fate in examined(module, left) if left else ():
+    for key, fate in examine(left, bounds, arguments) if left else ():
         if fate == trials.NOT_RUN:
             raise SystemExit(f"this mutant could not be run, which is a fault of the tool: {key}")
         fates[key] = fate
-        record.add(source, key, fate)
+        record.add(sources[key], key, fate)
         print(f"{fate}: {key}", file=sys.stderr, flush=True)
     return fates
+
+
+def pytest_arguments(modules: Sequence[str], *, deselect: Sequence[str], quick: bool) -> list[str]:
+    """List tests that may notice a change in the modules, and what is left out of them."""
+    tests = dict.fromkeys(test for module in modules for test in tests_of(module))
+    left_out = [f"--deselect={test}" for test in (*NOT_RUN, *deselect)]
+    return [*(["-m", "not slow"] if quick else []), *left_out, *tests]
 
 
 def main() -> int:
@@ -148,6 +148,7 @@ def main() -> int:
     parser.add_argument(
         "--budget", type=float, default=math.inf, help="CPU seconds of tests for each mutant"
     )
+    parser.add_argument("--quick", action="store_true", help="without the tests marked slow")
     parser.add_argument("--deselect", action="append", default=[], help="a test that is not run")
     parser.add_argument(
         "--record",
@@ -159,15 +160,21 @@ def main() -> int:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # threads do not survive a fork
     for name in HEAVY:
         importlib.import_module(name)
-    known, record, new = explanations(), Record(given.record), 0
+    modules = chosen(given.modules)
+    mutants = {
+        module: [
+            mutant
+            for mutant in mutants_of(source_of(module), module)
+            if mutant.is_drawn(given.share, given.seed)
+        ]
+        for module in modules
+    }
+    bounds = Bounds(given.jobs, SLACK, given.budget)
+    arguments = pytest_arguments(modules, deselect=given.deselect, quick=given.quick)
+    fates = fates_of(list(chain(*mutants.values())), Record(given.record), bounds, arguments)
     print(f"{'module':<52}" + "".join(f"{fate:>11}" for fate in trials.FATES), flush=True)
-    not_run = (*NOT_RUN, *given.deselect)
-    examined = partial(examine, jobs=given.jobs, not_run=not_run, budget=given.budget)
-    for module in chosen(given.modules):
-        every = mutants_of(source_of(module), module)
-        mutants = [mutant for mutant in every if mutant.is_drawn(given.share, given.seed)]
-        fates = fates_of(module, mutants, record, examined)
-        new += report(module, mutants, fates, known)
+    known = explanations()
+    new = sum(report(module, found, fates, known) for module, found in mutants.items())
     if new:
         print(f"{new} survivors are not explained in {EXPLAINED.relative_to(ROOT)}")
     return min(new, 1)

@@ -9,92 +9,41 @@ import functools
 import gc
 import os
 import pickle
-import sys
 import time
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate, zip_longest
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from bench.mutation import trials
 from bench.mutation.imported_anew import options
-from bench.mutation.modules import source_of, tests_of
+from bench.mutation.modules import source_of
 from bench.mutation.mutants import Mutant
+from bench.mutation.seen import Entered, Seen
 
 Fate = tuple[str, str]  # key, and what became of it; or "anew" for those that must be so imported
-Where = tuple[str, int]  # a function: its qualified name and its first line
-
-
-@dataclass
-class _Entered:
-    """Notes which functions of a file are entered."""
-
-    path: str
-    functions: set[str] = field(default_factory=set)
-
-    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
-        del event, argument
-        if frame.f_code.co_filename == self.path:
-            self.functions.add(outermost(frame.f_code.co_qualname))
-
-    def __enter__(self) -> set[str]:
-        sys.settrace(self)
-        return self.functions
-
-    def __exit__(self, *raised: object) -> None:
-        sys.settrace(None)
-
-
-def outermost(name: str) -> str:
-    """Name the function or method within which a code object stands.
-
-    Examples
-    --------
-    >>> outermost("Design.check.<locals>.<lambda>")
-    'Design.check'
-    """
-    return name.partition(".<locals>")[0]
+Where = tuple[str, str, int]  # a function: path, qualified name and first line
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the tests do when nothing is changed.
+class Bounds:
+    """How much is done at most.
 
     Attributes
     ----------
-    seconds : dict
-        CPU time of each test, by place in the collection.
-    tests : dict
-        For each function, the tests that enter it.
-    names : list of str
-        The tests, by place.
-    own : set of int
-        The tests in the file that is named after the module.
-    failed : list of str
-        Tests that fail.
+    jobs : int
+        Mutants at a time.
+    slack : int
+        CPU seconds that a mutant has besides four times what its tests take unchanged.
+    budget : float
+        CPU seconds of tests for each mutant; the slower tests are left out.
     """
 
-    seconds: dict[int, float]
-    tests: dict[str, list[int]]
-    names: list[str]
-    own: set[int]
-    failed: list[str]
-
-    def quickest(self, function: str | None, seconds: float) -> tuple[list[int], float]:
-        """List the tests that enter a function, the quickest first, and their time in all.
-
-        Without a function, those that enter any of the module, and the module's own, which may
-        do no more than read its constants.
-        """
-        entering = {place for places in self.tests.values() for place in places}
-        places = self.tests.get(function, []) if function else entering | self.own
-        places = sorted(places, key=self.seconds.__getitem__)
-        ends = list(accumulate(self.seconds[place] for place in places))
-        n_run = max(bisect_right(ends, seconds), min(1, len(places)))
-        return places[:n_run], ends[n_run - 1] if n_run else 0.0
+    jobs: int
+    slack: int
+    budget: float
 
 
 class Session:
@@ -102,37 +51,19 @@ class Session:
 
     Parameters
     ----------
-    module : str
     mutants : sequence of Mutant
-        Those in the bodies of functions.
-    jobs : int
-        Mutants at a time.
-    slack : int
-        CPU seconds that a mutant has besides four times what its tests take unchanged.
-    budget : float
-        CPU seconds of tests for each mutant; the slower tests are left out.
+    bounds : Bounds
     pipe : int
         Where `Seen` goes, pickled, and then what becomes of each mutant.
     """
 
-    def __init__(
-        self,
-        module: str,
-        mutants: Sequence[Mutant],
-        *,
-        jobs: int,
-        slack: int,
-        budget: float,
-        pipe: int,
-    ) -> None:
-        self.module = module
-        self.path = str(source_of(module))
+    def __init__(self, mutants: Sequence[Mutant], bounds: Bounds, pipe: int) -> None:
         self.mutants = mutants
-        self.jobs = jobs
-        self.slack = slack
-        self.budget = budget
+        self.bounds = bounds
         self.pipe = os.fdopen(pipe, "wb")
-        self.entered = _Entered(self.path)
+        names = {mutant.module for mutant in mutants}
+        self.modules = {str(source_of(name)): name for name in names}
+        self.entered = Entered(self.modules)
 
     def pytest_sessionstart(self) -> None:
         self.entered.__enter__()
@@ -140,12 +71,12 @@ class Session:
     def pytest_runtestloop(self, session: Any) -> bool:  # noqa: ANN401 - pytest is not imported here
         self.entered.__exit__()
         self.items = session.items
-        seen = self._in_a_child(self._look)
+        seen = _in_a_child(self._look)
         self._say(seen)
         if seen.failed:
             return True
-        self.functions, self.caches = _functions(self.path), _caches()
-        for fate in trials.run(self._trials(seen), jobs=self.jobs):
+        self.functions, self.caches = _functions(self.modules), _caches()
+        for fate in trials.run(self._trials(seen), jobs=self.bounds.jobs):
             self._say(fate)
         return True
 
@@ -154,51 +85,36 @@ class Session:
         self.pipe.flush()
 
     def _look(self) -> Seen:
-        seconds, tests, failed = {}, dict[str, list[int]](), []
-        for place, item in enumerate(self.items):
+        seen = Seen([item.nodeid for item in self.items], [], {}, [])
+        for place, name in enumerate(seen.names):
             began = time.process_time()
-            with _Entered(self.path) as entered:
+            with Entered(self.modules) as entered:
                 passed = self._passes([place])
-            seconds[place] = time.process_time() - began
+            seen.seconds.append(time.process_time() - began)
             if not passed:
-                failed.append(item.nodeid)
+                seen.failed.append(name)
             for function in entered:
-                tests.setdefault(function, []).append(place)
-        names = [item.nodeid for item in self.items]
-        file = f"/test_{Path(self.path).stem}.py::"
-        own = {place for place, name in enumerate(names) if file in name}
-        return Seen(seconds, tests, names, own, failed)
-
-    def _in_a_child(self, work: Any) -> Any:  # noqa: ANN401 - whatever the work gives
-        reading, writing = os.pipe()
-        child = os.fork()
-        if not child:
-            with os.fdopen(writing, "wb") as out:
-                pickle.dump(work(), out)
-            os._exit(0)
-        os.close(writing)
-        with os.fdopen(reading, "rb") as found:
-            result = pickle.load(found)  # noqa: S301 - from our own child
-        os.waitpid(child, 0)
-        return result
+                seen.entering.setdefault(function, []).append(place)
+        return seen
 
     def _trials(self, seen: Seen) -> Iterator[trials.Trial]:
         for mutant in self.mutants:
-            name = self._function(mutant)
-            if name in self.entered.functions or not self._fits(mutant):
+            if mutant.body is None or mutant.body in self.entered.functions:
                 self._say((mutant.key, "anew"))
                 continue
-            places, total = seen.quickest(name, self.budget)
+            if not self._fits(mutant):
+                self._say((mutant.key, "anew"))
+                continue
+            places, total = seen.within(seen.of_function(mutant.body), self.bounds.budget)
             run = functools.partial(self._try_out, mutant, places)
-            yield trials.Trial(mutant.key, run, self.slack + 4 * round(total))
-
-    def _function(self, mutant: Mutant) -> str:
-        return (mutant.body or "").removeprefix(f"{self.module}.")
+            yield trials.Trial(mutant.key, run, self.bounds.slack + 4 * round(total))
 
     def _changes(self, mutant: Mutant) -> Iterator[tuple[FunctionType, CodeType]]:
+        """Pair functions with their changed code: several of a name, as of a property."""
+        path = str(source_of(mutant.module))
         changed = _codes(mutant.code())
-        for (name, line), functions in self.functions.items():
-            if name == self._function(mutant):
+        for (file, name, line), functions in self.functions.items():
+            if file == path and f"{mutant.module}.{name}" == mutant.body:
                 yield from ((function, changed[name, line]) for function in functions)
 
     def _fits(self, mutant: Mutant) -> bool:
@@ -229,12 +145,27 @@ class Session:
         self.passed = self.passed and not report.failed
 
 
-def _functions(path: str) -> dict[Where, list[FunctionType]]:
+def _in_a_child(work: Callable[[], Seen]) -> Seen:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        with os.fdopen(writing, "wb") as out:
+            pickle.dump(work(), out)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as found:
+        seen: Seen = pickle.load(found)  # noqa: S301 - from our own child
+    os.waitpid(child, 0)
+    return seen
+
+
+def _functions(paths: dict[str, str]) -> dict[Where, list[FunctionType]]:
     found = dict[Where, list[FunctionType]]()
     for function in gc.get_objects():
-        if isinstance(function, FunctionType) and function.__code__.co_filename == path:
+        if isinstance(function, FunctionType) and function.__code__.co_filename in paths:
             code = function.__code__
-            found.setdefault((code.co_qualname, code.co_firstlineno), []).append(function)
+            where = code.co_filename, code.co_qualname, code.co_firstlineno
+            found.setdefault(where, []).append(function)
     return found
 
 
@@ -243,7 +174,7 @@ def _caches() -> list[Any]:
     return [each for each in gc.get_objects() if isinstance(each, kind)]
 
 
-def _codes(code: CodeType) -> dict[Where, CodeType]:
+def _codes(code: CodeType) -> dict[tuple[str, int], CodeType]:
     found = {(code.co_qualname, code.co_firstlineno): code}
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
@@ -252,28 +183,28 @@ def _codes(code: CodeType) -> dict[Where, CodeType]:
 
 
 def run(
-    session: Callable[[int], Session], not_run: Sequence[str], log: Path
+    mutants: Sequence[Mutant], bounds: Bounds, arguments: Sequence[str], log: Path
 ) -> Iterator[Seen | Fate]:
     """Give what is seen without a change, and then what becomes of each mutant."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
         os.close(reading)
-        _serve(session(writing), not_run, log)
+        _serve(Session(mutants, bounds, writing), arguments, log)
     os.close(writing)
     with os.fdopen(reading, "rb") as said:
         yield from _messages(said)
     os.waitpid(child, 0)
 
 
-def _serve(session: Session, not_run: Sequence[str], log: Path) -> None:
+def _serve(session: Session, arguments: Sequence[str], log: Path) -> None:
     try:
         told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(told, 1)
         os.dup2(told, 2)
         import pytest  # noqa: PLC0415 - the parent has it, and must not need it to be read
 
-        pytest.main([*options(not_run), *tests_of(session.module)], plugins=[session])
+        pytest.main([*options(), *arguments], plugins=[session])
     finally:
         os._exit(0)
 

@@ -36,24 +36,22 @@ class _InMemory(importlib.machinery.SourceFileLoader):
         return self.code
 
 
-def try_out(module: str, mutant: Mutant, tests: Sequence[str]) -> int:
+def try_out(mutant: Mutant, tests: Sequence[str]) -> int:
     """Import the changed module, run tests, and say whether they passed."""
     import pytest  # noqa: PLC0415 - the parent has it, and must not need it to be read
 
-    sys.meta_path.insert(0, _InMemory(module, source_of(module), mutant.code()))
+    sys.meta_path.insert(0, _InMemory(mutant.module, source_of(mutant.module), mutant.code()))
     try:
-        importlib.import_module(module)  # pytest then takes this one for the doctests
+        importlib.import_module(mutant.module)  # pytest then takes this one for the doctests
     except Exception:  # noqa: BLE001 - a module that cannot be imported is noticed, however it fails
         return FAILED
-    ended = int(pytest.main([*options(()), "-x", *tests]))
+    ended = int(pytest.main([*options(), "-x", *tests]))
     noticed = {int(pytest.ExitCode.TESTS_FAILED), int(pytest.ExitCode.INTERRUPTED)}
     if ended in noticed:  # the second is of tests that cannot be collected
         return FAILED
     return PASSED if ended == pytest.ExitCode.OK else BROKEN
 
 
-def options(not_run: Sequence[str]) -> list[str]:
+def options() -> list[str]:
     """Give pytest's options, the same for every run."""
-    left_out = [f"--deselect={test}" for test in not_run]
-    rooted = [f"--rootdir={modules.ROOT}"]
-    return ["-q", "-p", "no:cacheprovider", "-W", IMPORTED_BEFORE, *rooted, *left_out]
+    return ["-q", "-p", "no:cacheprovider", "-W", IMPORTED_BEFORE, f"--rootdir={modules.ROOT}"]

@@ -53,6 +53,7 @@ class Mutant:
         Line of the change.
     code : callable
         Compiles the changed module.
+    module : str
     body : str or None
         Name, with the module, of the function or method in whose body the change lies; None if it
         lies in what runs when the module is imported: constants, defaults, fields.
@@ -61,6 +62,7 @@ class Mutant:
     key: str
     line: int
     code: Callable[[], CodeType]
+    module: str = ""
     body: str | None = None
 
     def is_drawn(self, share: float, seed: int) -> bool:
@@ -105,7 +107,7 @@ def mutants_of(path: Path, name: str) -> list[Mutant]:
             seen[key] += 1
             numbered = key if seen[key] == 1 else f"{key} ({seen[key]})"
             code = partial(_compiled, tree, site, changed, str(path))
-            found.append(Mutant(numbered, _line(site), code, site.body))
+            found.append(Mutant(numbered, _line(site), code, name, site.body))
             site.put(site.node)
     return found
 
