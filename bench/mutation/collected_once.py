@@ -76,6 +76,7 @@ class Session:
         if seen.failed:
             return True
         self.functions, self.caches = _functions(self.modules), _caches()
+        gc.freeze()  # or a child's first collection copies all that it shares with us
         for fate in trials.run(self._trials(seen), jobs=self.bounds.jobs):
             self._say(fate)
         return True
