@@ -74,19 +74,25 @@ def examine(
         run = collected_once.run(mutants, bounds, arguments, Path(log.name))
         seen = next(run, None)
         if not isinstance(seen, Seen):
-            print(Path(log.name).read_text(encoding="utf-8"), file=sys.stderr)
-            raise SystemExit("the tests cannot be collected")
+            raise SystemExit(f"{_text(log.name)}the tests cannot be collected")
         if seen.failed:
             raise SystemExit(f"these fail without a mutant: {' '.join(seen.failed)}")
         print(f"{len(seen.names)} tests, {sum(seen.seconds):.0f} s", file=sys.stderr, flush=True)
-        anew = set()
+        anew, left = set(), {mutant.key for mutant in mutants}
         for key, fate in (found for found in run if not isinstance(found, Seen)):
+            left.remove(key)
             if fate == "anew":
                 anew.add(key)
             else:
                 yield key, fate
+        if left:
+            raise SystemExit(f"{_text(log.name)}{len(left)} mutants were not run")
     tries = (_imported_anew(mutant, seen, bounds) for mutant in mutants if mutant.key in anew)
     yield from trials.run(tries, jobs=bounds.jobs)
+
+
+def _text(name: str) -> str:
+    return Path(name).read_text(encoding="utf-8")
 
 
 def _imported_anew(mutant: Mutant, seen: Seen, bounds: Bounds) -> trials.Trial:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
+import pytest
+
 from bench.mutation import trials
 from bench.mutation.imported_anew import options
 from bench.mutation.modules import source_of
@@ -64,6 +66,9 @@ class Session:
         names = {mutant.module for mutant in mutants}
         self.modules = {str(source_of(name)): name for name in names}
         self.entered = Entered(self.modules)
+        self.passed = True
+        self.is_sharing = False
+        self.entering: list[Any] = []  # fixtures that enter a module
 
     def pytest_sessionstart(self) -> None:
         self.entered.__enter__()
@@ -75,6 +80,7 @@ class Session:
         self._say(seen)
         if seen.failed:
             return True
+        self._make_what_is_shared()
         self.functions, self.caches = _functions(self.modules), _caches()
         gc.freeze()  # or a child's first collection copies all that it shares with us
         for fate in trials.run(self._trials(seen), jobs=self.bounds.jobs):
@@ -97,6 +103,34 @@ class Session:
             for function in entered:
                 seen.entering.setdefault(function, []).append(place)
         return seen
+
+    def _make_what_is_shared(self) -> None:
+        """Make the session's fixtures here and not in each child, if no module has a part in them.
+
+        A test followed by one that shares no folder with it lets them stand. What is made of a
+        fixture that enters a module must itself be made in each child.
+        """
+        self.is_sharing = True
+        left = {name for item in self.items for name in _of_session(item)}
+        for item in self.items:
+            if left & _of_session(item):
+                left -= _of_session(item)
+                apart = next((other for other in self.items if _top(other) != _top(item)), None)
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=apart)
+        for fixture in self.entering:
+            fixture.cached_result = None
+        self.is_sharing = False
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:  # noqa: ANN401 - as above
+        if not self.is_sharing:
+            return (yield)
+        entering = {fixture.argname for fixture in self.entering}
+        with Entered(self.modules) as entered:
+            made = yield
+        if entered or entering & set(fixturedef.argnames):
+            self.entering.append(fixturedef)
+        return made
 
     def _trials(self, seen: Seen) -> Iterator[trials.Trial]:
         for mutant in self.mutants:
@@ -144,6 +178,15 @@ class Session:
 
     def pytest_runtest_logreport(self, report: Any) -> None:  # noqa: ANN401 - as above
         self.passed = self.passed and not report.failed
+
+
+def _of_session(item: Any) -> set[str]:  # noqa: ANN401 - pytest's own
+    made = item._fixtureinfo.name2fixturedefs.items()  # noqa: SLF001 - it says so nowhere else
+    return {name for name, fixtures in made if fixtures[-1].scope == "session"}
+
+
+def _top(item: Any) -> str:  # noqa: ANN401 - pytest's own
+    return str(item.nodeid.partition("/")[0])
 
 
 def _in_a_child(work: Callable[[], Seen]) -> Seen:
@@ -203,8 +246,6 @@ def _serve(session: Session, arguments: Sequence[str], log: Path) -> None:
         told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(told, 1)
         os.dup2(told, 2)
-        import pytest  # noqa: PLC0415 - the parent has it, and must not need it to be read
-
         pytest.main([*options(), *arguments], plugins=[session])
     finally:
         os._exit(0)
