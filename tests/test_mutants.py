@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.mutation import modules
+from bench.mutation.__main__ import explained
 from bench.mutation.mutants import mutants_of, unmutated
 
 SOURCE = '''"""A module."""
@@ -21,6 +22,8 @@ def check(x: int | None, *, mode: str = "fast") -> bool:
     require(x)
     if not (x is None or x < LIMIT):
         raise ValueError(f"{x + 1}")
+    if mode == "none":
+        return None
     return -x + 2 > 0
 '''
 
@@ -45,6 +48,7 @@ def test_every_kind_of_change_is_made_and_names_what_it_changes(module: Path) ->
         "m.check: `x is None` -> `x is not None`",
         "m.check: `x < LIMIT` -> `x <= LIMIT`",
         "m.check: `x < LIMIT` -> `x >= LIMIT`",
+        "m.check: `mode == 'none'` -> `mode != 'none'`",
         "m.check: `return -x + 2 > 0` -> `return None`",
         "m.check: `-x` -> `x`",
         "m.check: `-x + 2` -> `-x - 2`",
@@ -101,6 +105,15 @@ def test_a_change_in_a_body_names_the_function_and_one_at_import_does_not(module
         "m: `LIMIT = 3` -> `LIMIT = 2`",
         "m.check: `x: int | None, *, mode: str='fast'` -> `x: int | None, *, mode: str='fast '`",
     ]
+
+
+def test_a_reason_may_be_given_for_every_change_of_an_expression() -> None:
+    known = {"m.f: `x + 1` -> `*`": "all", "m.f: `y + 1` -> `y + 2`": "one"}
+
+    assert explained("m.f: `x + 1` -> `x - 1`", known) == "all"
+    assert explained("m.f: `x + 1` -> `x + 2` (2)", known) == "all"
+    assert explained("m.f: `y + 1` -> `y + 2`", known) == "one"
+    assert explained("m.f: `y + 1` -> `y - 1`", known) is None
 
 
 TOY = """

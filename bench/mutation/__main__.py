@@ -60,10 +60,18 @@ def _dead(row: dict[str, str]) -> bool:
 
 
 def explanations() -> dict[str, str]:
-    """Read what is known of survivors: a line `- key: reason` each."""
+    """Read what is known of survivors: a line `- key: reason` each.
+
+    In place of the expression after the change may stand `*`, for every change of that expression.
+    """
     text = EXPLAINED.read_text(encoding="utf-8") if EXPLAINED.exists() else ""
     line = r"^- (detectors\S+: `.+` -> `.+?`(?: \(\d+\))?): (.+)$"
     return dict(re.findall(line, text, re.MULTILINE))
+
+
+def explained(key: str, known: dict[str, str]) -> str | None:
+    """Give the reason why a survivor is no fault, or None."""
+    return known.get(key, known.get(f"{key.partition('` -> `')[0]}` -> `*`"))
 
 
 def examine(
@@ -109,7 +117,7 @@ def report(module: str, mutants: Sequence[Mutant], fates: Fates, known: dict[str
     new = 0
     for mutant in mutants:
         if fates[mutant.key] == "survived":
-            reason = known.get(mutant.key)
+            reason = explained(mutant.key, known)
             new += reason is None
             where = f"{source_of(module).relative_to(ROOT)}:{mutant.line}"
             print(f"  {where} {mutant.key}: {reason or 'NOT EXPLAINED'}", flush=True)

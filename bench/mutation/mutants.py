@@ -167,8 +167,12 @@ def _variants(site: _Site) -> Iterator[ast.AST]:
         yield node.operand
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         yield ast.copy_location(ast.Pass(), node)  # such as a validator
-    elif isinstance(node, ast.Return) and node.value is not None:
+    elif isinstance(node, ast.Return) and not _is_none(node.value):
         yield ast.copy_location(ast.Return(ast.Constant(None)), node)
+
+
+def _is_none(value: ast.expr | None) -> bool:
+    return value is None or (isinstance(value, ast.Constant) and value.value is None)
 
 
 def _other_values(value: object, *, is_default: bool) -> list[bool | int | float | str]:
