@@ -18,14 +18,17 @@ from detectors.sequential.spending_paths import (
     chance_to_reach,
     deadlines,
     group_of,
-    least_count,
     mean_silence,
+    mean_wait,
+    next_boundary,
 )
 from detectors.validation import GREATEST_COUNT, as_counts, require_between
 
 LEAST_ALPHA = 1e-9
 GREATEST_HORIZON = 700.0  # exp(-700) is a normal number
 MOST_LOOKS = 1_000
+Boundaries = tuple[tuple[float, int], ...]  # events expected, and the least count that crosses
+
 RAREST = 1e-30  # chance of a signal below which the means given one are not told
 
 
@@ -196,9 +199,9 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     grows by a pair of numbers with each look at a new time. A look past the horizon cannot cross,
     and spends nothing.
 
-    The boundary at times that another watch has looked at is kept, and a step takes 6 to 11
-    microseconds. At times of its own a step finds its boundary anew: 50 to 75 microseconds where
-    one event is expected at each of six looks, and more where more are expected.
+    The boundary at times that another watch has looked at is kept, and a step takes some 4
+    microseconds. At times of its own a step finds its boundary anew: some 16 microseconds where
+    one event is expected at each look, and 50 in a watch of 200 looks and 500 expected events.
 
     Examples
     --------
@@ -216,7 +219,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     design, number = state.design, state.looks + 1
     is_past = observation.expected > design.horizon
     allowed = _allowed(design, min(observation.expected, design.horizon))
-    boundaries = state.boundaries if is_past else _extended(state, observation.expected, allowed)
+    boundaries, spent_by_now = _extended(state, observation.expected, allowed, is_past=is_past)
     least = boundaries[-1][1] if boundaries else design.min_events
     is_crossing = not is_past and observation.events >= least
     following = State(
@@ -233,7 +236,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
         expected=observation.expected,
         least_events=least,
         alpha_allowed=allowed,
-        alpha_spent=_paths(boundaries).spent,
+        alpha_spent=spent_by_now,
         is_past_horizon=is_past,
         is_crossing=is_crossing,
         has_crossed=following.first_crossing > 0,
@@ -343,16 +346,17 @@ def operating_characteristics(
 
 
 def _continuous(design: Design, rate_ratio: float) -> OperatingCharacteristics:
-    paths, before, silence, hits = START, 0.0, [], []
+    paths, before, silence, hits, passed = START, 0.0, [], [], []
     for time, count in zip(*_deadlines(design), strict=True):
         mean = (time - before) * rate_ratio
         silence.append(mean_silence(paths, mean, count) / rate_ratio)
-        hits.append((count, chance_to_reach(paths, mean, count)))
+        chance = chance_to_reach(paths, mean, count)
+        hits.append((count, chance))
+        passed.append(before * chance + mean_wait(paths, mean, count) / rate_ratio)
         paths, before = advanced(paths, mean, count), time
     length, power = math.fsum(silence), math.fsum(chance for _, chance in hits)
-    passed = length - design.horizon * math.fsum(paths.silent)
     events = math.fsum(count * chance for count, chance in hits)
-    return _of(rate_ratio, power, passed, length, events)
+    return _of(rate_ratio, power, math.fsum(passed), length, events)
 
 
 def _of(
@@ -368,30 +372,43 @@ def _of(
     )
 
 
-def _extended(state: State, expected: float, allowed: float) -> tuple[tuple[float, int], ...]:
+@lru_cache(maxsize=16_384)
+def _kept(boundaries: Boundaries) -> list[Paths]:
+    """Give the place of the paths that these boundaries leave; empty until they are computed."""
+    return [] if boundaries else [START]
+
+
+def _paths(boundaries: Boundaries) -> Paths:
+    kept = _kept(boundaries)
+    if not kept:  # a state from elsewhere
+        paths, before = START, 0.0
+        for expected, least in boundaries:
+            paths, before = advanced(paths, expected - before, least), expected
+        kept.append(paths)
+    return kept[0]
+
+
+def _extended(
+    state: State, expected: float, allowed: float, *, is_past: bool
+) -> tuple[Boundaries, float]:
+    """Boundaries with that of this look, and what they have spent."""
     known = state.boundaries
-    if expected == 0 or (known and known[-1][0] == expected):
-        return known
+    if is_past or expected == 0 or (known and known[-1][0] == expected):
+        return known, _paths(known).spent
     if len(known) >= MOST_LOOKS:
         raise ValueError(f"looks: at most {MOST_LOOKS} at different times")
-    return (*known, (expected, _least(known, expected, allowed, state.design.min_events)))
+    return _next(known, expected, allowed, state.design.min_events)
 
 
 @lru_cache(maxsize=16_384, typed=True)  # watches that look at the same times share a boundary
-def _least(
-    known: tuple[tuple[float, int], ...], expected: float, allowed: float, min_events: int
-) -> int:
+def _next(
+    known: Boundaries, expected: float, allowed: float, min_events: int
+) -> tuple[Boundaries, float]:
     mean = expected - (known[-1][0] if known else 0.0)
-    return least_count(_paths(known), mean, allowed, min_events=min_events)
-
-
-@lru_cache(maxsize=16_384)
-def _paths(boundaries: tuple[tuple[float, int], ...]) -> Paths:
-    if not boundaries:
-        return START
-    *earlier, (expected, least) = boundaries
-    before = _paths(tuple(earlier))
-    return advanced(before, expected - (earlier[-1][0] if earlier else 0.0), least)
+    least, following = next_boundary(_paths(known), mean, allowed, min_events=min_events)
+    boundaries = (*known, (expected, least))
+    _kept(boundaries)[:] = [following]
+    return boundaries, following.spent
 
 
 def _allowed(design: Design, expected: float) -> float:

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.optimize import brentq
 
-from detectors.sequential.convolution import poisson_masses
-
 LEAST_TARGET = 1e-30  # an amount that may always be spent: it keeps every boundary finite
 GREATEST_COUNT = 10_000
 ROUNDING = 1e-13  # of the target: by less than that a stair that has just ended may exceed it
+RISING = np.arange(1.0, GREATEST_COUNT + 1.0)
 HALVINGS = 60  # a stair shorter than 2**-60 of what is left to the horizon is none
 
 
@@ -76,6 +75,7 @@ class _Reach:
     def __init__(self, paths: Paths, mean: float, *, greatest: int) -> None:
         self._silent = paths.silent[::-1].tolist()
         self._mean = mean
+        self._most = _most_events(mean)
         self._grow(greatest)
 
     def __call__(self, count: int) -> float:
@@ -85,10 +85,15 @@ class _Reach:
         return math.fsum(map(mul, self._silent, self._tails[count : count + n]))
 
     def _grow(self, greatest: int) -> None:
-        lacking = np.arange(1, greatest + 1)
+        lacking = RISING[: min(greatest, self._most)]
         sure = [1.0] * len(self._silent)  # where none is lacking
         self._greatest = greatest
         self._tails = sure + special.gammainc(lacking, self._mean).tolist()
+
+
+def _most_events(mean: float) -> int:
+    """Give a number of events of which more have a chance below 1e-45."""
+    return min(len(RISING), int(mean + 16.0 * math.sqrt(mean)) + 45)
 
 
 def advanced(paths: Paths, mean: float, count: int) -> Paths:
@@ -108,15 +113,62 @@ def advanced(paths: Paths, mean: float, count: int) -> Paths:
     Paths
         Counts that have still not crossed.
     """
-    masses = poisson_masses(mean, count)
-    silent = np.zeros(count)
-    for already, chance in enumerate(paths.silent[:count].tolist()):
-        silent[already:] += chance * masses[: count - already]
-    return Paths(
-        expected=paths.expected + mean,
-        silent=silent,
-        spent=paths.spent + chance_to_reach(paths, mean, count),
-    )
+    return _onward(paths, mean, count, chance_to_reach(paths, mean, count))
+
+
+def _onward(paths: Paths, mean: float, count: int, chance: float) -> Paths:
+    """Let time pass in which a crossing has a known chance."""
+    masses = _masses(mean, min(count, _most_events(mean)))
+    most, n = masses.size, min(count, paths.silent.size)
+    before = np.zeros(most - 1 + count)
+    before[most - 1 : most - 1 + n] = paths.silent[:n]
+    # Row by row from the most arrivals to none: for each count from the fewest events before.
+    shifted = np.ndarray((most, count), np.float64, before, strides=(8, 8))
+    silent = np.add.reduce(masses[::-1, None] * shifted, axis=0)
+    return Paths(expected=paths.expected + mean, silent=silent, spent=paths.spent + chance)
+
+
+def _masses(mean: float, room: int) -> NDArray[np.float64]:
+    """Compute the Poisson distribution up to a count, from the ratios of its neighbours."""
+    masses = np.empty(room)
+    masses[0] = math.exp(-mean)
+    np.divide(mean, RISING[: room - 1], out=masses[1:])
+    return np.multiply.accumulate(masses)
+
+
+def next_boundary(
+    paths: Paths, mean: float, target: float, *, min_events: int
+) -> tuple[int, Paths]:
+    """Find the smallest count that may cross after some more time, and what it leaves.
+
+    Parameters
+    ----------
+    paths : Paths
+        Counts that have not crossed.
+    mean : float
+        Events expected in the time to come.
+    target : float
+        Type I error that may be spent until then.
+    min_events : int
+        Fewest events that may cross.
+
+    Returns
+    -------
+    count : int
+        As `least_count` finds it.
+    following : Paths
+        As `advanced` makes it; what the two share is computed once.
+
+    Examples
+    --------
+    >>> count, following = next_boundary(START, 2.0, 0.0071, min_events=1)
+    >>> count, round(following.spent, 4)
+    (7, 0.0045)
+    """
+    nearest = max(min_events, paths.silent.size)  # the count that crossed before
+    reach = _Reach(paths, mean, greatest=nearest + 4)
+    count, chance = _least(reach, max(target - paths.spent, LEAST_TARGET), min_events, nearest)
+    return count, _onward(paths, mean, count, chance)
 
 
 def least_count(paths: Paths, mean: float, target: float, *, min_events: int) -> int:
@@ -151,22 +203,32 @@ def least_count(paths: Paths, mean: float, target: float, *, min_events: int) ->
     >>> least_count(START, 2.0, 0.0071, min_events=1)
     7
     """
-    reach = _Reach(paths, mean, greatest=min_events + paths.silent.size + 8)
-    allowed = max(target - paths.spent, LEAST_TARGET)
-    low = min_events
-    if reach(low) <= allowed:
-        return low
-    width = 1
-    while reach(low + width) > allowed:
-        width *= 2
-    high = low + width
+    return next_boundary(paths, mean, target, min_events=min_events)[0]
+
+
+def _least(reach: _Reach, allowed: float, lowest: int, nearest: int) -> tuple[int, float]:
+    """Search from where the count was last: the least that is reached seldom enough, and how."""
+    low, high, chance, width = lowest - 1, nearest, reach(nearest), 1
+    if chance > allowed:
+        while chance > allowed:
+            low, high, width = high, high + width, 2 * width
+            chance = reach(high)
+    else:
+        while high > lowest:
+            count, width = max(lowest, high - width), 2 * width
+            tried = reach(count)
+            if tried > allowed:
+                low = count
+                break
+            high, chance = count, tried
     while high - low > 1:
         middle = (low + high) // 2
-        if reach(middle) <= allowed:
-            high = middle
+        tried = reach(middle)
+        if tried <= allowed:
+            high, chance = middle, tried
         else:
             low = middle
-    return high
+    return high, chance
 
 
 def deadlines(
@@ -299,3 +361,36 @@ def mean_silence(paths: Paths, mean: float, count: int) -> float:
     waits = np.add.accumulate(special.gammainc(np.arange(1, count + 1), mean))
     lacking = count - np.arange(paths.silent.size)
     return math.fsum(paths.silent * waits[lacking - 1])
+
+
+def mean_wait(paths: Paths, mean: float, count: int) -> float:
+    r"""Compute the mean time to the count where it comes before the end, in expected events.
+
+    Parameters
+    ----------
+    paths : Paths
+        Counts that have not crossed.
+    mean : float
+        Events expected in the time to come.
+    count : int
+        Count that crosses, at any moment of that time.
+
+    Returns
+    -------
+    float
+        Mean of the time to the count, which counts as 0 where it does not come.
+
+    Notes
+    -----
+    Where :math:`\ell` events are lacking their time is gamma distributed, and its mean up to *m* is
+    :math:`\ell P(\ell + 1, m)`. Nothing is subtracted, so that it is exact for the rarest crossing.
+
+    Examples
+    --------
+    The first event, if it comes before one is expected:
+
+    >>> round(mean_wait(START, 1.0, 1), 6)
+    0.264241
+    """
+    lacking = count - np.arange(paths.silent.size)
+    return math.fsum(paths.silent * lacking * special.gammainc(lacking + 1, mean))

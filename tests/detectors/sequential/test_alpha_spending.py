@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose
 from scipy.special import lambertw
 from scipy.stats import poisson
 
-from detectors.sequential import spending_functions
+from detectors.sequential import alpha_spending, spending_functions
 from detectors.sequential.alpha_spending import (
     Design,
     Observation,
@@ -240,6 +240,57 @@ def test_a_watch_at_times_of_another_has_the_boundary_of_its_own_design() -> Non
             least = least_count(paths, mean, look.alpha_allowed, min_events=design.min_events)
             paths = advanced(paths, mean, least)
             assert (look.least_events, look.alpha_spent) == (least, paths.spent)
+
+
+@given(
+    horizon=st.floats(0.01, 60.0), alpha=st.floats(1e-8, 0.4), least=st.integers(1, 9), at=shares
+)
+@settings(max_examples=60, deadline=None)
+def test_one_event_fewer_would_spend_more_than_is_allowed(
+    horizon: float, alpha: float, least: int, at: list[float]
+) -> None:
+    design = Design(horizon, alpha=alpha, min_events=least)
+
+    _, looks = recompute(design, looks_of([share * horizon for share in at]))
+
+    silent, before, spent = np.ones(1), 0.0, 0.0
+    for look in looks:
+        mean, n = look.expected - before, np.arange(silent.size)
+        reached = [
+            math.fsum(silent * poisson.sf(count - 1 - n, mean))
+            for count in (look.least_events - 1, look.least_events)
+        ]
+        if look.least_events > least and look.alpha_allowed - spent > 1e-20:
+            assert spent + reached[0] > look.alpha_allowed * (1 - 1e-12)  # rounding, here and below
+        spent += reached[1]
+        assert_allclose(look.alpha_spent, spent, rtol=1e-11)
+        masses = poisson.pmf(np.arange(look.least_events), mean)
+        silent = np.convolve(silent[: look.least_events], masses)[: look.least_events]
+        before = look.expected
+
+
+def test_a_watch_that_nothing_is_remembered_of_looks_the_same() -> None:
+    design = Design(30.0, alpha=0.02)
+    seen = [Observation(events=n, expected=2.3 * n + 0.1) for n in range(12)]
+
+    _, looks = recompute(design, seen)
+
+    state = init(design)
+    for observation, look in zip(seen, looks, strict=True):
+        alpha_spending._kept.cache_clear()
+        alpha_spending._next.cache_clear()
+        state, again = step(state, observation)
+        assert again == look
+
+
+def test_the_mean_time_of_the_rarest_signal_lies_within_surveillance() -> None:
+    design = Design(0.004, alpha=1e-9, min_events=9)
+
+    found = operating_characteristics(design, 1.0)
+
+    assert 0 < found.power < 1e-20
+    # Nine events within the horizon, of which the last is on average at nine tenths of it.
+    assert_allclose(found.expected_time_to_signal, 0.9 * 0.004, rtol=1e-2)
 
 
 def test_a_crossing_is_where_the_count_reaches_the_boundary_and_it_stays() -> None:
