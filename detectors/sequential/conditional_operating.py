@@ -11,7 +11,12 @@ from scipy.optimize import brentq
 
 from detectors.sequential.conditional_boundary import Boundary, Plan, stairs
 from detectors.sequential.operating import OperatingCharacteristics
-from detectors.sequential.polya_paths import count_masses, mean_rate, silent_given_count
+from detectors.sequential.polya_paths import (
+    count_masses,
+    mean_rate,
+    silent_at_end,
+    silent_given_count,
+)
 
 RAREST = 1e-12  # chance of a signal below which means given one are lost in rounding
 NODES, WEIGHTS = special.roots_legendre(20)  # on each stair
@@ -71,7 +76,7 @@ def ratio_detected(plan: Plan, limit: Boundary, power: float) -> float:
         The rate ratio; infinite if none up to 1e6 has it.
     """
     times, rooms = stairs(plan, limit)
-    silent = silent_given_count(times, rooms)[-1]
+    silent = silent_at_end(times, rooms)
 
     def missing(log_ratio: float) -> float:
         return power - 1.0 + _chance(plan, times[-1], silent, math.exp(log_ratio))

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from detectors.sequential.convolution import NEGLIGIBLE, walk
 from detectors.sequential.operating import OperatingCharacteristics
-from detectors.sequential.poisson_paths import wait
+
+HOPELESS = 1e-100  # what leaves below may be very rare, and is not to be lost
 
 
 class Check(NamedTuple):
@@ -114,7 +116,7 @@ def exit_probabilities(band: Band, rate_ratio: float = 1.0) -> tuple[float, floa
         Probabilities, with an absolute error near 1e-14.
     """
     silent, gone = np.ones(1), list[float]()
-    for _, _, _, low, later in _walk(band.checks, rate_ratio):
+    for _, _, _, low, later in _walk(_needed(band.checks), rate_ratio):
         silent = later
         gone.append(math.fsum(low))
     below = math.fsum(gone)
@@ -155,13 +157,32 @@ Walked = tuple[float, Check, NDArray[np.float64], NDArray[np.float64], NDArray[n
 
 def _walk(checks: Sequence[Check], rate_ratio: float) -> Iterator[Walked]:
     silent, reached = np.ones(1), 0.0  # silent[k]: k events, still within the band
-    for check in checks:
-        before = silent
-        silent = wait(silent, rate_ratio * (check.time - reached), room=check.ceiling + 1)
-        low = silent[: check.floor].copy()
+    durations = np.diff([check.time for check in checks], prepend=0.0)
+    floors = [check.floor for check in checks]
+    later = walk(
+        rate_ratio * np.maximum(0.0, durations),
+        [check.ceiling + 1 for check in checks],
+        floors=floors,
+        least=HOPELESS if any(floors) else NEGLIGIBLE,
+    )
+    for check, after in zip(checks, later, strict=True):
+        before, silent, low = silent, after, after[: check.floor].copy()
         silent[: check.floor] = 0.0
         yield reached, check, before, low, silent
         reached = check.time
+
+
+def _needed(checks: Sequence[Check]) -> list[Check]:
+    """Leave out a check that nothing leaves at, or only what would leave by the next one.
+
+    What is above a ceiling stays above it, and what is below a floor was so before.
+    """
+    floors = [0, *(check.floor for check in checks)]
+    return [
+        check
+        for check, before, after in zip(checks, floors, [*checks[1:], None], strict=False)
+        if after is None or check.floor != before or check.ceiling != after.ceiling
+    ]
 
 
 def _exits(band: Band, rate_ratio: float) -> Iterator[Exit]:

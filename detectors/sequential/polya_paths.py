@@ -6,13 +6,15 @@ every law of the rate; the law enters only by the distribution of that last coun
 """
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
-from detectors.sequential.convolution import convolved, multiplied, poisson_masses
+from detectors.sequential.convolution import convolved, multiplied, poisson_masses, walk
 
 History = Literal["stopped_at_event", "fixed_time", "exact"]
 
@@ -43,8 +45,9 @@ def silent_given_count(times: Sequence[float], rooms: Sequence[int]) -> list[NDA
     :math:`u_j(t) = \sum_i u_i(s) {j \choose i} (s / t)^i (1 - s / t)^{j - i}`: of *j* uniform times
     before *t*, *i* fall before *s*. Times :math:`e^{-m} m^j / j!`, this is a convolution with a
     Poisson distribution. All terms are positive. The arithmetic is products and sums in a fixed
-    order, so that every processor gives the same bits. Time grows with the square of the room for
-    each stair: 2 ms for 50 stairs, 0.2 s for 500.
+    order, so that every processor gives the same bits. What is left out, see `walk`, is below
+    1e-20 of each chance at each stair. Time grows with the square of the number of stairs: 0.6 ms
+    for 50, 8 ms for 500.
 
     Examples
     --------
@@ -53,16 +56,53 @@ def silent_given_count(times: Sequence[float], rooms: Sequence[int]) -> list[NDA
     >>> silent_given_count([0.5, 1.0], [1, 3])[-1]
     array([1.  , 0.5 , 0.25])
     """
-    scale = rooms[-1] / times[-1]
-    weighted, before, found = np.ones(1), 0.0, []
-    for time, room in zip(times, rooms, strict=True):
-        arrivals = poisson_masses(scale * (time - before), room)
-        weighted = convolved(weighted, arrivals, room)
-        before = time
-        total = poisson_masses(scale * time, room)
-        # Where the weight underflows the chance of the count does so for every rate near it.
-        found.append(np.divide(weighted, total, out=np.zeros(room), where=total > 0))
-    return found
+    means = _means(times, rooms)
+    silent = walk(np.diff(means, prepend=0.0), rooms)
+    return [
+        _over_all(at, mean, room)
+        for at, mean, room in zip(silent, means.tolist(), rooms, strict=True)
+    ]
+
+
+def silent_at_end(times: Sequence[float], rooms: Sequence[int]) -> NDArray[np.float64]:
+    """Compute the last of the arrays of `silent_given_count`.
+
+    Parameters
+    ----------
+    times : sequence of float
+        Ends of the stairs, positive, none before the one in front of it.
+    rooms : sequence of int, of the length of `times`
+        Counts allowed, as in `silent_given_count`.
+
+    Returns
+    -------
+    ndarray of float64, shape (rooms[-1],)
+        Element *j*: the chance that the count stayed below the stairs, given that it is *j* at the
+        end.
+
+    Examples
+    --------
+    >>> silent_at_end([0.5, 1.0], [1, 3])
+    array([1.  , 0.5 , 0.25])
+    """
+    means = _means(times, rooms)
+    silent = deque(walk(np.diff(means, prepend=0.0), rooms), maxlen=1).pop()
+    return _over_all(silent, float(means[-1]), rooms[-1])
+
+
+def _means(times: Sequence[float], rooms: Sequence[int]) -> NDArray[np.float64]:
+    """Give the Poisson means by each time, such that at the end it is the last room.
+
+    Near numbers subtract without error, so that the means between add up to those by each time.
+    """
+    return np.append(np.array(times[:-1]) * (rooms[-1] / times[-1]), rooms[-1])
+
+
+def _over_all(silent: NDArray[np.float64], mean: float, room: int) -> NDArray[np.float64]:
+    total = poisson_masses(mean, room)
+    weighted = np.concatenate([silent, np.zeros(room - silent.size)])
+    # Where the weight underflows the chance of the count does so for every rate near it.
+    return np.asarray(np.divide(weighted, total, out=np.zeros(room), where=total > 0))
 
 
 def count_masses(
@@ -103,6 +143,46 @@ def count_masses(
         since_last = _logarithmic_tails(time, room)
         return convolved(since_last, _polya_masses(time, room, n_historical), room)
     return _polya_masses(time, room, n_historical + (history == "fixed_time"))
+
+
+def chance_to_reach(time: float, count: int, *, n_historical: int, history: History) -> float:
+    r"""Compute the chance of so many events or more, the rate known from history alone.
+
+    Parameters
+    ----------
+    time : float
+        Person-time as a share of the historical, times the rate ratio; positive.
+    count : int
+        Events, positive.
+    n_historical : int
+        Historical events, *c*; positive where `history` is ``stopped_at_event``.
+    history : {"stopped_at_event", "fixed_time", "exact"}
+        Law of the historical person-time in units of the mean time between events.
+
+    Returns
+    -------
+    float
+        Its probability, with a small relative error, also where `count_masses` sum to near one.
+
+    Notes
+    -----
+    A tail of the negative binomial distribution is an incomplete beta function. That of the mixed
+    geometric count is :math:`q^n - n P(n)`, in the notation of `count_masses`.
+
+    Examples
+    --------
+    >>> chance_to_reach(1.0, 3, n_historical=1, history="stopped_at_event")
+    0.125
+    """
+    share = time / (1 + time)
+    shape = n_historical + (history == "fixed_time")
+    reached = float(special.betainc(count, shape, share)) if shape else 0.0
+    if history != "exact":
+        return reached
+    wanted = np.arange(count, 0, -1)  # since the last historical event, of each count before it
+    powers = np.multiply.accumulate(np.full(count, share))[::-1]
+    tails = np.maximum(0.0, powers - wanted * _logarithmic_tails(time, count + 1)[wanted])
+    return reached + math.fsum(_polya_masses(time, count, shape) * tails)
 
 
 def mean_rate(n_historical: int, history: History) -> float:
