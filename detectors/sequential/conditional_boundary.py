@@ -5,27 +5,25 @@ before deadline k", and the chance of a signal is a recursion over the deadlines
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import special
-from scipy.optimize import brentq
 
+from detectors.sequential.conditional_likelihood import deadlines, log_likelihood_ratio
+from detectors.sequential.least_value import HIGHEST, LOWEST, smallest_within
 from detectors.sequential.polya_paths import (
     MOST_EVENTS,
     History,
+    chance_to_reach,
     count_masses,
-    silent_given_count,
+    silent_at_end,
 )
-from detectors.validation import as_counts, as_reals, refuse_where
 
 LEAST_ALPHA = 1e-9  # far above the rounding error of the null probability
 LEAST_RATIO, GREATEST_RATIO = 1e-9, 1e9  # of person-time to historical person-time
-LOWEST = 1e-9  # not 0: there the likelihood ratio is flat in the time
-ROOT_ERROR = 1e-12
 HISTORIES = ("stopped_at_event", "fixed_time", "exact")
 
 
@@ -118,99 +116,6 @@ class Boundary:
     attained_size: float
 
 
-def log_likelihood_ratio(
-    events: ArrayLike, person_time_ratio: ArrayLike, *, n_historical: int
-) -> NDArray[np.float64]:
-    r"""Compute the log-likelihood ratio of an excess over a historical rate.
-
-    Parameters
-    ----------
-    events : array_like of whole numbers
-        Events observed to date, *k*.
-    person_time_ratio : array_like, of a shape that broadcasts with `events`
-        Person-time to date over historical person-time, :math:`\tau`, not negative.
-    n_historical : int
-        Historical events, *c*, not negative.
-
-    Returns
-    -------
-    ndarray, of the broadcast shape
-        :math:`c \log\frac{c (1 + \tau)}{c + k} + k \log\frac{k (1 + \tau)}{\tau (c + k)}` where
-        :math:`k > c \tau`, and 0 elsewhere. With :math:`c = 0` the first term is 0.
-
-    Raises
-    ------
-    ValueError
-        If a count is not one, if a time is negative, infinite or NaN, or if an event was observed
-        in no time: the ratio would be infinite.
-
-    Notes
-    -----
-    It is the binomial log-likelihood ratio of *k* out of *c* + *k* with the null chance
-    :math:`\tau / (1 + \tau)`, and computed as such, without cancellation.
-
-    References
-    ----------
-    .. [1] Li L, Kulldorff M (2010). A conditional maximized sequential probability ratio test for
-       pharmacovigilance. Statistics in Medicine, 29(2), 284-295.
-
-    Examples
-    --------
-    Six events in a tenth of the time in which twenty had been seen:
-
-    >>> float(log_likelihood_ratio(6, 0.1, n_historical=20).round(6))
-    2.248268
-    """
-    ratio = as_reals("person_time_ratio", person_time_ratio)
-    k, tau = np.broadcast_arrays(as_counts("events", events), ratio)
-    c = as_counts("n_historical", n_historical)
-    refuse_where(np.isnan(tau), "person_time_ratio", tau, "must not be missing")
-    refuse_where((tau == 0) & (k > 0), "events", k, "must be 0 where no time has passed")
-    expected = (c + k) * (tau / (1 + tau))
-    llr = special.kl_div(k, expected) + special.kl_div(c, (c + k) / (1 + tau))
-    return np.asarray(np.where(k > expected, llr, 0.0))
-
-
-def deadline(events: int, critical_value: float, *, n_historical: int) -> float:
-    r"""Find the latest time at which so many events have so high a log-likelihood ratio.
-
-    Parameters
-    ----------
-    events : int
-        Events, *k*, at least 1.
-    critical_value : float
-        Log-likelihood ratio, positive.
-    n_historical : int
-        Historical events, *c*, not negative.
-
-    Returns
-    -------
-    float
-        Person-time as a share of the historical.
-
-    Notes
-    -----
-    In the logarithm of time the ratio is convex and, up to its zero, falls; Newton's steps from
-    the left never pass the root.
-
-    Examples
-    --------
-    >>> round(deadline(6, 2.248268, n_historical=20), 5)
-    0.1
-    """
-    k, c = events, n_historical
-    total = c + k
-    constant = k * math.log(k / total) + (c * math.log(c / total) if c else 0.0) - critical_value
-    y = constant / k
-    while True:
-        size = math.exp(y)
-        slope = total * (size / (1 + size)) - k
-        following = y - (total * math.log1p(size) - k * y + constant) / slope
-        if not following > y:
-            return size
-        y = following
-
-
 def stairs(plan: Plan, limit: Boundary) -> tuple[list[float], list[int]]:
     """List the deadlines of a boundary, with the count that reaches it until each.
 
@@ -235,8 +140,10 @@ def stairs(plan: Plan, limit: Boundary) -> tuple[list[float], list[int]]:
     """
     if limit.decided_by == "count":
         return [float(plan.horizon or 0.0)], [limit.min_events]
-    value = limit.critical_value
-    return _stairs(plan, value, _first_event(plan, value))
+    staircase = _Staircase(plan)
+    if limit.critical_value > staircase.highest:
+        raise _too_long(plan)
+    return staircase.at(limit.critical_value)
 
 
 def boundary(plan: Plan) -> Boundary:
@@ -279,97 +186,92 @@ def boundary(plan: Plan) -> Boundary:
 
 @lru_cache(maxsize=4096)
 def _boundary(plan: Plan) -> Boundary:
-    if _size(plan, LOWEST) <= plan.alpha:
+    staircase = _Staircase(plan)
+    if not staircase.highest > LOWEST:
+        raise _too_long(plan)
+    try:
+        found = smallest_within(
+            lambda value: _spent(plan, *staircase.at(value)),
+            plan.alpha,
+            jumps=staircase.jumps,
+            highest=min(HIGHEST, staircase.highest),
+        )
+    except ValueError as error:
+        raise _too_long(plan) from error
+    if found is not None and found.value > LOWEST:
+        return Boundary(
+            decided_by="llr",
+            critical_value=found.value,
+            min_events=plan.min_events,
+            attained_size=found.size,
+        )
+    if plan.horizon is None:
+        raise ValueError(f"alpha is {plan.alpha}: no critical value spends so much")
+    return _count_boundary(plan, plan.horizon)
+
+
+class _Staircase:
+    """The stairs of every critical value of a plan, and the greatest that at most 700 events tell.
+
+    A count signals at the first look, or at the horizon, where its ratio is the critical value at
+    least; the ratios there are computed once.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._counts = np.arange(plan.min_events, MOST_EVENTS + 1)
+        self._at_start = self._ratios(plan.min_person_time) if plan.min_person_time > 0 else []
+        self._at_end = [] if plan.horizon is None else self._ratios(plan.horizon)
+        self.jumps = [ratio for ratio in self._at_start if ratio > 0]
+        self.highest = self._at_end[-1] if self._at_end else math.inf
+
+    def _ratios(self, time: float) -> list[float]:
+        c = self._plan.n_historical
+        ratios: list[float] = log_likelihood_ratio(self._counts, time, n_historical=c).tolist()
+        return ratios
+
+    def at(self, value: float) -> tuple[list[float], list[int]]:
+        """List the deadlines of a critical value, with the count that reaches it until each."""
+        plan = self._plan
+        first = plan.min_events + bisect_left(self._at_start, value)
         if plan.horizon is None:
-            raise ValueError(f"alpha is {plan.alpha}: no critical value spends so much")
-        return _count_boundary(plan, plan.horizon)
-    value = _smallest_value(plan)
-    return Boundary(
-        decided_by="llr",
-        critical_value=value,
-        min_events=plan.min_events,
-        attained_size=_size(plan, value),
+            last = int(plan.n_max or first)
+        else:
+            last = max(first, plan.min_events + bisect_left(self._at_end, value))
+        counts = np.arange(first, last + 1)
+        times = deadlines(counts, value, n_historical=plan.n_historical).tolist()
+        if plan.horizon is not None:
+            times = [*(min(plan.horizon, time) for time in times[:-1]), plan.horizon]
+        return times, counts.tolist()
+
+
+def _too_long(plan: Plan) -> ValueError:
+    return ValueError(
+        f"horizon is {plan.horizon}: with n_historical={plan.n_historical} counts above "
+        f"{MOST_EVENTS} matter; end by n_max, or earlier"
     )
-
-
-def _smallest_value(plan: Plan) -> float:
-    low, first = LOWEST, plan.min_events
-    while True:
-        high = _value_at_first_look(plan, first)
-        if high > low:
-            overspent = partial(_overspent, plan=plan, first=first)
-            top = _enough(plan, first, low, high)
-            if overspent(top) <= 0:
-                if overspent(low) <= 0:  # the size jumps over alpha here
-                    return low + 2 * ROOT_ERROR
-                root = float(brentq(overspent, low, top, xtol=ROOT_ERROR))
-                return min(root + 2 * ROOT_ERROR, top)  # the root's error must not cost alpha
-            low = high
-        first += 1
-
-
-def _enough(plan: Plan, first: int, low: float, high: float) -> float:
-    """Double a value until it spends at most alpha, so that none far too high is tried."""
-    value = max(1.0, 2 * low)
-    while value < high and _overspent(value, plan=plan, first=first) > 0:
-        value *= 2
-    return min(value, high)
-
-
-def _value_at_first_look(plan: Plan, events: int) -> float:
-    if plan.min_person_time == 0:
-        return math.inf
-    at = log_likelihood_ratio(events, plan.min_person_time, n_historical=plan.n_historical)
-    return float(at)
-
-
-def _overspent(value: float, *, plan: Plan, first: int) -> float:
-    return _spent(plan, *_stairs(plan, value, first)) - plan.alpha
-
-
-def _size(plan: Plan, value: float) -> float:
-    return _spent(plan, *_stairs(plan, value, _first_event(plan, value)))
 
 
 def _spent(plan: Plan, times: list[float], rooms: list[int]) -> float:
-    silent = silent_given_count(times, rooms)[-1]
-    masses = count_masses(
-        times[-1], rooms[-1], n_historical=plan.n_historical, history=plan.history
-    )
-    return max(0.0, 1.0 - math.fsum(silent * masses))
+    """Add up what crosses by its count at the end, since one minus the rest would lose digits."""
+    end, room = times[-1], rooms[-1]
+    masses = count_masses(end, room, n_historical=plan.n_historical, history=plan.history)
+    return _reach(plan, end, room) + math.fsum(masses * (1.0 - silent_at_end(times, rooms)))
 
 
-def _first_event(plan: Plan, value: float) -> int:
-    events = plan.min_events
-    while _value_at_first_look(plan, events) < value:
-        events += 1
-    return events
-
-
-def _stairs(plan: Plan, value: float, first: int) -> tuple[list[float], list[int]]:
-    end = math.inf if plan.horizon is None else plan.horizon
-    times: list[float] = []
-    count = first
-    while not times or (times[-1] < end and count <= (plan.n_max or MOST_EVENTS)):
-        times.append(min(end, deadline(count, value, n_historical=plan.n_historical)))
-        count += 1
-    if plan.horizon is not None and times[-1] < end:
-        raise ValueError(
-            f"horizon is {end}: with n_historical={plan.n_historical} counts above {MOST_EVENTS} "
-            "matter; end by n_max, or earlier"
-        )
-    return times, list(range(first, count))
+def _reach(plan: Plan, time: float, count: int) -> float:
+    return chance_to_reach(time, count, n_historical=plan.n_historical, history=plan.history)
 
 
 def _count_boundary(plan: Plan, horizon: float) -> Boundary:
     count = plan.min_events
-    while _spent(plan, [horizon], [count]) > plan.alpha:
+    while _reach(plan, horizon, count) > plan.alpha:
         count += 1
     return Boundary(
         decided_by="count",
         critical_value=0.0,
         min_events=count,
-        attained_size=_spent(plan, [horizon], [count]),
+        attained_size=_reach(plan, horizon, count),
     )
 
 

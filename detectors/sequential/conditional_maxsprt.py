@@ -15,8 +15,8 @@ from detectors.sequential.conditional_boundary import (
     CriticalValue,
     Plan,
     boundary,
-    log_likelihood_ratio,
 )
+from detectors.sequential.conditional_likelihood import log_likelihood_ratio
 from detectors.sequential.conditional_operating import characteristics, ratio_detected
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.sequential.polya_paths import History
@@ -87,7 +87,8 @@ def critical_value(
 
     Notes
     -----
-    Exact for continuous looks, to 2e-12; fewer looks spend less. The size is the mean over *V* of
+    Exact for continuous looks, to 2e-12, but for the rounding of a size, near 2e-15, which a small
+    `alpha` makes the greater of the two; fewer looks spend less. The size is the mean over *V* of
     the chance to signal when the true rate is the historical one. The conditional count is a Polya
     process for the first two histories, and all three have closed forms (`polya_paths`).
 

@@ -1,24 +1,21 @@
 """The exact boundary: the smallest critical value whose type I error is at most alpha."""
 
 import math
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from scipy import special
-from scipy.optimize import brentq
 
+from detectors.sequential.least_value import smallest_within
 from detectors.sequential.poisson_band import Band, signal_probability
 from detectors.sequential.poisson_maxsprt.likelihood import Tail
-from detectors.sequential.poisson_maxsprt.limits import HIGHEST, Plan, band, count_band, jumps
+from detectors.sequential.poisson_maxsprt.limits import Plan, band, count_band, jumps
 
 LEAST_ALPHA = 1e-9  # far above the rounding error of the null probability
 GREATEST_HORIZON = 5_000.0  # the work grows with its square
 GREATEST_LOOKS = 10_000
-LOWEST = 1e-9  # not 0: SciPy's lambertw is NaN at its branch point
-ROOT_ERROR = 1e-12
 USUAL_POWER = 0.8
 
 
@@ -111,10 +108,12 @@ def critical_value(
 
     Notes
     -----
-    Exact: the smallest *c* with size at most `alpha`, to 2e-12 and never below it. With continuous
-    looks at an excess from the start the size is continuous in *c*, and all of `alpha` is spent.
-    Where paths wait for a look (at *D*, at each group look, and for a deficit at the horizon) it
-    steps down as *c* passes the LLR of a count at that time; what is then attained is stated.
+    Exact: the smallest *c* with size at most `alpha`, to 2e-12 and never below it, but for the
+    rounding of a size, 1e-15, which an `alpha` below 5e-4 makes the greater of the two. With
+    continuous looks at an excess from the start the size is continuous in *c*, and all of `alpha`
+    is spent. Where paths wait for a look (at *D*, at each group look, and for a deficit at the
+    horizon) it steps down as *c* passes the LLR of a count at that time; what is then attained is
+    stated.
 
     First-event regime: where *M* events by the horizon are rarer than `alpha`, the boundary is the
     smallest count *k*, not below *M*, with :math:`P(N(T) \ge k) \le \alpha`, whenever it is
@@ -291,46 +290,15 @@ def boundary_of(plan: Plan, alpha: float) -> Boundary:
     def size(c: float) -> float:
         return signal_probability(band(plan, c))
 
-    if size(LOWEST) < alpha:
+    found = smallest_within(size, alpha, jumps=jumps(plan), is_step=plan.looks is not None)
+    if found is None:
         return _count_boundary(plan, alpha)
-    c = smallest_within(size, alpha, jumps=jumps(plan), is_step=plan.looks is not None)
     return Boundary(
         decided_by="llr",
-        critical_value=c,
+        critical_value=found.value,
         min_events=plan.min_events,
-        attained_size=size(c),
+        attained_size=found.size,
     )
-
-
-def smallest_within(
-    size: Callable[[float], float], alpha: float, *, jumps: Sequence[float], is_step: bool
-) -> float:
-    """Find the smallest critical value whose size is at most alpha.
-
-    Parameters
-    ----------
-    size : callable, float to float
-        Falls with the critical value: continuously but for `jumps`, or by these alone.
-    alpha : float
-        Type I error; less than the size at 1e-9.
-    jumps : sequence of float, rising
-        Where it steps down: at the jump the size is still that of below.
-    is_step : bool
-        Whether it is constant between the jumps.
-
-    Returns
-    -------
-    float
-        The critical value, above the exact one by at most 2e-12.
-    """
-    margin = 2 * ROOT_ERROR  # the error of the root must not cost alpha
-    ends = [LOWEST, *(c for c in jumps if LOWEST < c < HIGHEST), HIGHEST]
-    i = bisect_left(range(1, len(ends)), x=True, key=lambda i: size(ends[i] + margin) <= alpha) + 1
-    if is_step or size(ends[i]) > alpha:
-        return ends[i] + margin
-    start = ends[i - 1] + margin if i > 1 else LOWEST
-    root = float(brentq(lambda c: size(c) - alpha, start, ends[i], xtol=ROOT_ERROR))
-    return root + margin
 
 
 def silent_band(plan: Plan, found: Boundary) -> Band:

@@ -2,16 +2,17 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
+from detectors.elementary import exp
+from detectors.sequential.least_value import HIGHEST
 from detectors.sequential.poisson_band import Band, Check
 from detectors.sequential.poisson_maxsprt.likelihood import Tail
-
-HIGHEST = 50.0  # no critical value for an alpha of 1e-9 or more is near
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,15 +171,44 @@ def _llrs_below(mu: float) -> list[float]:
 
 
 def _at_looks(plan: Plan, times: Sequence[float], c: float) -> list[Check]:
-    checks, least = list[Check](), plan.min_events
-    most = greatest_low(plan.horizon, c)  # with more events no deficit can signal any more
-    for mu in times:
-        floor = 0 if plan.tail == "upper" else greatest_low(mu, c) + 1
-        if plan.tail != "lower":
-            least = least_high(mu, c, least)
-            most = least - 1
-        checks.append(Check(mu, floor, most, is_watched=False))
-    return checks
+    mu = np.array(times)
+    floors, ceilings = [0] * len(times), [greatest_low(plan.horizon, c)] * len(times)
+    if plan.tail != "upper":
+        floors = (_greatest_lows(mu, c) + 1).tolist()
+    if plan.tail != "lower":  # else, with more events no deficit can signal any more
+        least = np.maximum(plan.min_events, _least_highs(mu, c))
+        ceilings = (np.maximum.accumulate(least) - 1).tolist()
+    return [
+        Check(at, floor, most, is_watched=False)
+        for at, floor, most in zip(times, floors, ceilings, strict=True)
+    ]
+
+
+def _least_highs(mu: NDArray[np.float64], c: float) -> NDArray[np.int64]:
+    """Do `least_high` for many times at once, from one event on."""
+    # n log(n / mu) - (n - mu) is at least (n - mu)^2 / (2 n), so that this is never too low.
+    least = np.floor(mu) + 1.0
+    high = np.ceil(mu + c + np.sqrt(c * (c + 2.0 * mu))) + 1.0
+    return _first(lambda n: special.kl_div(n, mu) >= c, least, high)
+
+
+def _greatest_lows(mu: NDArray[np.float64], c: float) -> NDArray[np.int64]:
+    """Do `greatest_low` for many times at once."""
+    return _first(lambda n: special.kl_div(n, mu) < c, np.zeros_like(mu), np.ceil(mu)) - 1
+
+
+def _first(
+    is_so: Callable[[NDArray[np.float64]], NDArray[np.bool_]],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """Find the first whole number, from low to high, from which on something is so."""
+    while (low < high).any():
+        middle = np.floor((low + high) / 2.0)
+        found = is_so(middle)
+        low, high = np.where(found, low, middle + 1.0), np.where(found, middle, high)
+        low = np.minimum(low, high)
+    return high.astype(np.int64)
 
 
 def _continuous(plan: Plan, c: float) -> list[Check]:
@@ -191,17 +221,21 @@ def _continuous(plan: Plan, c: float) -> list[Check]:
         checks += [Check(at, floor + i + 1, most, is_watched=True) for i, at in lows]
         return [*checks, Check(plan.horizon, floor + len(lows), most, is_watched=True)]
     n = checks[0].ceiling + 1 if checks else plan.min_events
-    reached, next_low = start, 0
-    while reached < plan.horizon:
-        until = min(plan.horizon, deadline(n, c))
+    next_low = 0
+    for count, until in enumerate(_deadlines(plan, n, c), n):
         while next_low < len(lows) and lows[next_low][1] <= until:
             i, at = lows[next_low]
-            checks.append(Check(at, floor + i + 1, n - 1, is_watched=True))
+            checks.append(Check(at, floor + i + 1, count - 1, is_watched=True))
             next_low += 1
-        lowest = floor + next_low
-        checks.append(Check(max(reached, until), lowest, n - 1, is_watched=True))
-        reached, n = max(reached, until), n + 1
+        checks.append(Check(max(start, until), floor + next_low, count - 1, is_watched=True))
     return checks
+
+
+def _deadlines(plan: Plan, first: int, c: float) -> list[float]:
+    """List the deadlines of counts from the first on, until one is at the horizon."""
+    last = least_high(plan.horizon, c, first)
+    times = deadlines(np.arange(first, last), c).tolist()
+    return [*(min(plan.horizon, time) for time in times), plan.horizon]
 
 
 def _low_times(plan: Plan, c: float, first: int) -> list[tuple[int, float]]:
@@ -209,23 +243,23 @@ def _low_times(plan: Plan, c: float, first: int) -> list[tuple[int, float]]:
     return [(i, min(plan.horizon, low_time(n, c))) for i, n in enumerate(counts)]
 
 
-def deadline(n: int, c: float) -> float:
-    """Find the latest time at which a count signals an excess.
+def deadlines(n: NDArray[np.int64], c: float) -> NDArray[np.float64]:
+    """Find the latest times at which counts signal an excess.
 
     Parameters
     ----------
-    n : int
+    n : ndarray of int64
         Events, positive.
     c : float
         Critical value, positive.
 
     Returns
     -------
-    float
+    ndarray of float64, of the shape of `n`
         Expected events at which the log-likelihood ratio of `n` falls to `c`.
     """
     # n log(n / tau) - (n - tau) = c, tau < n
-    return -n * float(special.lambertw(-math.exp(-1 - c / n)).real)
+    return -n * np.asarray(special.lambertw(-exp(-1.0 - c / n), 0)).real
 
 
 def low_time(n: int, c: float) -> float:

@@ -15,7 +15,8 @@ from scipy.integrate import quad
 from scipy.stats import gamma, nbinom, poisson
 
 from detectors.sequential import conditional_operating
-from detectors.sequential.conditional_boundary import Boundary, Plan, boundary, deadline, stairs
+from detectors.sequential.conditional_boundary import Boundary, Plan, boundary, stairs
+from detectors.sequential.conditional_likelihood import deadline
 from detectors.sequential.conditional_maxsprt import (
     Design,
     Observation,
