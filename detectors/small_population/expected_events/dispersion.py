@@ -68,8 +68,11 @@ def log_normal_dispersion(median: float, *, log_sd: float, n_nodes: int = N_NODE
     ValueError
         If an argument is out of range.
     """
-    if not (0.0 < median < math.inf and 0.0 < log_sd <= 2.0 and n_nodes >= 9):  # noqa: PLR2004 - stated
-        raise ValueError(f"out of range: {median=}, {log_sd=}, {n_nodes=}")
+    if not 0.0 < median < math.inf:
+        raise ValueError(f"median is {median}: must be above 0 and finite")
+    if not 0.0 < log_sd <= 2.0:  # noqa: PLR2004 - stated
+        raise ValueError(f"log_sd is {log_sd}: must lie in (0, 2]")
+    _require_nodes(n_nodes)
     z = np.linspace(-_REACH, _REACH, n_nodes)
     values = np.maximum(median * exp(log_sd * z), 1e-3)  # the least that is allowed
     return _weighted(values, exp(-0.5 * z**2))
@@ -96,12 +99,20 @@ def gamma_dispersion(shape: float, *, rate: float, n_nodes: int = 4 * N_NODES) -
     ValueError
         If an argument is out of range.
     """
-    if not (1.0 <= shape < math.inf and 0.0 < rate < math.inf and n_nodes >= 9):  # noqa: PLR2004 - stated
-        raise ValueError(f"out of range: {shape=}, {rate=}, {n_nodes=}")
+    if not 1.0 <= shape < math.inf:
+        raise ValueError(f"shape is {shape}: must be at least 1 and finite")
+    if not 0.0 < rate < math.inf:
+        raise ValueError(f"rate is {rate}: must be above 0 and finite")
+    _require_nodes(n_nodes)
     ends = special.gammaincinv(shape, 1e-12), special.gammainccinv(shape, 1e-12)
     u = np.linspace(math.log(ends[0]), math.log(ends[1]), n_nodes)
     height = shape * u - exp(u)
     return _weighted(np.maximum(exp(u) / rate, 1e-3), exp(height - height.max()))
+
+
+def _require_nodes(n_nodes: int) -> None:
+    if n_nodes % 1 or n_nodes < 9:  # noqa: PLR2004 - stated
+        raise ValueError(f"n_nodes is {n_nodes}: must be whole, 9 or more")
 
 
 def _weighted(values: np.ndarray, weights: np.ndarray) -> Dispersion:

@@ -23,6 +23,7 @@ from detectors.small_population.natural_history.mixtures import (
 )
 from detectors.small_population.natural_history.proportions import predictive_proportion
 from detectors.small_population.natural_history.rates import predictive_rate
+from detectors.validation import require_between
 
 Reals = NDArray[np.float64]
 LEAST_DELTA = 0.001
@@ -221,7 +222,7 @@ def tipping_delta_rate(
     Raises
     ------
     ValueError
-        As `predictive_rate`.
+        As `predictive_rate`, or if `alpha` is outside (0, 1).
 
     Examples
     --------
@@ -231,6 +232,7 @@ def tipping_delta_rate(
     >>> round(found.value_at_start, 4), round(found.weight, 3)
     (0.0205, 0.097)
     """
+    require_between("alpha", alpha, 0.0, 1.0)
 
     def p(delta: float) -> float:
         history = (historical_events, historical_person_time)
@@ -270,8 +272,9 @@ def tipping_delta_proportion(
     Raises
     ------
     ValueError
-        As `predictive_proportion`.
+        As `predictive_proportion`, or if `alpha` is outside (0, 1).
     """
+    require_between("alpha", alpha, 0.0, 1.0)
 
     def p(delta: float) -> float:
         history = (historical_events, historical_patients)

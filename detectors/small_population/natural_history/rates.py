@@ -97,7 +97,7 @@ def predictive_rate(
     """
     _require(alternative)
     y, t, h, v = _rates(events, person_time, historical_events, historical_person_time)
-    shape, rate = _posterior(h, v, prior_shape, prior_rate, delta)
+    shape, rate = _posterior(h, v, "historical_person_time", prior_shape, prior_rate, delta)
     x = t / (t + rate)
     complement = rate / (t + rate)
     log_p = np.zeros(y.shape)
@@ -258,10 +258,11 @@ def probability_rate_is_higher(
     >>> probability_rate_is_higher(0, 0.5, 0, 10.0).value.round(6).tolist()
     0.859951
     """
-    require_proper("rate_ratio", rate_ratio)
+    if not 0.0 < rate_ratio < math.inf:
+        raise ValueError(f"rate_ratio is {rate_ratio}: must be above 0 and finite")
     y, t, h, v = _rates(events, person_time, historical_events, historical_person_time)
-    own, own_rate = _posterior(y, t, prior_shape, prior_rate, 1.0)
-    shape, rate = _posterior(h, v, prior_shape, prior_rate, delta)
+    own, own_rate = _posterior(y, t, "person_time", prior_shape, prior_rate, 1.0)
+    shape, rate = _posterior(h, v, "historical_person_time", prior_shape, prior_rate, delta)
     x = rate_ratio * own_rate / (rate_ratio * own_rate + rate)
     value = np.asarray(special.betaincc(own, shape, x), dtype=np.float64)
     return Statistic(value=value, state=np.full(y.shape, DEFINED))
@@ -316,8 +317,8 @@ def rate_ratio(
     """
     require_between("level", level, 0.0, 1.0)
     y, t, h, v = _rates(events, person_time, historical_events, historical_person_time)
-    own, own_rate = _posterior(y, t, prior_shape, prior_rate, 1.0)
-    shape, rate = _posterior(h, v, prior_shape, prior_rate, delta)
+    own, own_rate = _posterior(y, t, "person_time", prior_shape, prior_rate, 1.0)
+    shape, rate = _posterior(h, v, "historical_person_time", prior_shape, prior_rate, delta)
     tail = (1.0 - level) / 2.0
     lower, point, upper = (
         _quantile(own, shape, rate / own_rate, q) for q in (tail, 0.5, 1.0 - tail)
@@ -353,14 +354,20 @@ def _rates(
 
 
 def _posterior(
-    events: NDArray[np.int64], time: Reals, prior_shape: float, prior_rate: float, delta: float
+    events: NDArray[np.int64],
+    time: Reals,
+    name: str,
+    prior_shape: float,
+    prior_rate: float,
+    delta: float,
 ) -> tuple[Reals, Reals]:
     require_proper("prior_shape", prior_shape)
     require_weight("delta", delta)
     if not 0.0 <= prior_rate < math.inf:
         raise ValueError(f"prior_rate is {prior_rate}: must be finite and not negative")
     rate = prior_rate + delta * time
-    refuse_where(rate <= 0, "person_time", time, "leaves the prior improper: prior_rate is 0")
+    rule = f"must count for more than 0: times delta, {delta}, it leaves the prior improper"
+    refuse_where(rate <= 0, name, time, f"{rule} as prior_rate is 0")
     return np.asarray(prior_shape + delta * events, dtype=np.float64), np.asarray(rate)
 
 

@@ -285,8 +285,11 @@ def test_a_spell_that_makes_no_sense_is_refused(change: dict[str, object], messa
         (lambda: expected.negative_binomial([1.0], dispersion=math.nan), "dispersion is nan"),
         (lambda: expected.Dispersion((1.0,), (0.5,)), "add up to 0.5"),
         (lambda: expected.Dispersion((0.0,), (1.0,)), r"values\[0\] is 0.0"),
-        (lambda: expected.log_normal_dispersion(1.0, log_sd=3.0), "out of range"),
-        (lambda: expected.gamma_dispersion(0.5, rate=1.0), "out of range"),
+        (lambda: expected.log_normal_dispersion(0.0, log_sd=1.0), r"median is 0\.0: must be above"),
+        (lambda: expected.log_normal_dispersion(1.0, log_sd=3.0), r"log_sd is 3\.0: must lie in"),
+        (lambda: expected.log_normal_dispersion(1.0, log_sd=1.0, n_nodes=8), "n_nodes is 8: must"),
+        (lambda: expected.gamma_dispersion(0.5, rate=1.0), r"shape is 0\.5: must be at least 1"),
+        (lambda: expected.gamma_dispersion(2.0, rate=0.0), r"rate is 0\.0: must be above 0"),
         (lambda: expected.count_quantile(expected.poisson([1.0]), 1.0), "probability is 1.0"),
     ],
 )

@@ -463,7 +463,10 @@ def test_the_bits_of_an_element_do_not_depend_on_its_place() -> None:
         ({"person_time": np.nan}, "person_time is nan: must not be missing"),
         ({"prior_shape": 0.0}, "prior_shape is 0.0: .* improper"),
         ({"prior_rate": -1.0}, "prior_rate is -1.0: must be finite"),
-        ({"delta": 0.0}, "leaves the prior improper"),
+        (
+            {"delta": 0.0},
+            r"historical_person_time is 9\.0: .* delta, 0\.0, it leaves the prior imp",
+        ),
         ({"delta": 1.1}, "delta is 1.1: must lie in"),
         ({"alternative": "both"}, "alternative is 'both'"),
     ],
@@ -488,6 +491,27 @@ def test_a_comparison_of_rates_refuses_what_makes_no_sense(
         (lambda: history.BetaMixture((1.0,), (0.0,), (1.0,)), r"a\[0\] is 0.0: .* improper"),
         (lambda: history.GammaMixture((1.0,), (1.0,), ()), "as many of each"),
         (lambda: history.robust_beta(MAP, weight=-0.1), "weight is -0.1"),
+        (lambda: history.rate_ratio(0, 0.0, 1, 9.0), r"^person_time is 0\.0: .* prior improper"),
+        (
+            lambda: history.probability_rate_is_higher(1, 1.0, 1, 9.0, rate_ratio=0.0),
+            r"rate_ratio is 0\.0: must be above 0 and finite$",
+        ),
+        (
+            lambda: history.tipping_delta_rate(
+                events=1,
+                person_time=1.0,
+                historical_events=1,
+                historical_person_time=9.0,
+                alpha=0.0,
+            ),
+            r"alpha is 0\.0: must lie between",
+        ),
+        (
+            lambda: history.tipping_delta_proportion(
+                events=1, patients=2, historical_events=1, historical_patients=9, alpha=1.0
+            ),
+            r"alpha is 1\.0: must lie between",
+        ),
         (lambda: history.update_beta(MAP, events=2, patients=1), "must not exceed patients"),
         (
             lambda: history.elir_sample_size(history.BetaMixture((1.0,), (0.5,), (1.0,))),
