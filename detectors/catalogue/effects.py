@@ -103,9 +103,15 @@ EFFECTS = MappingProxyType(
                 "Lai (1976), Ann Stat 4:265-280; "
                 "Perez-Ortiz et al. (2024), Ann Stat 52:1410-1432"
             ),
-            assumptions=("values are independent and normal with one variance",),
+            assumptions=(
+                "values are independent and normal with one variance",
+                "the level after the baseline is one",
+            ),
             smallest_count=3,
-            characteristics="signals in at most alpha of all series without a change, ever",
+            characteristics=(
+                "signals in at most alpha of all series without a change, ever; after 5 values, in "
+                "10 more spends 0.007 of 0.05, finds a fall of 2 deviations with a power of 0.68"
+            ),
             call=Call(
                 function=biomarker.recompute,
                 arguments=lambda rng: {

@@ -79,7 +79,10 @@ EVIDENCE = MappingProxyType(
             citation="Robbins (1970), Ann Math Stat 41:1397-1409; Lai (1976), Ann Stat 4:265-280",
             assumptions=("values are independent and normal", "the prior was fixed beforehand"),
             smallest_count=2,
-            characteristics=_ANY_TIME,
+            characteristics=(
+                f"{_ANY_TIME}; in 12 values spends 0.013 of 0.05 with a known deviation, 0.015 "
+                "without, and finds a shift of 0.8 deviations with a power of 0.58 and 0.46"
+            ),
             call=Call(
                 function=normal.log_e,
                 arguments=lambda rng: {

@@ -16,9 +16,11 @@ from detectors.anytime.normal import (
     confidence_sequence,
     init,
     log_e,
+    operating_characteristics,
     step,
     summarise,
 )
+from detectors.anytime.student_paths import Chain, crossing, log_tilt
 
 SIDES = {"more": (0.0, 9.0), "fewer": (-9.0, 0.0), "either": (-9.0, 9.0)}
 every_direction = pytest.mark.parametrize("direction", ["more", "fewer", "either"])
@@ -267,3 +269,159 @@ def test_bad_values_are_refused() -> None:
 def test_bad_designs_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         Design(**bad)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def limit_of_t(design: Design, n: int) -> float:
+    """Find by bisection the t statistic (or z, with a known deviation) that just crosses."""
+    low, high = 0.0, 1e6
+    for _ in range(100):
+        middle = 0.5 * (low + high)
+        seen = Observation(n=n, mean=middle / math.sqrt(n), squares=n - 1.0)
+        is_crossing = log_e(design, seen) >= -math.log(design.alpha)
+        low, high = (low, middle) if is_crossing else (middle, high)
+    return high
+
+
+@pytest.mark.parametrize("sd", [None, 1.0])
+@pytest.mark.parametrize("effect", [-0.5, 0.0, 0.7, 2.0])
+@pytest.mark.parametrize("n", [3, 12])
+def test_the_power_of_one_look_is_a_tail_of_the_normal_or_noncentral_t(
+    sd: float | None, effect: float, n: int
+) -> None:
+    for direction in ("more", "either"):
+        design = Design(sd=sd, direction=direction, alpha=0.2)  # type: ignore[arg-type]
+
+        found = operating_characteristics(design, effect, looks=[n])
+
+        at, shift = limit_of_t(design, n), effect * math.sqrt(n)
+        law = stats.norm(shift) if sd else stats.nct(n - 1, shift)
+        exact = law.sf(at) + (law.cdf(-at) if direction == "either" else 0.0)
+        assert found.power == pytest.approx(exact, abs=1e-9 if sd else 2e-6)  # as documented
+        assert found.expected_values == pytest.approx(n)
+
+
+@every_direction
+@pytest.mark.parametrize("sd", [None, 2.0])
+@pytest.mark.parametrize("looks", [range(1, 21), (2, 5, 9, 20)])
+def test_operating_characteristics_agree_with_simulation(
+    direction: Direction, sd: float | None, looks: list[int]
+) -> None:
+    design, effect, n_paths = Design(direction=direction, sd=sd, alpha=0.1), 0.5, 20_000
+    effect = -effect if direction == "fewer" else effect
+    at = np.array(looks)
+    rng = np.random.default_rng(20261126)
+    values = effect + rng.normal(size=(n_paths, 20))
+    sums, squares = values.cumsum(axis=1)[:, at - 1], (values * values).cumsum(axis=1)[:, at - 1]
+    means = sums / at
+    left = np.maximum(squares - sums * means, 0.0)
+    towards = -means if direction == "fewer" else np.abs(means) if direction == "either" else means
+    statistic = towards * np.sqrt(at) if sd else towards * np.sqrt(at * (at - 1) / (left + 1e-300))
+    limits = [limit_of_t(design if sd is None else Design(direction=direction, sd=1.0, alpha=0.1),
+                         int(n)) if n > 1 else math.inf for n in at]  # fmt: skip
+    if direction == "fewer":  # looked at in the mirror
+        mirror = Design(sd=None if sd is None else 1.0, alpha=0.1)
+        limits = [limit_of_t(mirror, int(n)) if n > 1 else math.inf for n in at]
+    crossed = statistic >= np.array(limits)
+    is_any, first = crossed.any(axis=1), at[crossed.argmax(axis=1)]
+
+    found = operating_characteristics(design, effect, looks=looks)
+
+    assert abs(is_any.mean() - found.power) < 3 * math.sqrt(found.power / n_paths)
+    times = first[is_any]
+    assert abs(times.mean() - found.expected_values_to_signal) < (
+        3 * times.std() / math.sqrt(times.size)
+    )
+    lengths = np.where(is_any, first, 20)
+    assert abs(lengths.mean() - found.expected_values) < 3 * lengths.std() / math.sqrt(n_paths)
+
+
+@given(direction=st.sampled_from(["more", "fewer", "either"]), alpha=st.floats(1e-4, 0.5),
+       prior_sd=st.floats(0.05, 20.0), share=st.floats(0.0, 2.0), n=st.integers(1, 12),
+       sd=st.sampled_from([None, 1.0]))  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_no_design_spends_more_than_alpha(
+    *, direction: Direction, alpha: float, prior_sd: float, share: float, n: int, sd: float | None
+) -> None:
+    design = Design(direction=direction, alpha=alpha, prior_sd=prior_sd, sd=sd)
+    effect = {"more": -share, "fewer": share, "either": 0.0}[direction]
+
+    found = operating_characteristics(design, effect, looks=range(1, n + 1))
+
+    assert found.power <= alpha + 2e-6  # the recursion's error
+    assert 1 <= found.expected_values <= n + 1e-4
+
+
+def test_the_confidence_sequence_misses_as_often_as_either_side_crosses() -> None:
+    # a limit misses the true mean when evidence against it, on either side, reaches 1 / alpha
+    for sd in (None, 1.0):
+        design = Design(sd=sd, alpha=0.1, direction="either")
+        found = operating_characteristics(design, 0.0, looks=range(1, 17))
+        assert 0.02 < found.power < 0.1
+
+
+def test_smaller_panels_change_nothing_that_is_told() -> None:
+    for is_two_sided in (False, True):
+        chain = Chain(
+            information=tuple(map(float, range(13))),
+            freedom=0,
+            highs=(math.inf, math.inf, math.inf, *(2.2 + 0.02 * n for n in range(10))),
+            is_two_sided=is_two_sided,
+        )
+        for effect in (0.0, 1.0):
+            coarse, fine = (crossing(chain, effect, fineness=by) for by in (1.0, 3.0))
+            assert coarse[0] == pytest.approx(fine[0], abs=2e-6)  # as documented
+            assert coarse[1] == pytest.approx(fine[1], abs=12 * 1e-5)  # as documented
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 9, 150])
+@pytest.mark.parametrize("x", [-20.0, -1.0, 0.0, 3.0, 40.0])
+def test_the_tilt_is_the_integral_over_the_scale(freedom: int, x: float) -> None:
+    def at(w: float, linear: float) -> float:
+        top = 0.5 * (linear + math.sqrt(linear * linear + 4 * freedom))
+        log_ratio = (freedom - 1) * math.log(w / top) if freedom > 1 else 0.0
+        return math.exp(log_ratio - 0.5 * (w * w - top * top) + linear * (w - top))
+
+    def log_total(linear: float) -> float:
+        top = 0.5 * (linear + math.sqrt(linear * linear + 4 * freedom))
+        points = [0.0, top, top + 1 / (1 + abs(linear)), top + 4.0, top + 20.0]
+        parts = [integrate.quad(at, a, b, args=(linear,), epsabs=0, epsrel=1e-11, limit=200)[0]
+                 for a, b in itertools.pairwise(points)]  # fmt: skip
+        peak = (freedom - 1) * math.log(top) - 0.5 * top * top + linear * top
+        return math.log(sum(parts)) + peak
+
+    found = log_tilt(freedom, np.array([x])).item()
+
+    assert found == pytest.approx(log_total(x) - log_total(0.0), abs=1e-9)  # quadrature
+
+
+@every_direction
+@pytest.mark.parametrize("sd", [None, 1.0])
+def test_any_number_of_looks_and_any_effect_gives_a_number(
+    direction: Direction, sd: float | None
+) -> None:
+    for prior_sd, alpha in ((1e-3, 0.05), (1e3, 1e-9), (1.0, 0.999)):
+        design = Design(direction=direction, sd=sd, prior_sd=prior_sd, alpha=alpha)
+        for effect in (-5.0, 0.0, 5.0):
+            for looks in ([1], [7], range(1, 5)):
+                found = operating_characteristics(design, effect, looks=looks)
+                assert 0 <= found.power <= 1
+                assert 1 <= found.expected_values <= looks[-1] * (1 + 1e-4)
+                assert math.isnan(found.expected_values_to_signal) == (found.power == 0)
+
+
+@pytest.mark.slow
+def test_two_hundred_looks_give_a_number() -> None:
+    found = operating_characteristics(Design(sd=1.0), 0.0, looks=range(1, 201))
+
+    assert 0.02 < found.power < 0.05
+
+
+@pytest.mark.parametrize(
+    ("effect", "looks", "message"),
+    [(math.nan, [3], "effect is nan"), (5.1, [3], "effect is 5.1"), (0.0, [], "looks has 0"),
+     (0.0, [2, 2], r"looks\[1\] is 2"), (0.0, [0], r"looks\[0\] is 0"),
+     (0.0, [1.5], r"looks\[0\] is 1.5"), (0.0, [201], r"looks\[0\] is 201")],
+)  # fmt: skip
+def test_bad_questions_are_refused(effect: float, looks: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        operating_characteristics(Design(), effect, looks=looks)

@@ -17,6 +17,7 @@ from detectors.effectiveness.biomarker import (
     State,
     from_baseline,
     init,
+    operating_characteristics,
     recompute,
     step,
 )
@@ -240,3 +241,162 @@ def test_values_that_are_none_are_refused() -> None:
         from_baseline([2.0])
     with pytest.raises(ValueError, match="value is nan"):
         step(init(Design(3, 1.0, 1.0)), Observation(value=math.nan))
+
+
+def evidence_of_score(n_before: int, n_after: int, score: float, scale: float) -> float:
+    """Evidence of a rise, with all squared deviations together 1."""
+    weight = n_before * n_after / (n_before + n_after)
+    halves = Halves(
+        n_before=n_before,
+        n_after=n_after,
+        difference=score / weight,
+        squares=max(1 - score * score / weight, 1e-12),
+    )
+    return math.exp(log_bayes_factor(halves, scale=scale, direction="rise"))
+
+
+@pytest.mark.parametrize("n_before", [2, 5])
+@pytest.mark.parametrize("n_after", [1, 4, 12])
+@pytest.mark.parametrize("share", [-0.95, -0.5, 0.0, 0.6, 0.95])
+@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
+def test_each_value_leaves_the_mean_of_evidence_where_it_was_or_lowers_it(
+    n_before: int, n_after: int, share: float, scale: float
+) -> None:
+    # evidence of a rise, given the past, under falls of any size: over the scale and the next value
+    n = n_before + n_after
+    score = share * math.sqrt(n_before * n_after / n)
+    gain = n_before / math.sqrt(n * (n + 1))
+    nodes, weights = special.roots_legendre(120)
+    now = evidence_of_score(n_before, n_after, score, scale)
+
+    for shift in (0.0, -0.1, -1.0, -3.0):
+        w = 0.5 * (nodes + 1) * (12.0 + math.sqrt(n))
+        of_w = weights * w ** (n - 2) * np.exp(-0.5 * w * w + shift * score * w)
+        of_w /= of_w.sum()
+        u = 9.0 * nodes  # the next value, less its mean, in units of its deviation
+        of_u = 9.0 * weights * norm.pdf(u)
+        slope = (u[:, None] + gain * shift) / w[None, :]
+        after = (score + gain * slope) / np.sqrt(1 + slope * slope)
+        grid = np.linspace(-1, 1, 801) * math.sqrt(n_before * (n_after + 1) / (n + 1))
+        logs = [math.log(evidence_of_score(n_before, n_after + 1, x, scale)) for x in grid]
+        expected = of_u @ np.exp(np.interp(after, grid, logs)) @ of_w
+
+        assert expected <= now * (1 + 2e-3)  # the table of 801 places
+        if shift == 0.0:
+            assert expected == pytest.approx(now, rel=2e-3)
+        if shift <= -1.0:
+            assert expected < (1 - 1e-3) * now
+
+
+def test_a_rise_that_comes_only_later_can_lift_the_mean_above_one() -> None:
+    # No change for 20 visits, then one huge rise, which hides how far the others had risen: to go
+    # on while evidence is below what is left then, and to stop otherwise.
+    n_before, n_after, scale = 2, 20, 1.0
+
+    def of_fall(n: int, difference: float, squares: float) -> float:
+        halves = Halves(n_before=n_before, n_after=n, difference=difference, squares=squares)
+        return math.exp(log_bayes_factor(halves, scale=scale, direction="fall"))
+
+    left = of_fall(n_after + 1, 1 / (n_after + 1), 1 - 1 / (n_after + 1))  # one value is 1
+    freedom = n_before + n_after - 2
+    per_t = math.sqrt((1 / n_before + 1 / n_after) / freedom)
+
+    def gain(t: float) -> float:
+        return max(0.0, left - of_fall(n_after, t * per_t, 1.0)) * float(nct.pdf(t, freedom, 0))
+
+    mean = 1.0 + integrate.quad(gain, 0, 60, limit=400)[0]
+
+    assert mean == pytest.approx(1.04986, abs=1e-5)  # as Notes say
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pattern", ["late", "once", "every_other", "growing"])
+def test_rises_of_any_pattern_rarely_reach_the_bound(pattern: str) -> None:
+    rng = np.random.default_rng(29)
+    n, alpha, visits = 600, 0.1, np.arange(30)
+    rise = {"late": 3.0 * (visits > 10), "once": 8.0 * (visits == 5),
+            "every_other": 4.0 * (visits % 2), "growing": 0.2 * visits}[pattern]  # fmt: skip
+
+    crossed = 0
+    for _ in range(n):
+        design = from_baseline(rng.normal(size=2).tolist(), alpha=alpha)
+        later = [Observation(value=float(x)) for x in rng.normal(rise, 1.0)]
+        crossed += recompute(design, later)[0].first_crossing > 0
+
+    assert crossed / n <= alpha + 3 * math.sqrt(alpha * (1 - alpha) / n)  # standard errors
+
+
+@pytest.mark.parametrize("direction", ["fall", "rise", "change"])
+@pytest.mark.parametrize("shift", [0.0, -1.5, 1.5])
+def test_operating_characteristics_agree_with_simulation(direction: str, shift: float) -> None:
+    rng = np.random.default_rng(31)
+    n, alpha, crossed, counts = 800, 0.2, 0, []
+
+    for _ in range(n):
+        design = from_baseline(
+            rng.normal(size=3).tolist(),
+            direction=direction,  # type: ignore[arg-type]
+            alpha=alpha,
+        )
+        later = [Observation(value=float(x)) for x in rng.normal(shift, 1.0, 12)]
+        first = recompute(design, later)[0].first_crossing
+        crossed += first > 0
+        counts.append(first or 12)
+
+    found = operating_characteristics(design, shift, n_values=12)
+    assert abs(crossed / n - found.power) <= 3 * math.sqrt(found.power / n)  # standard errors
+    assert abs(np.mean(counts) - found.expected_values) <= 3 * np.std(counts) / math.sqrt(n) + 1e-3
+
+
+@pytest.mark.parametrize("shift", [-2.0, 0.0, 1.0])
+def test_the_power_of_one_value_is_a_tail_of_the_noncentral_t(shift: float) -> None:
+    design = from_baseline([1.0, 2.0, 4.0, 3.0], direction="rise", alpha=0.3)
+    root = math.sqrt(4 / 5)
+
+    low, high = 0.0, 1e4
+    for _ in range(100):  # the t statistic that just crosses
+        middle = 0.5 * (low + high)
+        halves = Halves(n_before=4, n_after=1, difference=middle / root, squares=3.0)
+        is_crossing = log_bayes_factor(halves, scale=1.0, direction="rise") >= -math.log(0.3)
+        low, high = (low, middle) if is_crossing else (middle, high)
+
+    found = operating_characteristics(design, shift, n_values=1)
+    assert found.power == pytest.approx(nct.sf(high, 3, shift * root), abs=2e-6)  # as documented
+
+
+@given(n_baseline=st.integers(2, 40), scale=st.floats(0.05, 20.0), alpha=st.floats(1e-4, 0.5),
+       shift=st.floats(0.0, 3.0), n=st.integers(1, 10),
+       direction=st.sampled_from(["fall", "rise", "change"]))  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_no_design_spends_more_than_alpha(
+    *, n_baseline: int, scale: float, alpha: float, shift: float, n: int, direction: str
+) -> None:
+    design = Design(n_baseline, 10.0, 1.0, direction=direction, scale=scale, alpha=alpha)  # type: ignore[arg-type]
+    against = {"fall": shift, "rise": -shift, "change": 0.0}[direction]
+
+    found = operating_characteristics(design, against, n_values=n)
+
+    assert found.power <= alpha + 2e-6  # the recursion's error
+    assert 1 <= found.expected_values <= n + 1e-4
+
+
+def test_any_regime_gives_operating_characteristics() -> None:
+    for n_baseline, n_values in ((2, 1), (2, 9), (200, 2)):
+        for scale, alpha in ((1e-3, 0.05), (1e3, 1e-9), (1.0, 0.99)):
+            design = Design(n_baseline, 0.0, 1.0, scale=scale, alpha=alpha)
+            for shift in (-5.0, 0.0, 5.0):
+                found = operating_characteristics(design, shift, n_values=n_values)
+                assert 0 <= found.power <= 1
+                assert 1 <= found.expected_values <= n_values * (1 + 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shift", "n_values", "message"),
+    [(math.nan, 3, "shift is nan"), (6.0, 3, "shift is 6.0"), (0.0, 0, "n_values is 0"),
+     (0.0, 201, "n_values is 201"), (0.0, 1.5, "n_values is 1.5")],
+)  # fmt: skip
+def test_bad_questions_are_refused(shift: float, n_values: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        operating_characteristics(Design(3, 1.0, 1.0), shift, n_values=n_values)
+    with pytest.raises(ValueError, match="n_baseline is"):
+        operating_characteristics(Design(10**7, 1.0, 1.0), 0.0, n_values=3)
