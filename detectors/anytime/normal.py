@@ -199,10 +199,12 @@ def log_e(design: Design, observation: Observation) -> float:
     direction has a ratio to the one under 0 that falls with the same number. The mean of a rising
     times a falling function of one number is at most the product of their means, which are 1: a
     supermartingale under the whole null of one mean. Means that differ from value to value, all
-    within the null, are not covered: see `effectiveness.biomarker.step`. All this is with respect to the values up to scale. The
-    chance of ever reaching :math:`1 / \alpha` is at most :math:`\alpha` without reservation; the
-    mean of the evidence is at most 1 at stopping times that look at the values up to scale, as
-    does a rule on the evidence, but need not be at one that looks at their scale [3]_.
+    within the null, are not covered: see `effectiveness.biomarker.step`.
+
+    All this is with respect to the values up to scale. The chance of ever reaching
+    :math:`1 / \alpha` is at most :math:`\alpha` without reservation; the mean of the evidence is at
+    most 1 at stopping times that look at the values up to scale, as does a rule on the evidence,
+    but need not be at one that looks at their scale [3]_.
 
     One value has evidence 1 (either side) or tells by its sign. If all values equal the null mean,
     which has no chance under the model, the evidence is its least, as if *S* were 0.

@@ -250,7 +250,7 @@ def _density(
     """Density of the angle of the next value."""
     freedom, edge = chain.freedom + k, math.sqrt(chain.information[k + 1])
     ratio = special.gammaln(0.5 * (freedom + 1)) - special.gammaln(0.5 * freedom)
-    logs = float(ratio) - 0.5 * math.log(math.pi)
+    logs = np.full(after.shape, float(ratio) - 0.5 * math.log(math.pi))
     if freedom > 1:
         logs = logs + (freedom - 1) * log(np.maximum(cos, 1e-300))
     if effect:
@@ -258,7 +258,7 @@ def _density(
         table = _tilt_table(freedom + 1, abs(effect) * edge)
         gain = effect * chain.increment(k)
         logs = logs + table.at(effect * after)[0] - before - 0.5 * gain * gain
-    return exp(logs + np.zeros(after.shape))
+    return exp(np.asarray(logs))
 
 
 def _tilt_table(freedom: int, reach: float) -> _Function:

@@ -23,6 +23,7 @@ from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import GREATEST_COUNT
 
 Direction = Literal["more", "fewer"]
+History = Literal["stopped_at_event"]
 N_POINTS = 64
 LEAST_PRIOR, GREATEST_PRIOR = 1e-2, 1e2  # where both sides of the cut have digits to spare
 LEAST_TIME, GREATEST_TIME = 1e-12, 1e12
@@ -50,12 +51,16 @@ class Design:
     prior_shape, prior_rate : float, defaults: 1.0 and 0.25
         Of the gamma density over rate ratios, before its cut at 1; from 0.01 to 100. They decide
         for which ratios the evidence grows quickly, and nothing of its validity.
+    history : {"stopped_at_event"}, default: "stopped_at_event"
+        How the history ended: with its last event, whose number was fixed beforehand. One that was
+        followed for a fixed time is refused, as alpha would not hold: see `fixed_history`.
 
     Raises
     ------
     ValueError
-        If an argument is out of range, or there is neither a historical event nor a prior one:
-        nothing is then known of the rate, and no evidence against it is possible.
+        If an argument is out of range, the history is of another kind, or there is neither a
+        historical event nor a prior one: nothing is then known of the rate, and no evidence against
+        it is possible.
     """
 
     history_events: int
@@ -66,9 +71,15 @@ class Design:
     direction: Direction = "more"
     prior_shape: float = 1.0
     prior_rate: float = 0.25
+    history: History = "stopped_at_event"
 
     def __post_init__(self) -> None:
         require_alpha(self.alpha)
+        if self.history not in get_args(History):
+            raise ValueError(
+                f"history is {self.history!r}: must be 'stopped_at_event'; for one of fixed length "
+                "bound its rate with fixed_history.rate_limit, and watch with anytime.poisson"
+            )
         if self.direction not in get_args(Direction):
             raise ValueError(f"direction is {self.direction!r}: must be 'more' or 'fewer'")
         _require_count("history_events", self.history_events)
@@ -170,10 +181,16 @@ def log_e(design: Design, events: int, person_time: float) -> float:
       :math:`\tau`, as by a rule on the evidence, and not by the unit of time.
     - `prior_events` above 0: the same on average over rates drawn from the gamma distribution with
       shape *m* and rate *V*, that is, what prior and history say of the rate together.
-    - A history followed for a fixed time: at one time fixed beforehand, for every true rate, as
-      the mean of a term over *c* and *n* is :math:`((1 + \tau) / (1 + r \tau))^{m - c}`: exactly 1
-      with `prior_events` 0; with more, below 1 for "more", and above 1 for "fewer", where they take
-      part for the history.
+    - Not for a history that was followed for a fixed time. At one time fixed beforehand the mean of
+      a term over *c* and *n* is :math:`((1 + \tau) / (1 + r \tau))^{m - c}`, so 1 with
+      `prior_events` 0, for every true rate. But given *c* the true rate is what it is. With 4
+      events expected, :math:`r = 3`, and a watch that goes on to :math:`\tau = 1` where *c* was
+      small and does not begin elsewhere, the mean is 1.44. Nor does the chance of a crossing stay
+      below alpha: with 9.88 events expected, the density of shape 100 and mean 8.68, and alpha
+      0.001 it is 0.00123.
+      (With the default density it was below alpha wherever it was computed.) Use
+      `fixed_history.rate_limit`, or the time of an event whose number was fixed beforehand, and no
+      watch if it did not come.
 
     For a null ratio other than 1, multiply the person-time by it.
 

@@ -5,7 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from detectors.anytime import binomial, combine, normal, poisson, uncertain_comparator
+from detectors.anytime import (
+    binomial,
+    combine,
+    fixed_history,
+    normal,
+    poisson,
+    uncertain_comparator,
+)
 from detectors.catalogue.description import Call, Description, Watch
 
 _ANY_TIME = "crosses 1 / alpha in at most alpha of all histories, whenever one looks or stops"
@@ -129,6 +136,25 @@ EVIDENCE = MappingProxyType(
                     uncertain_comparator.Observation(events=n, person_time=time)
                     for n, time in _LOOKS
                 ),
+            ),
+        ),
+        "anytime_fixed_history": Description(
+            module="anytime",
+            statistic="bound of a historical rate, to watch against as if it were known",
+            citation="Garwood (1936), Biometrika 28:437-442",
+            assumptions=(
+                "the history was followed for a fixed time, and its rate is the background",
+                "the watch has the alpha that the bound leaves",
+            ),
+            smallest_count=1,
+            characteristics="bound and watch together cross in at most alpha of all histories",
+            call=Call(
+                function=fixed_history.rate_limit,
+                arguments=lambda rng: {
+                    "history_events": 3,
+                    "history_time": float(rng.uniform(1.0, 9.0)),
+                    "error": 0.01,
+                },
             ),
         ),
         "combine_mean": Description(

@@ -289,7 +289,7 @@ def test_the_power_of_one_look_is_a_tail_of_the_normal_or_noncentral_t(
     sd: float | None, effect: float, n: int
 ) -> None:
     for direction in ("more", "either"):
-        design = Design(sd=sd, direction=direction, alpha=0.2)  # type: ignore[arg-type]
+        design = Design(sd=sd, direction=direction, alpha=0.2)
 
         found = operating_characteristics(design, effect, looks=[n])
 

@@ -168,7 +168,7 @@ def test_the_mean_at_one_time_is_known_after_a_history_of_fixed_length(
 @pytest.mark.slow
 @pytest.mark.parametrize("expected", [1.0, 3.0, 6.0])
 def test_crossings_after_a_history_of_fixed_length_are_few(expected: float) -> None:
-    # not proved, so computed: the true rate is fixed, and the history has a Poisson count
+    # with the default density; with a narrow one they are not few: see test_fixed_history
     crossed = 0.0
     for c in range(1, int(expected + 8 * math.sqrt(expected) + 8)):
         design = Design(c, 1.0)
@@ -241,7 +241,8 @@ def test_bad_totals_are_refused(events: int, time: float, message: str) -> None:
 @pytest.mark.parametrize(
     "bad",
     [{"history_events": -1}, {"history_events": 0.5}, {"history_time": 0.0}, {"alpha": 1.0},
-     {"history_time": math.nan}, {"prior_events": -1.0}, {"direction": "up"}, {"prior_rate": 0.0}],
+     {"history_time": math.nan}, {"prior_events": -1.0}, {"direction": "up"}, {"prior_rate": 0.0},
+     {"history": "fixed_time"}],
 )  # fmt: skip
 def test_bad_designs_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):

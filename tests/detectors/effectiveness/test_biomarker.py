@@ -343,7 +343,8 @@ def test_operating_characteristics_agree_with_simulation(direction: str, shift: 
         crossed += first > 0
         counts.append(first or 12)
 
-    found = operating_characteristics(design, shift, n_values=12)
+    plan = Design(3, 0.0, 1.0, direction=direction, alpha=alpha)  # type: ignore[arg-type]
+    found = operating_characteristics(plan, shift, n_values=12)
     assert abs(crossed / n - found.power) <= 3 * math.sqrt(found.power / n)  # standard errors
     assert abs(np.mean(counts) - found.expected_values) <= 3 * np.std(counts) / math.sqrt(n) + 1e-3
 
