@@ -276,13 +276,15 @@ def deadlines(
 
 def _deadline(paths: Paths, count: int, target: Callable[[float], float], horizon: float) -> float:
     left = horizon - paths.expected
+    over = max(0.0, paths.spent - target(paths.expected))  # a rounding; it must not end all stairs
 
     def excess(mean: float) -> float:
         time = min(horizon, paths.expected + mean)
         return paths.spent + chance_to_reach(paths, mean, count) - target(time)
 
     def is_over(mean: float) -> bool:
-        return excess(mean) > ROUNDING * target(min(horizon, paths.expected + mean))
+        allowed = ROUNDING * target(min(horizon, paths.expected + mean))
+        return excess(mean) > over + allowed
 
     steps = [math.ldexp(left, -halvings) for halvings in range(HALVINGS, -1, -1)]
     if is_over(steps[0]):
@@ -291,7 +293,8 @@ def _deadline(paths: Paths, count: int, target: Callable[[float], float], horizo
         if is_over(after):
             if excess(before) >= 0:
                 return paths.expected + before
-            root = float(brentq(excess, before, after, xtol=1e-15 * horizon, rtol=1e-14))
+            # A stair may be far shorter than the horizon: its own length sets the tolerance.
+            root = float(brentq(excess, before, after, xtol=1e-15 * before, rtol=1e-14))
             return paths.expected + root
     return horizon
 

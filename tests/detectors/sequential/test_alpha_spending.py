@@ -122,6 +122,20 @@ def test_simulation_takes_our_side_where_the_peers_power_is_another(rho: float) 
     assert abs(signals.mean() - peer) > 5 * error
 
 
+@pytest.mark.parametrize("horizon", [1e-4, 1.0, 10.0])
+@pytest.mark.parametrize(("alpha", "gamma"), [(1e-9, -40.0), (0.9, -40.0), (0.05, 40.0)])
+def test_spending_that_begins_with_almost_nothing_has_deadlines_too(
+    horizon: float, alpha: float, gamma: float
+) -> None:
+    design = Design(horizon, alpha=alpha, spending="hwang_shih_decani", parameter=gamma)
+
+    stairs = continuous_deadlines(design)
+
+    assert stairs[-1][1] == horizon
+    assert len(stairs) < 200
+    assert operating_characteristics(design, 1.0).power <= alpha * (1 + 1e-12)
+
+
 @pytest.mark.parametrize("horizon", [1e-4, 0.3, 5.0, 60.0])
 @pytest.mark.parametrize("rho", [0.5, 1.0, 2.0])
 def test_continuous_deadlines_spend_what_is_allowed_by_each_of_them(
