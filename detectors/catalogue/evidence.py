@@ -11,6 +11,7 @@ from detectors.anytime import (
     fixed_history,
     normal,
     poisson,
+    streams,
     uncertain_comparator,
 )
 from detectors.catalogue.description import Call, Description, Watch
@@ -165,6 +166,27 @@ EVIDENCE = MappingProxyType(
             smallest_count=1,
             characteristics="an e-value if each is one",
             call=Call(function=combine.mean, arguments=_log_e),
+        ),
+        "combine_streams": Description(
+            module="anytime",
+            statistic="how often and how soon the mean or product of independent processes crosses",
+            citation="Ville (1939), Etude critique de la notion de collectif, for the bound",
+            assumptions=("the processes are independent", "their looks are at the same times"),
+            smallest_count=1,
+            characteristics=(
+                "exact to 200,000 states, simulated with its standard error above; two constructs "
+                "to 4 expected spend at most alpha, 0.56 of power where one has a ratio of 3"
+            ),
+            call=Call(
+                function=streams.operating_characteristics,
+                arguments=lambda rng: {
+                    "design": combine.Design(2),
+                    "streams": [
+                        streams.poisson_stream(poisson.Design(), ratio, expected=(1.0, 2.0))
+                        for ratio in (1.0, float(rng.uniform(1.0, 4.0)))
+                    ],
+                },
+            ),
         ),
         "combine_product": Description(
             module="anytime",
