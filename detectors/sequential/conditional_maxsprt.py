@@ -87,10 +87,10 @@ def critical_value(
 
     Notes
     -----
-    Exact for continuous looks, to 2e-12, but for the rounding of a size, near 2e-15, which a small
-    `alpha` makes the greater of the two; fewer looks spend less. The size is the mean over *V* of
-    the chance to signal when the true rate is the historical one. The conditional count is a Polya
-    process for the first two histories, and all three have closed forms (`polya_paths`).
+    Exact for continuous looks, to 2e-12, but for the rounding of a size, near 4e-15, which an
+    `alpha` below 0.002 makes the greater of the two; fewer looks spend less. The size is the mean
+    over *V* of the chance to signal when the true rate is the historical one. The conditional count
+    is a Polya process for the first two histories, and all three have closed forms (`polya_paths`).
 
     Called liberal, conservative and exact by the peer, Sequential 4.5.1 for R, whose last
     increment follows Gamma(*c*) for all three, so that its values for the last two spend up to

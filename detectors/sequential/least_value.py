@@ -14,7 +14,8 @@ LOWEST = 1e-9  # not 0: there the boundary is lost in rounding
 HIGHEST = 50.0  # no critical value for an alpha of 1e-9 or more is near
 ROOT_ERROR = 1e-12
 MARGIN = 2 * ROOT_ERROR  # the error of a root must not cost alpha
-ROUNDING = 1e-15  # of a size, which is one minus a sum
+ROUNDING = 2e-15  # of a size: a sum of some hundred chances, or one minus it
+NOISE = 1e-14  # from here on the sign of a difference may be that of its rounding
 N_NODES = 4  # of the curve
 FEW = 16  # jumps; among so few a line is no better guide than halves
 PATIENCE = 12  # sizes by the curve alone; then every other one halves the bracket
@@ -61,9 +62,8 @@ def smallest_within(
     Returns
     -------
     Found or None
-        The critical value, above the exact one by at most 2e-12; where alpha is so small that the
-        rounding of a size, 1e-15, moves the value by more, by so much. None if the size at 1e-9 is
-        already below `alpha`.
+        The critical value, above the exact one by at most 2e-12 and the rounding of a size, near
+        4e-15 over `alpha`. None if the size at 1e-9 is already below `alpha`.
 
     Raises
     ------
@@ -92,6 +92,7 @@ class _Search:
         self._size, self._alpha, self._highest = size, alpha, highest
         self.low, self.high = LOWEST, highest
         self._sizes: dict[float, float] = {}
+        self._beyond = max(ROOT_ERROR, ROUNDING / 8 / alpha)
 
     def among(self, jumps: Sequence[float]) -> Found:
         """Find the jump after which the size is within alpha."""
@@ -107,21 +108,19 @@ class _Search:
 
     def between(self, jumps: Sequence[float]) -> Found:
         """Find the jump, or the root between two, where the size comes to be within alpha."""
-        inside = list(jumps)
-        while inside:
+        while jumps := [c for c in jumps if c < self.high and self.low < c + MARGIN]:
             at = self._middle() if self._is_slow() else self._across()
-            jump = min(inside, key=lambda c: abs(c - at))
-            sides = (jump, jump + MARGIN)
-            for side in sides if at <= jump else sides[::-1]:
-                if self.low < side < self.high:
-                    self._is_within(side)
-            if (self.low, self.high) == sides:
+            jump = min(jumps, key=lambda c: abs(c - at))
+            sides = [side for side in (jump, jump + MARGIN) if self.low < side < self.high]
+            if not sides:
                 return self._ended()
-            inside = [c for c in inside if self.low < c < self.high]
+            self._is_within(sides[0] if at <= jump else sides[-1])
         # Beyond a jump the size is another function.
         self._sizes = {c: s for c, s in self._sizes.items() if self.low <= c <= self.high}
         while not self._is_near():
-            self._is_within(self._middle() if self._is_slow() else self._along())
+            value = self._middle() if self._is_slow() else self._along()
+            if not self._is_within(value) and self._sizes[value] - self._alpha < NOISE:
+                self._beyond *= 2
         return self._ended()
 
     def _is_within(self, value: float) -> bool:
@@ -147,11 +146,11 @@ class _Search:
         """Tell whether the higher end is near enough to the root."""
         if self.high not in self._sizes:
             return False
-        if self._alpha - self._sizes[self.high] <= ROUNDING or self.high - self.low <= MARGIN:
+        near = self.high - max(MARGIN, 2 * ROUNDING / self._alpha)
+        if self._alpha - self._sizes[self.high] <= ROUNDING or self.low >= near:
             return True
         nodes = self._nodes(self._sizes)[:2]
-        is_of_high = any(value == self.high for _, value in nodes)
-        return is_of_high and self.high - _through(nodes) <= MARGIN
+        return self.high in {value for _, value in nodes} and _through(nodes) >= near
 
     def _across(self) -> float:
         """Say where to compute a size that jumps: where a line through both ends is at alpha."""
@@ -161,8 +160,10 @@ class _Search:
     def _along(self) -> float:
         """Say where to compute a smooth size: a little beyond where a curve is at alpha."""
         nodes = self._nodes(self._sizes)
-        beyond = max(ROOT_ERROR, ROUNDING / 2 / self._alpha)
-        return self._inside(_through(nodes[:n]) + beyond for n in (N_NODES, 2))
+        roots = [_through(nodes[:n]) for n in (N_NODES, 2)]
+        if self._sizes.get(self.low, math.inf) - self._alpha < NOISE:
+            roots = [max(root, self.low) for root in roots]
+        return self._inside(root + self._beyond for root in roots)
 
     def _inside(self, wished: Iterable[float]) -> float:
         """Take the first place that is within the bracket, else an end that is only assumed."""

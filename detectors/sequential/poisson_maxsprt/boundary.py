@@ -109,7 +109,7 @@ def critical_value(
     Notes
     -----
     Exact: the smallest *c* with size at most `alpha`, to 2e-12 and never below it, but for the
-    rounding of a size, 1e-15, which an `alpha` below 5e-4 makes the greater of the two. With
+    rounding of a size, near 4e-15, which an `alpha` below 0.002 makes the greater of the two. With
     continuous looks at an excess from the start the size is continuous in *c*, and all of `alpha`
     is spent. Where paths wait for a look (at *D*, at each group look, and for a deficit at the
     horizon) it steps down as *c* passes the LLR of a count at that time; what is then attained is
