@@ -233,7 +233,7 @@ def test_a_walk_agrees_with_plain_convolution_whatever_its_periods() -> None:
     centre = np.cumsum(means)
     floors = np.maximum(0, centre - 6 * centre**0.5).astype(int).tolist()
     rooms = (centre + 5 * centre**0.5 + 3).astype(int).tolist()
-    rooms[100] -= 4  # a room may be lower than the one before
+    rooms[100] = rooms[99] - 3  # a room may be lower than the one before
 
     found = list(walk(means, rooms, floors=floors, least=1e-100))
 
