@@ -229,9 +229,9 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     :math:`\sum_i r (x_i - R \mu_i) / (r + R \mu_i) = 0`, whose left side falls with *R*.
 
     A look costs time in proportion to the window: at one of 50, near 20 microseconds for Poisson,
-    and for negative binomials of equal means. With unequal means there is no closed form: 40 to
-    220 microseconds under the null, and up to 430 while a change lasts, as then many
-    stretches are near the greatest and each of these is fitted (`stretch.scan`).
+    and for negative binomials of equal means. With unequal means there is no closed form: some 30
+    microseconds under the null, and 60 to 220 while a change lasts, as then the stretch that is
+    fitted is long, and many others are near it (`stretch.scan`).
 
     References
     ----------

@@ -8,7 +8,8 @@ from detectors.sequential.count_law import CountLaw
 
 ALMOST_EQUAL = 1e-9  # of means: the fitted ratio is then good to as much, the maximum to its square
 LARGEST_SIZE = 1e100  # of a negative binomial: beyond it the bits are those of Poisson
-LAST_STEP = 1e-9  # of Newton, relative: the next would be its square
+LAST_STEP = 1e-6  # of Newton, relative: the next would be its square
+SLACK = 1e-13  # of a bound, relative: its own rounding
 MOST_STEPS = 200  # each doubles the ratio at least, or is the last but few
 
 Direction = Literal["increase", "decrease"]
@@ -44,11 +45,14 @@ def scan(
     Notes
     -----
     Poisson looks, and negative binomials of equal means, have a closed form. For others a stretch
-    is fitted, by Newton's steps, to a relative 1e-12; but only one that can win. In the ratio, the
-    score is convex and falls; so with :math:`e` its value at 1, :math:`J` its slope there,
-    and :math:`s` the greatest :math:`\mu_i / (r + \mu_i)`, the maximum lies between
+    is fitted, by Newton's steps, to a relative 1e-12; but only one that can win. First, every
+    beginning of it must lie on the side that is looked for, else it says less without that. Next,
+    in the ratio the score is convex and falls; so with :math:`e` its value at 1, :math:`J` its
+    slope there, and :math:`s` the greatest :math:`\mu_i / (r + \mu_i)`, the maximum lies between
     :math:`K(J)` and :math:`K(J - s e)`, :math:`K(j) = (j + e) \log(1 + e / j) - e`. For a decrease
-    the same holds in the inverse of the ratio, with :math:`r / (r + \mu_i)`.
+    the same holds in the inverse of the ratio, with :math:`r / (r + \mu_i)`. Last, the same bounds
+    hold from any ratio on, with what is expected times it: at the ratio that fits the most
+    promising stretch, those of the others are so narrow that hardly one is left.
 
     Examples
     --------
@@ -142,20 +146,33 @@ def farthest_count(
 
 
 def _is_even(looks: Sequence[OneLook]) -> bool:
-    means = [mean for _, mean in looks]
-    return not means or max(means) - min(means) <= ALMOST_EQUAL * min(means)
+    if not looks:
+        return True
+    low = high = looks[0][1]
+    for _, mean in looks:
+        if mean < low:
+            low = mean
+        elif mean > high:
+            high = mean
+        if high - low > ALMOST_EQUAL * low:
+            return False
+    return True
 
 
 def _scan_uneven(
     recent: Sequence[OneLook], direction: Direction, size: float
 ) -> tuple[float, int, float]:
-    best = (0.0, 0, 1.0)
-    for most, length in _candidates(recent, direction, size):
+    best, candidates = (0.0, 0, 1.0), _candidates(recent, direction, size)
+    for place, (most, length) in enumerate(candidates):
         if most < best[0]:
             break
         found, ratio = _fit(recent[-length:], direction, size)
         if (found, -length) > (best[0], -best[1]) and found > 0:
             best = (found, length, ratio)
+        if place == 0 and ratio > 0:
+            rest = [other for most, other in candidates[1:] if most >= best[0]]
+            if len(rest) > 1:
+                candidates[1:] = _nearer(recent, rest, size, ratio)
     return best
 
 
@@ -163,19 +180,23 @@ def _candidates(
     recent: Sequence[OneLook], direction: Direction, size: float
 ) -> list[tuple[float, int]]:
     """List the stretches that can win, the most promising first: bound of evidence, and length."""
-    means = [mean for _, mean in recent if mean > 0]
     is_upward = direction == "increase"
-    share = max(means) / (size + max(means)) if is_upward else size / (size + min(means))
     score, slope, floor, is_empty = 0.0, 0.0, 0.0, True
+    record, share = 0.0, 0.0
     found: list[tuple[float, float, int]] = []
     for length, (count, mean) in enumerate(reversed(recent), start=1):
-        weight = size / (size + mean)
-        score += weight * (count - mean) if is_upward else weight * (mean - count)
-        slope += weight * (mean / (size + mean)) * (count + size)
+        whole = size + mean
+        weight = size / whole
+        excess = weight * (count - mean)
+        score += excess if is_upward else -excess
+        slope += weight * (mean / whole) * (count + size)
         if count:
             is_empty = False
-        if score <= 0 or not mean:
+        if mean:
+            share = max(share, mean / whole if is_upward else weight)
+        if score <= record:  # without its beginning it says more
             continue
+        record = score
         room = slope - share * score
         if score * score <= 2 * floor * room:  # K(j) is at most half of this over j
             continue
@@ -190,13 +211,40 @@ def _candidates(
     return sorted(bounds, key=lambda bound: (-bound[0], bound[1]))
 
 
+def _nearer(
+    recent: Sequence[OneLook], lengths: Sequence[int], size: float, ratio: float
+) -> list[tuple[float, int]]:
+    """Bound the evidence of stretches from a ratio that nearly fits them, the greatest first."""
+    wanted, log_ratio, change = set(lengths), math.log(ratio), ratio - 1.0
+    score, slope, gain, events = 0.0, 0.0, 0.0, 0
+    widest, narrowest = 0.0, math.inf
+    found = []
+    for length, (count, null) in enumerate(reversed(recent[-max(lengths) :]), start=1):
+        mean = ratio * null
+        if mean:
+            whole = size + mean
+            weight = size / whole
+            score += weight * (count - mean)
+            slope += weight * (mean / whole) * (count + size)
+            gain -= (count + size) * math.log1p(change * (null / (size + null)))
+            events += count
+            widest, narrowest = max(widest, mean), min(narrowest, mean)
+        if length in wanted:
+            share = widest / (size + widest) if score > 0 else size / (size + narrowest)
+            room = slope - share * abs(score)
+            more = _poisson_evidence(abs(score), room) if room > 0 else math.inf
+            here = gain + events * log_ratio
+            found.append((here + more + SLACK * (abs(gain) + abs(here)), length))
+    return sorted(found, key=lambda bound: (-bound[0], bound[1]))
+
+
 def _poisson_evidence(excess: float, expected: float) -> float:
     return (expected + excess) * math.log1p(excess / expected) - excess
 
 
 def _fit(looks: Sequence[OneLook], direction: Direction, size: float) -> tuple[float, float]:
     """Greatest log-likelihood ratio of a stretch of negative binomials, and its ratio."""
-    known = [(count, mean) for count, mean in looks if mean > 0]
+    known = [look for look in looks if look[1] > 0]
     if not any(count for count, _ in known):
         return math.fsum(size * math.log1p(mean / size) for _, mean in known), 0.0
     ratio = _fitted_ratio(known, direction, size)
@@ -213,16 +261,22 @@ def _fit(looks: Sequence[OneLook], direction: Direction, size: float) -> tuple[f
 
 def _fitted_ratio(known: Sequence[OneLook], direction: Direction, size: float) -> float:
     """Solve for the ratio from the side where Newton's steps do not pass the root."""
-    drawn = math.fsum((count + size) * (mean / (size + mean)) for count, mean in known)
-    kept = math.fsum((count + size) * (size / (size + mean)) for count, mean in known)
-    ratio = sum(count for count, _ in known) / drawn * (kept / (len(known) * size))
+    drawn = kept = 0.0
+    events = 0
+    for count, mean in known:
+        part = (count + size) / (size + mean)
+        drawn += part * mean
+        kept += part * size
+        events += count
+    ratio = events / drawn * (kept / (len(known) * size))
     for _ in range(MOST_STEPS):
-        score, slope = [], []
-        for count, mean in known:
-            weight = size / (size + ratio * mean)
-            score.append(weight * (count - ratio * mean))
-            slope.append(weight * weight * mean * (1.0 + count / size))
-        change = math.fsum(score) / (ratio * math.fsum(slope))
+        score = slope = 0.0
+        for count, null in known:
+            mean = ratio * null
+            weight = size / (size + mean)
+            score += weight * (count - mean)
+            slope += weight * weight * (null + count * (null / size))
+        change = score / (ratio * slope)
         # A rise is a step in the ratio, a fall one in its inverse: in these the score is convex.
         ratio = ratio * (1.0 + change) if direction == "increase" else ratio / (1.0 - change)
         if abs(change) <= LAST_STEP:
