@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.optimize import brentq
 
+from detectors.anytime.convex import outermost_below, reach
 from detectors.anytime.horizon import characteristics
-from detectors.anytime.look import NO_LOOKS, Look, Record, record_look, require_alpha
+from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
 from detectors.anytime.polya import cross_early, cross_late
 from detectors.elementary import exp, log
 from detectors.sequential.operating import OperatingCharacteristics
@@ -215,6 +216,62 @@ def log_e(design: Design, events: int, person_time: float) -> float:
     return _log_e(design, events, person_time)
 
 
+def confidence_sequence(design: Design, events: int, person_time: float) -> Limits:
+    r"""Bound the ratio of the rate to that of the history, now and at every other time at once.
+
+    Parameters
+    ----------
+    design : Design
+        The history, `alpha` and the gamma density; its cut and direction do not count here.
+    events : int
+        Events observed to date, *n*.
+    person_time : float
+        Person-time to date, *P*.
+
+    Returns
+    -------
+    Limits
+        Two-sided limits of the rate ratio; 0 and infinity where no time has passed.
+
+    Raises
+    ------
+    ValueError
+        If a total is not one, or an event was observed in no time.
+
+    Notes
+    -----
+    All ratios :math:`r_0` for which
+
+    .. math:: \frac{1}{64} \sum_j \left( \frac{r_j}{r_0} \right)^n
+              \left( \frac{1 + r_0 \tau}{1 + r_j \tau} \right)^{m + n} < \frac{1}{\alpha},
+
+    with 64 quantiles of the uncut gamma density: a martingale if :math:`r_0` is true, in the sense
+    of `log_e` for the history. The sum is convex in :math:`\ln r_0`, so that the set is an
+    interval. With a chance of at least :math:`1 - \alpha` the true ratio is within the limits at
+    all times together. However long the watch, *m* historical events leave the ratio uncertain.
+
+    Examples
+    --------
+    >>> limits = confidence_sequence(Design(20, 10.0), 30, 5.0)
+    >>> round(limits.lower, 2), round(limits.upper, 2)
+    (1.29, 7.32)
+    """
+    _require_totals(events, person_time)
+    if person_time == 0:
+        return Limits(lower=0.0, upper=math.inf)
+    threshold = -math.log(design.alpha)
+
+    def is_below(ratio: float) -> bool:
+        return _log_point_e(design, events, person_time, ratio) < threshold
+
+    shape = design.history_events + design.prior_events
+    middle = events / shape / person_time * design.history_time
+    greatest = reach(is_below, middle or design.history_time / person_time)
+    upper = math.inf if math.isinf(greatest) else outermost_below(is_below, middle, greatest)
+    lower = outermost_below(is_below, middle, math.ulp(0.0)) if events else 0.0
+    return Limits(lower=lower, upper=upper)
+
+
 def operating_characteristics(
     design: Design, rate_ratio: float, *, horizon: float
 ) -> OperatingCharacteristics:
@@ -382,6 +439,24 @@ def _log_e(design: Design, events: int, person_time: float) -> float:
     terms = events * logs - whole * np.asarray(special.log1p(above * share), dtype=np.float64)
     greatest = float(terms.max())
     return greatest + math.log(math.fsum(exp(terms - greatest).tolist()) / N_POINTS)
+
+
+@lru_cache(maxsize=256)
+def _uncut_points(shape: float, rate: float) -> NDArray[np.float64]:
+    at = (np.arange(N_POINTS) + 0.5) / N_POINTS
+    return np.maximum(np.asarray(special.gammaincinv(shape, at) / rate), LEAST_RATIO)
+
+
+def _log_point_e(design: Design, events: int, person_time: float, ratio: float) -> float:
+    """Evidence on either side against one rate ratio."""
+    points = _uncut_points(design.prior_shape, design.prior_rate)
+    whole = design.history_events + design.prior_events + events
+    time = person_time / design.history_time
+    terms = events * log(points) - whole * np.asarray(special.log1p(points * time))
+    greatest = float(terms.max())
+    mixed = greatest + math.log(math.fsum(exp(terms - greatest).tolist()) / N_POINTS)
+    gone = events * math.log(ratio) if events else 0.0
+    return mixed - gone + whole * math.log1p(ratio * time)
 
 
 def _limit(design: Design, events: int, horizon: float) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import nbinom
+from scipy.stats import gamma, nbinom
 from scipy.stats import poisson as poisson_law
 
 from detectors.anytime import poisson
@@ -17,6 +17,8 @@ from detectors.anytime.uncertain_comparator import (
     Design,
     Direction,
     Observation,
+    _log_point_e,
+    confidence_sequence,
     init,
     log_e,
     operating_characteristics,
@@ -253,3 +255,52 @@ def test_bad_designs_are_refused(bad: dict[str, object]) -> None:
 def test_bad_questions_are_refused(ratio: float, horizon: float) -> None:
     with pytest.raises(ValueError, match=r"rate_ratio|horizon"):
         operating_characteristics(Design(2, 1.0), ratio, horizon=horizon)
+
+
+@given(c=histories, n=st.integers(0, 60), tau=st.floats(1e-3, 20.0), alpha=st.floats(1e-3, 0.5))
+@settings(max_examples=60, deadline=None)
+def test_limits_are_where_evidence_on_either_side_reaches_one_over_alpha(
+    c: int, n: int, tau: float, alpha: float
+) -> None:
+    design = Design(c, 5.0, alpha=alpha)
+
+    limits = confidence_sequence(design, n, 5.0 * tau)
+
+    assert limits.lower <= n / (c * tau) <= limits.upper
+    assert (limits.lower == 0) == (n == 0)
+    for ratio in (limits.lower, limits.upper):
+        if 0 < ratio < math.inf:
+            # a twin: the likelihoods of the negative binomial count, over the same ratios
+            points = gamma.ppf((np.arange(64) + 0.5) / 64, 1.0, scale=4.0)
+            logs = nbinom.logpmf(n, c, 1 / (1 + points * tau))
+            found = np.logaddexp.reduce(logs) - math.log(64)
+            found -= nbinom.logpmf(n, c, 1 / (1 + ratio * tau))
+            assert found == pytest.approx(-math.log(alpha), rel=1e-6, abs=1e-6)  # SciPy's digits
+
+
+@pytest.mark.parametrize(("c", "ratio"), [(1, 1.0), (5, 3.0), (20, 0.4)])
+def test_the_confidence_sequence_covers_at_all_times_at_once(c: int, ratio: float) -> None:
+    rng = np.random.default_rng(20261127)
+    design, n_paths, looks = Design(c, 1.0, alpha=0.1), 4_000, np.geomspace(0.02, 4.0, 25)
+    rates = ratio * rng.gamma(c, size=n_paths)  # given the time of the c-th event
+    steps = np.diff(looks, prepend=0.0)
+    counts = rng.poisson(rates[:, None] * steps).cumsum(axis=1)
+    missed = np.zeros(n_paths, dtype=bool)
+    for i, tau in enumerate(looks.tolist()):
+        at = np.unique(counts[:, i])
+        logs = [_log_point_e(design, int(n), tau, ratio) for n in at]
+        out = at[np.array(logs) >= math.log(10.0)]
+        missed |= np.isin(counts[:, i], out)
+
+    assert 0 < missed.mean() <= 0.1 + 3 * math.sqrt(0.09 / n_paths)  # standard errors
+
+
+def test_limits_in_any_regime_are_numbers() -> None:
+    for design in (Design(0, 3.0, prior_events=0.5), Design(1, 1e-12), Design(50, 1e12)):
+        for person_time in (1e-8, 1e-4, 1.0, 500.0, 1e12):
+            for n in (0, 1, 30, 10**6):
+                limits = confidence_sequence(design, n, person_time)
+                assert 0 <= limits.lower < limits.upper
+    assert confidence_sequence(Design(3, 1.0), 0, 0.0).upper == math.inf
+    with pytest.raises(ValueError, match="events is 1: must be 0 where person_time is 0"):
+        confidence_sequence(Design(3, 1.0), 1, 0.0)
