@@ -67,7 +67,14 @@ class CountLaw:
         -------
         CountLaw
             The law of their total.
+
+        Raises
+        ------
+        ValueError
+            If `looks` is not whole, or below 1.
         """
+        if not (looks >= 1 and looks % 1 == 0):
+            raise ValueError(f"looks is {looks}: must be whole, and at least 1")
         return CountLaw(
             self.mean * looks, dispersion=self.dispersion * looks, trials=self.trials * looks
         )

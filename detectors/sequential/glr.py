@@ -24,6 +24,7 @@ LEAST_ALPHA = 1e-9  # far above the rounding error of the chance of a signal
 MOST_LOOKS = 10_000
 WIDEST_WINDOW = 1_000
 LEAST_DISPERSION = 0.01
+GREATEST_VALUE = 1_000.0  # whose chance is below exp(-1,000)
 RAREST = 1e-15  # chance of a signal below which the means given one are not told
 
 
@@ -56,7 +57,7 @@ class Design:
     alpha : float or None
         Greatest chance of a false signal within the planned looks, in [1e-9, 1).
     critical_value : float or None
-        The value that signals, as it is, at least 1e-6.
+        The value that signals, as it is, from 1e-6 to 1,000.
     window : int, default: 50
         How many looks back a change may lie, from 1 to 1,000.
     direction : {"increase", "decrease"}, default: "increase"
@@ -325,6 +326,11 @@ def false_signal_bound(
     float
         A number that the chance does not exceed, at most 1.
 
+    Raises
+    ------
+    ValueError
+        If the critical value, the looks or the window is out of range.
+
     Notes
     -----
     Sum over the first look of the stretch that signals. Of the stretch with the greatest ratio,
@@ -333,6 +339,10 @@ def false_signal_bound(
     what is expected, and the chance of going from there to the boundary within the window is an
     exact recursion. Only the sum over first looks, which are not exclusive, makes it a bound.
     """
+    if not 0 < critical_value <= GREATEST_VALUE:
+        raise ValueError(f"critical_value is {critical_value}: must be above 0, and at most 1000")
+    if not 1 <= window <= looks:
+        raise ValueError(f"window is {window}: must be from 1 to looks, {looks}")
     alive, one, reached = exact.Alive(np.ones(1), 0, 0.0, 0.0), masses(law), np.zeros(window)
     is_upward, far = direction == "increase", 0
     for look in range(1, window + 1):
@@ -547,9 +557,10 @@ def _require_design(design: Design) -> None:
         raise ValueError("set one of alpha and critical_value, not both or none")
     if design.alpha is not None and not LEAST_ALPHA <= design.alpha < 1:
         raise ValueError(f"alpha is {design.alpha}: must be at least {LEAST_ALPHA:g} and below 1")
-    if design.critical_value is not None and not exact.LOWEST <= design.critical_value < math.inf:
+    value = design.critical_value
+    if value is not None and not exact.LOWEST <= value <= GREATEST_VALUE:
         raise ValueError(
-            f"critical_value is {design.critical_value}: must be at least {exact.LOWEST:g}"
+            f"critical_value is {value}: must be from {exact.LOWEST:g} to {GREATEST_VALUE:g}"
         )
 
 

@@ -101,8 +101,13 @@ def corridor(law: CountLaw, rate_ratio: float, critical_value: float) -> Corrido
     Raises
     ------
     ValueError
-        If more than 4,096 counts lie between zero and the critical value.
+        If the ratio or the critical value is out of range, or more than 4,096 counts lie between
+        zero and the critical value.
     """
+    if not 0 < rate_ratio < math.inf or rate_ratio == 1:
+        raise ValueError(f"rate_ratio is {rate_ratio}: must be above 0, finite, and not 1")
+    if not 0 < critical_value < math.inf:
+        raise ValueError(f"critical_value is {critical_value}: must be above 0, and finite")
     per_event, per_look = weights(law, rate_ratio)
     if critical_value / abs(per_event) > WIDEST:
         raise ValueError(
@@ -306,6 +311,8 @@ def chance_of_signal(
     >>> round(chance_of_signal(CountLaw(0.1), 2.0, 1e-6, looks=2), 6)
     0.181269
     """
+    if not (looks >= 1 and looks % 1 == 0):
+        raise ValueError(f"looks is {looks}: must be whole, and at least 1")
     way = corridor(law, rate_ratio, critical_value)
     signals, returns = _excursion(way, masses(law), looks, is_upward=rate_ratio > 1)
     at_zero = np.zeros(looks)  # chance of a return at a look without a signal before

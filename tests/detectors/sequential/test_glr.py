@@ -374,6 +374,7 @@ def test_a_state_survives_encoding(dispersion: float | None) -> None:
         ({"critical_value": 1.0}, "set one of alpha"),
         ({"alpha": None, "critical_value": 0.0}, "critical_value"),
         ({"alpha": None, "critical_value": math.nan}, "critical_value"),
+        ({"alpha": None, "critical_value": 1_001.0}, "critical_value"),
         ({"dispersion": 0.0}, "dispersion"),
         ({"dispersion": math.nan}, "dispersion"),
         ({"direction": "up"}, "direction"),
@@ -404,6 +405,16 @@ def test_an_observation_that_cannot_be_is_refused(observation: Observation, rule
 
     with pytest.raises(ValueError, match=rule):
         step(state, observation)
+
+
+@pytest.mark.parametrize(
+    ("value", "window", "name"),
+    [(0.0, 2, "critical_value is 0"), (2e3, 2, "critical_value is"), (1.0, 0, "window is 0"),
+     (1.0, 4, "window is 4")],
+)  # fmt: skip
+def test_a_bound_of_what_cannot_be_is_refused(value: float, window: int, name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}"):
+        false_signal_bound(CountLaw(1.0), value, looks=3, window=window, direction="increase")
 
 
 def test_a_simulation_of_no_paths_is_refused() -> None:

@@ -194,3 +194,27 @@ def test_the_least_critical_value_lies_a_little_beyond_its_step(step_at: float) 
 def test_any_value_will_do_where_nothing_errs() -> None:
     assert least_critical_value(lambda _: 0.0) == LOWEST
     assert log_over(0.0, 0.05) < -600
+
+
+@pytest.mark.parametrize(
+    ("ratio", "value", "looks", "name"),
+    [
+        (1.0, 1.0, 3, "rate_ratio is 1"),
+        (0.0, 1.0, 3, "rate_ratio is 0"),
+        (math.nan, 1.0, 3, "rate_ratio is nan"),
+        (2.0, 0.0, 3, "critical_value is 0"),
+        (2.0, -1.0, 3, "critical_value is -1"),
+        (2.0, math.nan, 3, "critical_value is nan"),
+        (2.0, 1.0, 0, "looks is 0"),
+        (2.0, 1.0, 2.5, "looks is 2.5"),
+    ],
+)
+def test_a_chart_out_of_range_is_refused(ratio: float, value: float, looks: int, name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}"):
+        chance_of_signal(CountLaw(1.0), ratio, value, looks=looks)
+    if name.startswith("looks"):
+        with pytest.raises(ValueError, match=f"^{name}"):
+            CountLaw(1.0).over(looks)
+    else:
+        with pytest.raises(ValueError, match=f"^{name}"):
+            average_run_length(CountLaw(1.0), ratio, value)
