@@ -102,7 +102,7 @@ def heterogeneity(tables: Table | Sequence[Table]) -> Heterogeneity:
         value = np.maximum(square - ordered_sum(deviation) ** 2 / corrected, 0.0)
     degrees = np.where(state == "defined", n_informative - 1, 0)
     value = where_defined(value, state)
-    p, log_p = _chi_square_tail(value, np.maximum(degrees, 1))
+    p, log_p = _chi_square_tail(value, degrees)
     return Heterogeneity(
         statistic=Statistic(value, state),
         degrees=degrees,
@@ -119,9 +119,10 @@ def _deviations(
     """Give observed less expected cells and their variances; 0 in strata that say nothing."""
     a, b, c, d = cells(stack)
     n1, m, n0 = a + b, a + c, c + d
-    # The smaller root of (ratio - 1) x^2 - half x + ratio n1 m, without cancellation.
+    # The smaller root of (ratio - 1) x^2 - half x + ratio n1 m, without cancellation. What is under
+    # the square root is half^2 - 4 (ratio - 1) ratio n1 m, as a sum of two terms not negative.
     half = ratio * (n1 + m) + n0 - m
-    root = np.sqrt(np.maximum(half**2 - 4 * (ratio - 1) * ratio * n1 * m, 0.0))
+    root = np.sqrt((ratio * (n1 - m) + n0 - m) ** 2 + 4 * ratio * m * (n1 + n0 - m))
     where = is_informative(stack)
     with np.errstate(divide="ignore", invalid="ignore"):  # strata that say nothing are set to 0
         direct = 2 * ratio * n1 * m / (half + root)
@@ -136,12 +137,12 @@ def _chi_square_tail(
     x: NDArray[np.float64], degrees: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     p = np.asarray(special.gammaincc(degrees / 2, x / 2))
-    safe = np.where(p > _FAR_TAIL, p, 1.0)
-    log_p = np.array(log(np.where(np.isnan(p), 1.0, safe)))
+    is_far = np.asarray(p <= _FAR_TAIL)
+    log_p = np.array(log(np.where(is_far, 1.0, p)))
     for place in np.ndindex(p.shape):
-        if p[place] <= _FAR_TAIL:
+        if is_far[place]:
             log_p[place] = _log_gamma_tail(float(degrees[place]) / 2, float(x[place]) / 2)
-    return p, np.where(np.isnan(p), np.nan, log_p)
+    return p, log_p
 
 
 def _log_gamma_tail(shape: float, x: float) -> float:

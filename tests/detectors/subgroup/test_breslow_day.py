@@ -1,5 +1,7 @@
 """The test of Breslow, Day and Tarone against another program, its definition, and simulation."""
 
+from collections.abc import Sequence
+
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pytest
@@ -106,6 +108,53 @@ def test_the_logarithm_keeps_its_digits_with_many_strata() -> None:
         exact = float(mpmath.log(mpmath.gammainc(half, x, regularized=True)))
     assert exact < -650
     assert_allclose(float(found.p_value.log_p), exact, rtol=1e-13)
+
+
+def statistic_in_fifty_digits(cells: Sequence[tuple[int, ...]]) -> mpmath.mpf:
+    with mpmath.workdps(50):
+        full = [[mpmath.mpf(x) for x in each] for each in cells]
+        ratio = sum(a * d / (a + b + c + d) for a, b, c, d in full)
+        ratio /= sum(b * c / (a + b + c + d) for a, b, c, d in full)
+        square = deviation = variance = mpmath.mpf(0)
+        for a, b, c, d in full:
+            n1, n0, m = a + b, c + d, a + c
+            half = ratio * (n1 + m) + n0 - m
+            root = mpmath.sqrt(half**2 - 4 * (ratio - 1) * ratio * n1 * m)
+            x = (half - root) / (2 * (ratio - 1))
+            v = 1 / (1 / x + 1 / (n1 - x) + 1 / (m - x) + 1 / (n0 - m + x))
+            square, deviation, variance = square + (a - x) ** 2 / v, deviation + a - x, variance + v
+        return square - deviation**2 / variance
+
+
+@pytest.mark.parametrize("n", [10**4, 10**6, 10**8, 10**10])
+def test_the_statistic_keeps_its_digits_where_the_odds_ratio_is_huge(n: int) -> None:
+    cells = [(n, 1, 2, n), (2 * n, 5, 1, n)]
+
+    found = heterogeneity(table_of(cells))
+
+    # An expected cell of 2 n is rounded some four times, and deviates by about half a variance.
+    exact = float(statistic_in_fifty_digits(cells))
+    assert_allclose(found.statistic.value, exact, rtol=0, atol=4 * 2 * n * 2.0**-53 * 2)
+
+
+def test_the_statistic_keeps_its_digits_where_a_stratum_of_two_is_nearly_impossible() -> None:
+    cells = [(0, 1, 1, 0), (1, 10**4, 10**4, 1), (1, 2 * 10**4, 10**4, 1)]
+
+    found = heterogeneity(table_of(cells))
+
+    exact = float(statistic_in_fifty_digits(cells))
+    assert_allclose(found.statistic.value, exact, rtol=1e-9)
+
+
+def test_the_statistic_is_never_negative() -> None:
+    rng = np.random.default_rng(1959)
+    cells = rng.integers(1, 8, size=(5_000, 4)) * rng.integers(1, 30, size=(3, 5_000, 1))
+
+    found = heterogeneity(table_of(cells))
+
+    assert (found.statistic.value >= 0).all()
+    assert (found.statistic.value < 1e-12).all()  # each pair has one odds ratio
+    assert (found.p_value.p > 1 - 1e-6).all()
 
 
 def test_strata_with_one_odds_ratio_have_no_heterogeneity() -> None:
