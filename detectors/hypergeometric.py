@@ -125,6 +125,7 @@ def determinant(cells: Cells) -> Reals:
     rest = ((middle & (2**HALF_WORD - 1)) << HALF_WORD) + (low & (2**HALF_WORD - 1))
     is_small = np.abs(high) < 2**8
     small = (np.where(is_small, high, 0) << (2 * HALF_WORD)) + rest
+    rest = (rest | (rest & 1) << 1) & ~1  # 53 bits; the last tells a tie from what is beyond
     large = high.astype(np.float64) * 2.0 ** (2 * HALF_WORD) + rest.astype(np.float64)
     return np.asarray(np.where(is_small, small.astype(np.float64), large))
 
@@ -169,7 +170,8 @@ def upper_sum(cells: Cells) -> Reals:
     Parameters
     ----------
     cells : Cells
-        Tables whose first cell is not below its expectation, or any with a total below 1e6.
+        Tables that are at least as probable as the one with a first cell greater by one: those
+        whose first cell is not below its expectation, for instance.
 
     Returns
     -------
@@ -185,7 +187,7 @@ def upper_sum(cells: Cells) -> Reals:
     with its logarithm, and is below rounding beside it.
     """
     a, b, c, d = _as_reals(cells)
-    slope = np.maximum(1.0 - b * c / ((a + 1) * (d + 1)), 0.0)
+    slope = 1.0 - b * c / ((a + 1) * (d + 1))
     curvature = sum(1.0 / (cell + 1) for cell in (a, b, c, d))
     length = 2 * LOG_NEGLIGIBLE / (slope + np.sqrt(slope**2 + 2 * LOG_NEGLIGIBLE * curvature))
     is_long = length > MOST_TERMS

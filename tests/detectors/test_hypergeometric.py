@@ -48,6 +48,23 @@ def test_the_determinant_has_the_right_sign_where_the_products_nearly_cancel(
     assert determinant(cells_of((x, y, x + difference, y))).item() == -difference * y
 
 
+@pytest.mark.parametrize("high", [255, 256, 257, 512, 600, 3_000, 2**20])
+@pytest.mark.parametrize(
+    "low", [0, 1, 2**53 + 2**9 + 1, 2**53 + 2**9 - 1, 2**53 + 2**20, 2**54 - 1]
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_determinant_is_rounded_once_beyond_whole_numbers_of_64_bits(
+    high: int, low: int, sign: int
+) -> None:
+    # Its two parts, of 54 bits in the lower; 2**9 is half of the last place beyond 2**62.
+    exact = sign * (high * 2**54 + low)
+    a = math.isqrt(abs(exact)) + 1
+    d = -(-abs(exact) // a)
+    table = (a, a * d - abs(exact), 1, d) if sign > 0 else (1, d, a, a * d - abs(exact))
+
+    assert determinant(cells_of(table)).item() == float(exact)
+
+
 @given(any_cells)
 def test_a_point_probability_has_twelve_digits(table: tuple[int, ...]) -> None:
     assume(sum(table) > 0)
