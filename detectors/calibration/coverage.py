@@ -10,7 +10,6 @@ from detectors.calibration.calibrated import calibrate_interval, calibrate_p
 from detectors.calibration.estimates import LEAST_CONTROLS, as_controls
 from detectors.calibration.likelihood import maximum
 from detectors.calibration.null import Null
-from detectors.validation import require_between
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +82,6 @@ def leave_one_out(
     >>> found.coverage_without, found.coverage
     (0.0, 0.6)
     """
-    require_between("confidence_level", confidence_level, 0.0, 1.0)
     y, s = as_controls(log_rr, se)
     if y.size <= LEAST_CONTROLS:
         raise ValueError(f"log_rr holds {y.size} controls: must hold at least {LEAST_CONTROLS + 1}")

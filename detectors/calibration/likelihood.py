@@ -96,9 +96,9 @@ class Likelihood:
         """
         reached = self._y if mean is None else np.append(self._y, mean)
         greatest = 1.01 * float(np.ptp(reached)) ** 2  # the slope is negative from the square on
-        if greatest == 0:
+        least = 1e-6 * float(self._squares.min())
+        if greatest <= least:  # chance explains far more: the slope is negative everywhere
             return 0.0, 1
-        least = min(1e-6 * float(self._squares.min()), 1e-3 * greatest)
         grid = np.append(0.0, np.geomspace(least, greatest, N_GRID))
         is_rising = self._slopes(grid, mean) > 0
         tops = [] if is_rising[0] else [0.0]
@@ -129,7 +129,7 @@ class Likelihood:
         return np.asarray(1 / (variance + self._squares))
 
     def _slope(self, variance: float, mean: float | None = None) -> float:
-        return float(self._slopes(np.array([variance]), mean)[0])
+        return self._slopes(np.array([variance]), mean).item()
 
     def _slopes(
         self, variances: NDArray[np.float64], mean: float | None = None

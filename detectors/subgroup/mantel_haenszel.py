@@ -10,7 +10,6 @@ import numpy as np
 from detectors.counts import Table
 from detectors.disproportionality.ror import ror
 from detectors.estimate import Estimate, first_reason
-from detectors.validation import require_between
 from detectors.wald import ratio_estimate
 
 if TYPE_CHECKING:
@@ -89,7 +88,6 @@ def strata(tables: Table | Sequence[Table], *, confidence_level: float = 0.95) -
     >>> [round(float(x), 7) for x in (pooled.point, pooled.lower, pooled.upper)]
     [0.9046968, 0.7719074, 1.0603298]
     """
-    require_between("confidence_level", confidence_level, 0.0, 1.0)
     stack = stacked(tables)
     a, b, c, d = cells(stack)
     n = np.maximum(a + b + c + d, 1.0)  # an empty stratum adds nothing

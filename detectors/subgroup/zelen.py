@@ -109,7 +109,7 @@ def conditional_test(stack: Table, *, alternative: Alternative) -> PValue:
         if found is None:
             many[pair] = True
         else:
-            log_p[pair], p[pair] = found, min(1.0, math.exp(found))
+            log_p[pair], p[pair] = found, math.exp(found)
     state = first_reason(
         ("no_report", no_report), ("too_few_strata", few), ("too_many_tables", many)
     )
@@ -122,7 +122,7 @@ _Stratum = tuple[int, ...]  # pair, product, event, total
 def _log_p(strata: list[_Stratum], alternative: Alternative) -> float | None:
     supports = _supports(strata)
     sizes = sorted(high - low + 1 for low, high in supports)
-    if math.prod(sizes[:-1]) > MOST_TABLES or sizes[-1] > MOST_TABLES:
+    if math.prod(sizes[:-1]) > MOST_TABLES:  # the widest has no more counts than these
         return None
     # The widest comes last, where its count follows from the others. Equals are told apart by their
     # counts, so the order of strata changes no bit.

@@ -213,6 +213,17 @@ def test_identical_controls_have_no_spread() -> None:
 
     assert (null.mean, null.sd) == (0.5, 0.0)
     assert fit_of(null).remarks == ("few_controls", "no_spread")
+    assert fit_of(null).n_maxima == 1
+
+
+def test_a_spread_far_below_chance_is_found() -> None:
+    y, variance = np.array([-1.0, 0.0, 1.0, 2.0]), 1.25
+
+    null = fit_null(y, np.full(4, math.sqrt(variance * (1 - 1e-7))))
+
+    # The two variances leave 9 digits of their difference.
+    assert null.sd == pytest.approx(math.sqrt(variance * 1e-7), rel=1e-8)
+    assert fit_of(null).n_maxima == 1
 
 
 def test_few_controls_are_remarked_below_ten() -> None:
@@ -250,6 +261,57 @@ def test_a_maximum_close_to_a_minimum_is_seen() -> None:
     assert fit_of(null).n_maxima == n_tops == 2
 
 
+def count_tops(variances: Floats, y: Floats, s: Floats) -> int:
+    """Count the tops of the profile likelihood on a grid that begins at 0."""
+    w = 1 / (variances[:, np.newaxis] + s * s)
+    best = (w * y).sum(axis=1) / w.sum(axis=1)
+    heights = (np.log(w) - w * (y - best[:, np.newaxis]) ** 2).sum(axis=1)
+    is_rising = np.diff(heights) > 0
+    return int((is_rising[:-1] & ~is_rising[1:]).sum()) + int(not is_rising[0])
+
+
+def test_two_maxima_below_the_least_error_are_seen() -> None:
+    # One exact control at 0, and forty that differ somewhat more than chance, three times as vague.
+    y = np.array([0.0, *np.tile([1.0, -1.0], 20) * math.sqrt(12.4157), 100.0]) / 100
+    s = np.array([1.0, *np.full(40, math.sqrt(10.0)), 1e4]) / 100
+
+    null = fit_null(y, s)
+
+    assert count_tops(np.linspace(0.0, 1e-4, 2_001), y, s) == 2
+    assert fit_of(null).n_maxima == 2
+    assert null.sd < s.min()
+
+
+def test_a_maximum_just_before_a_minimum_is_seen() -> None:
+    y = np.array([*np.tile([0.05, -0.05], 15), 3.693, -3.693])
+    s = np.array([*np.full(30, 0.01), 0.3, 0.3])
+
+    null = fit_null(y, s)
+
+    assert count_tops(np.geomspace(1e-3, 1e-2, 4_001), y, s) == 1
+    assert count_tops(np.append(0.0, np.geomspace(1e-4, 60.0, 20_001)), y, s) == 2
+    assert fit_of(null).n_maxima == 2
+    assert null.sd > 0.5
+
+
+def test_the_standard_error_of_the_mean_is_the_curvature_of_the_likelihood() -> None:
+    likelihood, variance, step = Likelihood(*sccs()), 0.08, 0.01
+    best = likelihood.best_mean(variance)
+
+    down, top, up = (likelihood.height(variance, best + by) for by in (-step, 0.0, step))
+
+    curvature = (2 * top - down - up) / step**2  # exact, since the likelihood is a parabola
+    assert likelihood.standard_error(variance) == pytest.approx(curvature**-0.5, rel=1e-8)
+
+
+def test_the_slope_along_the_mean_is_in_its_standard_errors() -> None:
+    null = fit_null(0.3 + 1e-7 * np.array([1.0, 4.0, 2.0, 7.0]), [1e-6, 3e-6, 2e-6, 4e-6])
+
+    assert null.sd == 0.0
+    # The rounding of the mean, 1e-16, in standard errors of 1e-6; in no unit it is 1e-4.
+    assert fit_of(null).gradient_norm < 1e-8
+
+
 @pytest.mark.parametrize("sd", [0.05, 0.4, 1.5])
 def test_the_gradient_agrees_with_finite_differences_away_from_the_maximum(sd: float) -> None:
     likelihood, step = Likelihood(*sccs()), 1e-4
@@ -261,13 +323,16 @@ def test_the_gradient_agrees_with_finite_differences_away_from_the_maximum(sd: f
     assert found == pytest.approx(abs(heights[0] - heights[1]) / (2 * step), rel=1e-5)
 
 
-def test_limits_of_the_null_are_where_the_profile_has_fallen_by_half_a_quantile() -> None:
+@pytest.mark.parametrize("level", [0.4, 0.9])
+def test_limits_of_the_null_are_where_the_profile_has_fallen_by_half_a_quantile(
+    level: float,
+) -> None:
     y, s = sccs()
 
-    null = fit_null(y, s, confidence_level=0.9)
+    null = fit_null(y, s, confidence_level=level)
 
     fit = fit_of(null)
-    floor = fit.log_likelihood - stats.chi2.ppf(0.9, 1) / 2
+    floor = fit.log_likelihood - stats.chi2.ppf(level, 1) / 2
     for mean in fit.mean_interval:
         best = optimize.minimize_scalar(
             lambda sd, mean=mean: -log_likelihood(mean, sd, y, s), bounds=(0, 2), method="bounded"
@@ -404,6 +469,28 @@ def test_leave_one_out_judges_each_control_by_the_others() -> None:
     # Two standard errors around the level: calibration works on R's example.
     assert abs(found.coverage - 0.95) < 2 * found.standard_error
     assert found.standard_error == pytest.approx(math.sqrt(0.05 * 0.95 / 45))
+
+
+def test_an_interval_that_ends_at_zero_holds_it() -> None:
+    half = 1.959963984540054 * 0.5  # of an error whose square is exact
+
+    found = leave_one_out([half, -half, half + 1e-9, 0.2, 0.1], np.full(5, 0.5))
+
+    assert calibrate_interval(half, 0.5, Null(0.0, 0.0)).lower == 0.0
+    assert found.is_covered_without.tolist() == [True, True, False, True, True]
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, math.nan, -0.5, 1.5])
+def test_a_confidence_level_that_is_none_is_refused(level: float) -> None:
+    y, s = [0.1, 0.2, 0.4, 0.5], [0.1, 0.1, 0.1, 0.1]
+
+    for call in (
+        lambda: fit_null(y, s, confidence_level=level),
+        lambda: leave_one_out(y, s, confidence_level=level),
+        lambda: calibrate_interval(y, s, Null(0.0, 0.1), confidence_level=level),
+    ):
+        with pytest.raises(ValueError, match=r"confidence_level is .*: must lie between"):
+            call()
 
 
 @pytest.mark.slow

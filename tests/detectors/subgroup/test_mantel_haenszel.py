@@ -144,8 +144,14 @@ def test_what_does_not_fit_is_refused() -> None:
         strata(Table(1, 2, 2, 4))
     with pytest.raises(ValueError, match="must have a stratum"):
         strata([])
+    with pytest.raises(ValueError, match="must have a stratum"):
+        strata(table_of(np.zeros((0, 3, 4), dtype=np.int64)))
     with pytest.raises(ValueError, match="confidence_level is 1"):
         strata(table_of(BERKELEY), confidence_level=1.0)
+
+
+def test_strata_of_no_pairs_have_no_odds_ratio() -> None:
+    assert strata(table_of(np.zeros((2, 0, 4), dtype=np.int64))).pooled.point.shape == (0,)
 
 
 def test_huge_counts_give_finite_numbers() -> None:

@@ -105,6 +105,18 @@ def test_the_normal_limits_are_as_they_are_quoted(
         assert found.state == exact.state
 
 
+def test_normal_limits_need_a_joint_report_of_the_event() -> None:
+    rest = [(5, 9), (3, 7), (10, 90)]
+
+    none, one = (omega_normal(trio_of([(n, 2), *rest])) for n in (0, 1))
+
+    assert none.state == "no_report"
+    assert np.isnan([none.point, none.lower, none.upper]).all()
+    assert one.state == "defined"
+    half = 1.959963984540054 / np.log(2)
+    assert_allclose([one.point - one.lower, one.upper - one.point], half, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("cells", "state"),
     [
@@ -192,8 +204,9 @@ def test_what_cannot_be_is_refused() -> None:
         exact_interaction(Trio(**counts, **events), alternative="less")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"tail is 0\.5"):
         omega(Trio(**counts, **events), tail=0.5)
-    with pytest.raises(ValueError, match="confidence_level is 0"):
-        omega_normal(Trio(**counts, **events), confidence_level=0.0)
+    for level in (0.0, 1.0):
+        with pytest.raises(ValueError, match=f"confidence_level is {level}"):
+            omega_normal(Trio(**counts, **events), confidence_level=level)
     with pytest.raises(ValueError, match=r"first\[0\] is 1: must not be the same product"):
         Trio.from_reports([[1, 0]], [1], first=[1], second=[1])
     with pytest.raises(ValueError, match="must be pairs"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from detectors.counts import Table
-from detectors.subgroup import exact_heterogeneity, heterogeneity
+from detectors.subgroup import exact_heterogeneity, heterogeneity, zelen
 from detectors.subgroup.zelen import conditional_test
 
 
@@ -70,6 +70,56 @@ def test_tables_as_likely_as_the_observed_count(m: int) -> None:
             assert_allclose(found.p, float(enumerated(cells)), rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [(7, 3, 1, 9), (0, 12, 6, 6)],
+        [(3, 12, 6, 9), (4, 3, 1, 6)],
+        [(8, 7, 1, 14), (0, 9, 7, 2)],
+        [(7, 13, 4, 16), (5, 35, 8, 32)],
+    ],
+)
+def test_the_mirror_image_of_the_observed_counts(cells: list[tuple[int, ...]]) -> None:
+    # Each stratum has as many reports with the product as without. So the pair counts and what they
+    # leave of the event are equally likely; the sums of their logarithms differ in the last bit.
+    found = exact_heterogeneity(table_of(cells))
+
+    assert_allclose(found.p, float(enumerated(cells)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", range(3))
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_few_reports_in_large_margins_are_few_tables(k: int, *, is_mirrored: bool) -> None:
+    counts, n, total = [0, 0, 0], 2_000, 10**6
+    counts[k] = 3
+
+    cells = [(a, n - a, n - a, total - 2 * n + a) for a in counts]
+    if is_mirrored:  # few reports of the product, or of the event, that are not of the pair
+        cells = [(n - a, a, total - 2 * n + a, n - a) for a in counts]
+    found = exact_heterogeneity(table_of(cells))
+
+    ways = [math.comb(n, a) * math.comb(total - n, n - a) for a in range(4)]
+    both = [(x, y, 3 - x - y) for x in range(4) for y in range(4 - x)]
+    weights = [math.prod(ways[a] for a in each) for each in both]
+    observed = math.prod(ways[a] for a in counts)
+    extreme = sum(weight for weight in weights if weight <= observed)
+    assert found.state == "defined"
+    assert_allclose(found.p, float(Fraction(extreme, sum(weights))), rtol=1e-11)
+
+
+def test_as_many_tables_as_are_allowed_are_enumerated_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Two, three and four counts; the widest follows from the others.
+    cells = [(3, 1, 1, 0), (4, 2, 1, 1), (9, 4, 1, 2)]
+    supports = [min(b, c) + min(a, d) + 1 for a, b, c, d in cells]
+    assert supports == [2, 3, 4]
+
+    for most, state in ((2 * 3, "defined"), (2 * 3 - 1, "too_many_tables")):
+        monkeypatch.setattr(zelen, "MOST_TABLES", most)
+        assert exact_heterogeneity(table_of(cells)).state == state
+
+
 def test_larger_tables_agree_with_whole_numbers() -> None:
     cells = [(30, 70, 60, 900), (5, 95, 80, 420), (12, 8, 40, 60)]
 
@@ -108,6 +158,20 @@ def test_the_order_of_strata_changes_no_bit(
     one, other = (exact_heterogeneity(table_of(each)) for each in (cells, shuffled))
 
     assert one.log_p.tobytes() == other.log_p.tobytes()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [(6, 9, 0, 15), (3, 14, 3, 11), (2, 12, 4, 16)],
+        [(1, 8, 5, 15), (4, 13, 2, 10), (4, 9, 2, 13)],
+        [(0, 7, 6, 11), (4, 9, 2, 14), (6, 12, 0, 15)],
+    ],
+)
+def test_the_order_of_strata_of_one_width_changes_no_bit(cells: list[tuple[int, ...]]) -> None:
+    every = [exact_heterogeneity(table_of(each)) for each in itertools.permutations(cells)]
+
+    assert len({found.log_p.tobytes() for found in every}) == 1
 
 
 def test_an_element_has_the_same_bits_alone() -> None:
