@@ -172,7 +172,7 @@ def by(
     _require_alpha(alpha)
     family = _family("p", p, n_hypotheses, is_log=is_log, top=1.0)
     harmonic = float(special.digamma(family.n_hypotheses + 1.0)) + np.euler_gamma
-    return _from_p(family, alpha, weight=harmonic if family.n_hypotheses else 1.0)
+    return _from_p(family, alpha, weight=harmonic)
 
 
 def storey_q(

@@ -102,8 +102,8 @@ def _codes(column: pd.Series) -> tuple[Codes, pd.Index]:
 
 def _named(reports: Codes, column: pd.Series) -> _Named:
     codes, names = _codes(column)
-    distinct = np.unique(reports * max(len(names), 1) + codes)
-    return _Named(*np.divmod(distinct, max(len(names), 1)), names=names)
+    distinct = np.unique(reports * len(names) + codes)
+    return _Named(*np.divmod(distinct, len(names)), names=names)
 
 
 def _pairs(products: _Named, events: _Named, n_reports: int) -> tuple[Codes, Codes, Codes]:
@@ -113,15 +113,15 @@ def _pairs(products: _Named, events: _Named, n_reports: int) -> tuple[Codes, Cod
     repeats = n_products[events.report]  # each event of a report meets each of its products
     row = np.repeat(np.arange(events.report.size), repeats)
     nth = np.arange(row.size) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    joined = products.code[begin[events.report[row]] + nth] * max(len(events.names), 1)
+    joined = products.code[begin[events.report[row]] + nth] * len(events.names)
     keys, n_pair = np.unique(joined + events.code[row], return_counts=True)
-    i, j = np.divmod(keys, max(len(events.names), 1))
+    i, j = np.divmod(keys, len(events.names))
     return i, j, n_pair
 
 
 def _stratum_of(reports: Codes, ids: pd.Index, columns: pd.DataFrame) -> Codes:
     """Give the number of each report's stratum; the strata are in the order of their values."""
-    numbers = columns.groupby(list(columns), dropna=False, observed=True).ngroup().to_numpy()
+    numbers = columns.groupby(list(columns), dropna=False).ngroup().to_numpy()
     stratum = np.zeros(len(ids), dtype=np.int64)
     stratum[reports] = numbers
     is_torn = stratum[reports] != numbers
@@ -134,9 +134,10 @@ def _stratum_of(reports: Codes, ids: pd.Index, columns: pd.DataFrame) -> Codes:
 def _expected(
     stratum: Codes, products: _Named, events: _Named, i: Codes, j: Codes
 ) -> NDArray[np.float64]:
-    n_strata = int(stratum.max(initial=-1)) + 1
-    n_total = np.bincount(stratum, minlength=n_strata)
-    with_product, with_event = (_by_stratum(one, stratum, n_strata) for one in (products, events))
+    n_total = np.bincount(stratum)
+    with_product, with_event = (
+        _by_stratum(one, stratum, n_total.size) for one in (products, events)
+    )
     expected = np.zeros(i.size)
     for p, e, n in zip(with_product, with_event, n_total, strict=True):
         n_product = np.bincount(p, minlength=len(products.names)).astype(np.float64)
@@ -156,6 +157,6 @@ def _labels(
     products: _Named, events: _Named, i: Codes, j: Codes, *, names: tuple[str, str]
 ) -> pd.MultiIndex:
     product, event = names
-    pairs = products.names.take(i).to_frame(index=False, name=product)
+    pairs = products.names.take(i).to_frame(name=product)
     pairs[event] = events.names.take(j)
     return cast("pd.MultiIndex", pairs.set_index([product, event]).index)

@@ -62,6 +62,7 @@ def test_whole_numbers_of_any_type_are_counts() -> None:
 
 def test_a_table_of_no_pairs_is_a_table() -> None:
     assert Table([], [], [], 0).expected.shape == (0,)
+    assert Table(np.array([], dtype=object), [], [], 0).n_pair.dtype == np.int64
 
 
 def test_a_table_does_not_change_with_its_arguments() -> None:
@@ -261,6 +262,25 @@ def test_a_stratum_without_reports_adds_nothing() -> None:
 
     assert Table.from_strata([nothing, some]).expected == some.expected
     assert np.isnan(Table.from_strata([nothing, nothing]).expected)
+
+
+def test_one_stratum_is_its_own_sum() -> None:
+    one = Table.from_strata([Table([1, 2], 5, 6, 20)])
+
+    assert one.n_pair.tolist() == [1, 2]
+    assert_allclose(one.expected, [1.5, 1.5], rtol=1e-15)
+
+
+def test_equal_labels_fit_and_missing_ones_do_not() -> None:
+    names = ["product", "event"]
+    labels, equal = (pd.MultiIndex.from_tuples([("P", "u")], names=names) for _ in range(2))
+    table, again, bare = (Table([1], 5, 5, 9, labels=each) for each in (labels, equal, None))
+
+    assert Table.from_strata([table, again]).labels is labels
+    assert Table.from_strata([bare, bare]).labels is None
+    for one, other in ((table, bare), (bare, table)):
+        with pytest.raises(ValueError, match=r"tables\[1\] has other labels"):
+            Table.from_strata([one, other])
 
 
 def test_strata_that_do_not_fit_are_refused() -> None:

@@ -1,5 +1,7 @@
 """Masking against a recount of the reports that are left, and against a masked signal."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from scipy import sparse
 from detectors.counts import Table
 from detectors.disproportionality.ic import ic
 from detectors.disproportionality.prr import prr
-from detectors.estimate import DEFINED
+from detectors.estimate import DEFINED, Estimate
 from detectors.masking import margin_ratio, masking
 
 
@@ -105,6 +107,22 @@ def test_the_strongest_masker_is_found_and_the_signal_unmasked() -> None:
     assert masking(reports, event, targets=[0]).is_unmasked.tolist() == [[False]] * 4
     assert found.strongest.tolist() == [0, 0]
     assert found.prr_after.lower[0, 0] > 3
+
+
+def test_a_limit_at_zero_is_no_signal_yet() -> None:
+    found = masking(np.eye(2), [1, 0], maskers=[0])
+
+    def limits(*lower: float) -> Estimate:
+        return replace(found.ic_before, lower=np.array(lower))
+
+    for before, after, is_unmasked in (
+        (0.0, 0.1, True),
+        (0.1, 0.2, False),
+        (-0.5, 0.1, True),
+        (-0.5, 0.0, False),
+    ):
+        changed = replace(found, ic_before=limits(before), ic_after=limits(after))
+        assert changed.is_unmasked.tolist() == [is_unmasked]
 
 
 def test_each_reason_has_its_state() -> None:

@@ -231,6 +231,21 @@ def test_a_nan_is_not_in_the_family(procedure: Callable[..., Decisions]) -> None
     assert found.adjusted[[0, 1, 1], [0, 0, 1]].tobytes() == alone.adjusted.tobytes()
 
 
+@pytest.mark.parametrize("n_rejected", [0, 1, 2, 3])
+def test_the_threshold_is_the_limit_of_the_last_rejected_or_of_the_first(n_rejected: int) -> None:
+    p = [0.001] * n_rejected + [1.0] * (4 - n_rejected)
+    e = [1_000.0] * n_rejected + [0.0] * (4 - n_rejected)
+    k = max(n_rejected, 1)
+
+    assert bh(p, alpha=0.05).threshold == pytest.approx(0.05 * k / 4, rel=1e-15)
+    assert by(p, alpha=0.05).threshold == pytest.approx(0.05 * k / (4 * 25 / 12), rel=1e-15)
+    assert storey_q(p, alpha=0.05).threshold == pytest.approx(
+        0.05 * k / (2 * (1 + 4 - n_rejected)), rel=1e-15
+    )
+    assert e_bh(e, alpha=0.05).threshold == pytest.approx(4 / (0.05 * k), rel=1e-15)
+    assert e_bh(e, alpha=0.05).null_fraction == 1.0
+
+
 @every_procedure
 @pytest.mark.parametrize("values", [[], [math.nan]])
 def test_a_family_of_none_has_no_decision(
@@ -513,5 +528,7 @@ def test_p_to_e_refuses_a_kappa_out_of_range(kappa: Kappa, message: str) -> None
 def test_p_to_e_refuses_what_is_no_p() -> None:
     with pytest.raises(ValueError, match=r"p\[0\] is 1\.5: must be at most 1"):
         p_to_e([1.5])
+    with pytest.raises(ValueError, match=r"p\[1\] is -0\.1: must be at least 0"):
+        p_to_e([0.1, -0.1])
     with pytest.raises(ValueError, match=r"p is 0\.1: must be at most 0"):
         p_to_e(0.1, is_log=True)

@@ -222,6 +222,11 @@ def _chance(decide: Callable[[Table], object] = _is_reported, **changed: object)
         (lambda: _chance(n_event=11), r"n_event is 11: must not exceed n_total"),
         (lambda: _chance(odds_ratio=0.0), r"odds_ratio is 0\.0: must be at least 1e-06"),
         (lambda: _chance(odds_ratio=np.inf), r"odds_ratio is inf: must be at most 1e\+06"),
+        (
+            lambda: _chance(odds_ratio=1e6 + 0.5),
+            r"odds_ratio is 1000000\.5: must be at most 1e\+06",
+        ),
+        (lambda: _chance(odds_ratio=1 / (1e6 + 0.5)), r"odds_ratio is 9\.9\S+: must be at least"),
         (lambda: _chance(odds_ratio=[1, np.nan]), r"odds_ratio\[1\] is nan: must not be missing"),
         (lambda: _chance(n_product=[1, 2], n_event=[1, 2, 3]), r"shape mismatch"),
         (lambda: _chance(lambda table: table.n_pair), r"decide gave int64 of shape \(4,\)"),
@@ -238,6 +243,41 @@ def test_more_likely_counts_than_memory_are_refused(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ValueError, match=r"n_total: more than 128 counts are likely"):
         probability_of_finding(at_least(1), n_product=10**6, n_event=10**6, n_total=10**7)
+
+
+def test_as_many_counts_as_are_allowed_are_enumerated_and_one_more_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(operating, "GREATEST_REACH", 64)
+    monkeypatch.setattr(operating, "NEGLIGIBLE", 0.0)  # so that every count is needed
+    seen: list[int] = []
+
+    def keep(table: Table) -> NDArray[np.bool_]:
+        seen.append(table.n_pair.size)
+        return np.asarray(table.n_pair >= 0)
+
+    probability_of_finding(keep, n_product=128, n_event=128, n_total=256)
+    assert seen == [129]  # 64 to either side of the likeliest
+    with pytest.raises(ValueError, match=r"n_total: more than 64 counts are likely"):
+        probability_of_finding(keep, n_product=130, n_event=130, n_total=260)
+
+
+def test_two_counts_equally_likely_among_more_than_can_be_enumerated() -> None:
+    # (n + 1) (m + 1) / (N + 2) is a whole number, so that it and the one below have equal chances
+    margin = {"n_product": 10**9 - 1, "n_event": 10**9 - 1, "n_total": 10**10 - 2}
+    assert operating.GREATEST_REACH < 10**8
+
+    lower, upper = (
+        float(probability_of_finding(decide, **margin))
+        for decide in (
+            lambda table: table.n_pair == 10**8 - 1,
+            lambda table: table.n_pair == 10**8,
+        )
+    )
+
+    sd = math.sqrt(1e8 * 0.9 * 0.9)
+    assert lower == upper
+    assert upper == pytest.approx(1 / (sd * math.sqrt(2 * math.pi)), rel=1e-7)  # the normal law
 
 
 def test_counts_that_are_left_out_are_as_unlikely_as_promised() -> None:
