@@ -39,24 +39,30 @@ Fates = dict[str, str]  # by key
 
 
 class Record:
-    """What was found before, a JSON line each; only killed mutants of the same source count."""
+    """What was found before, a JSON line each; it counts while the module's source is the same.
 
-    def __init__(self, path: Path | None) -> None:
+    Parameters
+    ----------
+    path : Path or None
+    is_resumed : bool
+        Whether survivors count too, as in a run that was interrupted; else only the killed do,
+        since a test may have been written that kills a survivor.
+    """
+
+    def __init__(self, path: Path | None, *, is_resumed: bool) -> None:
         self.path = path
         lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
-        self.killed = {(row["source"], row["key"]) for row in map(json.loads, lines) if _dead(row)}
-
-    def knows(self, source: str, key: str) -> bool:
-        return (source, key) in self.killed
+        rows = map(json.loads, lines)
+        self.known = {
+            (row["source"], row["key"]): row["fate"]
+            for row in rows
+            if is_resumed or row["fate"] != "survived"
+        }
 
     def add(self, source: str, key: str, fate: str) -> None:
         if self.path:
             with self.path.open("a", encoding="utf-8") as out:
                 out.write(json.dumps({"source": source, "key": key, "fate": fate}) + "\n")
-
-
-def _dead(row: dict[str, str]) -> bool:
-    return row["fate"] in {"killed", "timed out"}
 
 
 def explanations() -> dict[str, str]:
@@ -104,8 +110,7 @@ def _text(name: str) -> str:
 
 
 def _imported_anew(mutant: Mutant, seen: Seen, bounds: Bounds) -> trials.Trial:
-    places = seen.of_function(mutant.body) if mutant.body else seen.of_module(mutant.module)
-    places, seconds = seen.within(places, bounds.budget)
+    places, seconds = seen.within(seen.of_module(mutant.module), bounds.budget)
     run = partial(imported_anew.try_out, mutant, [seen.names[place] for place in places])
     return trials.Trial(mutant.key, run, 4 * (bounds.slack + round(seconds)))  # with collecting
 
@@ -133,7 +138,8 @@ def fates_of(
 ) -> Fates:
     """Find each mutant's fate, from the record where it is known there."""
     sources = {mutant.key: source_digest(mutant.module) for mutant in mutants}
-    fates = {key: "killed" for key, source in sources.items() if record.knows(source, key)}
+    fates = {key: record.known.get((source, key), "") for key, source in sources.items()}
+    fates = {key: fate for key, fate in fates.items() if fate}
     left = [mutant for mutant in mutants if mutant.key not in fates]
     for key, fate in examine(left, bounds, arguments) if left else ():
         if fate == trials.NOT_RUN:
@@ -169,6 +175,9 @@ def main() -> int:
         type=Path,
         help="kept from run to run: killed mutants of an unchanged module are not run again",
     )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with a run that was interrupted"
+    )
     given = parser.parse_args()
     os.chdir(ROOT)
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # threads do not survive a fork
@@ -185,7 +194,8 @@ def main() -> int:
     }
     bounds = Bounds(given.jobs, SLACK, given.budget)
     arguments = pytest_arguments(modules, deselect=given.deselect, quick=given.quick)
-    fates = fates_of(list(chain(*mutants.values())), Record(given.record), bounds, arguments)
+    record = Record(given.record, is_resumed=given.resume)
+    fates = fates_of(list(chain(*mutants.values())), record, bounds, arguments)
     print(f"{'module':<52}" + "".join(f"{fate:>11}" for fate in trials.FATES), flush=True)
     known = explanations()
     new = sum(report(module, found, fates, known) for module, found in mutants.items())

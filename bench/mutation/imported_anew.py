@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Any
 
 from bench.mutation import modules
 from bench.mutation.modules import source_of
@@ -36,6 +37,17 @@ class _InMemory(importlib.machinery.SourceFileLoader):
         return self.code
 
 
+class _Chosen:
+    """Runs some tests in their order; a change may have taken one away, or renamed it."""
+
+    def __init__(self, tests: Sequence[str]) -> None:
+        self.places = {test: place for place, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items[:] = [item for item in items if item.nodeid in self.places]
+        items.sort(key=lambda item: self.places[item.nodeid])
+
+
 def try_out(mutant: Mutant, tests: Sequence[str]) -> int:
     """Import the changed module, run tests, and say whether they passed."""
     import pytest  # noqa: PLC0415 - the parent has it, and must not need it to be read
@@ -45,11 +57,13 @@ def try_out(mutant: Mutant, tests: Sequence[str]) -> int:
         importlib.import_module(mutant.module)  # pytest then takes this one for the doctests
     except Exception:  # noqa: BLE001 - a module that cannot be imported is noticed, however it fails
         return FAILED
-    ended = int(pytest.main([*options(), "-x", *tests]))
-    noticed = {int(pytest.ExitCode.TESTS_FAILED), int(pytest.ExitCode.INTERRUPTED)}
+    files = dict.fromkeys(test.partition("::")[0] for test in tests)
+    ended = int(pytest.main([*options(), "-x", *files], plugins=[_Chosen(tests)]))
+    noticed = {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}
     if ended in noticed:  # the second is of tests that cannot be collected
         return FAILED
-    return PASSED if ended == pytest.ExitCode.OK else BROKEN
+    passed = {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    return PASSED if ended in passed else BROKEN
 
 
 def options() -> list[str]:
