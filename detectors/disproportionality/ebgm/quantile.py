@@ -24,6 +24,7 @@ LEAST = 1e-300  # a quantile below it is 0
 LOG_LEAST = math.log(LEAST)
 MOST_STEPS = 400  # halving alone needs 60 from the widest bracket; reached by none
 NEAR = 1e-5  # a step shorter than this part of the scale leaves less than its cube
+LOW = 1e-3 - 1.0  # nearer to -1 an excess over the mode has lost more than three digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,8 +205,19 @@ def _equation(
         variable = rate * ratio
         mass = mass + weight * integral(shape, variable)
         excess = variable / shape - 1.0
-        own = weight * mode * exp(shape * (special.log1p(excess) - excess))
+        own = weight * mode * exp(shape * (_log1p(excess, variable, shape) - excess))
         density = density + own
         bend = bend - own * shape * excess
     error = tail.mass - mass if tail.is_upper else mass - tail.mass
     return error, density, bend
+
+
+def _log1p(
+    excess: NDArray[np.float64], variable: NDArray[np.float64], shape: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    # Of the quotient's own digits, where most of them are lost in the excess.
+    found = np.asarray(special.log1p(excess))
+    is_low = excess < LOW
+    if is_low.any():
+        found[is_low] = log(np.maximum(variable[is_low] / shape[is_low], LEAST))
+    return found
