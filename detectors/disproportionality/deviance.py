@@ -40,13 +40,11 @@ def half_deviance(n: NDArray[np.float64], expected: NDArray[np.float64]) -> NDAr
     array([1.295837, 2.5     ])
     """
     difference, total = n - expected, n + expected
-    some, above = np.where(total > 0.0, total, 1.0), n > 0.0
-    v = difference / some
-    is_near = np.abs(v) < _NEAR
-    square = np.where(is_near, v * v, 0.0)
+    v = difference / np.where(total > 0.0, total, 1.0)
+    square = v * v
     series = np.zeros_like(square)
     for coefficient in _COEFFICIENTS:
         series = (series + coefficient) * square
     near = difference * v + n * v * series
-    ratio = np.where(above & ~is_near, n, 1.0) / np.where(above & ~is_near, expected, 1.0)
-    return np.asarray(np.where(is_near, near, n * log(ratio) - difference))
+    ratio = np.divide(n, expected, out=np.ones_like(n), where=n > 0.0)
+    return np.asarray(np.where(np.abs(v) < _NEAR, near, n * log(ratio) - difference))

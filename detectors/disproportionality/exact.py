@@ -132,8 +132,7 @@ def _both_sides(cells: Cells, *, mid_p: bool) -> tuple[Reals, Reals]:
     far = cells.where(has_far).moved(-steps[has_far])
     log_far = log_point(far) + log(upper_sum(_turned(far)))
     log_p[has_far] = _log_of_sum(log_p[has_far], log_far)
-    is_greatest = (steps == 1) | (np.minimum(cells.a, cells.d) == 0)
-    log_p[is_greatest] = 0.0  # no value is more probable than a
+    log_p[steps == 1] = 0.0  # no value is more probable than a
     weight = np.where(is_tied, 1.0, 0.5) if mid_p else np.zeros(log_p.shape)
     return _finished(log_p, log_point_of_a, weight)
 
@@ -141,19 +140,18 @@ def _both_sides(cells: Cells, *, mid_p: bool) -> tuple[Reals, Reals]:
 def _is_rising(cells: Cells) -> NDArray[np.bool_]:
     """Say whether a + 1 is at least as probable as a, in whole numbers."""
     a, b, c, d = cells
-    return (determinant(Cells(a + 1, b, c, d + 1)) <= 0) & (np.minimum(b, c) > 0)
+    return np.asarray(determinant(Cells(a + 1, b, c, d + 1)) <= 0)
 
 
 def _far_side(cells: Cells, log_point_of_a: Reals) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Find how far below a the probabilities stop exceeding that of a (0: nowhere), and ties."""
     a, b, c, d = cells
-    lowest = np.minimum(a, d)
     step = determinant(Cells(a, b + 1, c + 1, d))  # above 0 where a - 1 is more probable
     tie = TIE * (1 - log_point_of_a)
     greatest = log_point_of_a + tie
-    steps = np.where((lowest > 0) & (step <= 0), 1, 0)
-    is_tied = (lowest > 0) & (step == 0)
-    is_open = (lowest > 0) & (step > 0)
+    steps = (step <= 0).astype(np.int64)  # so too where a is the least value, and certain
+    is_tied, is_open = step == 0, step > 0
+    lowest = np.minimum(a, d)
     is_open[is_open] = log_point(cells.where(is_open).moved(-lowest[is_open])) <= greatest[is_open]
     chosen = cells.where(is_open)
     steps[is_open] = _bisected(chosen, lowest[is_open], greatest[is_open])

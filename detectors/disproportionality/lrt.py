@@ -352,9 +352,9 @@ def _as_table(counts: ArrayLike, null: Null) -> NDArray[np.int64]:
     return table
 
 
-def _as_tested(tested: ArrayLike | None, n_products: int) -> NDArray[np.bool_]:
+def _as_tested(tested: ArrayLike | None, n_products: int) -> NDArray[np.bool_] | None:
     if tested is None:
-        return np.ones(n_products, dtype=np.bool_)
+        return None
     given = np.array(tested)
     if given.dtype != np.bool_ or given.shape != (n_products,):
         raise ValueError(

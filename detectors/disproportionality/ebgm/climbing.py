@@ -179,7 +179,7 @@ def _step(here: Surface, free: NDArray[np.bool_], damping: float) -> NDArray[np.
         return None
     step = np.zeros(free.size)
     step[free] = _solve(factor, here.gradient[free].tolist())
-    return step * min(1.0, LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
+    return step * min(1.0, LONGEST_STEP / float(np.abs(step).max()))
 
 
 def _factor(matrix: list[list[float]]) -> list[list[float]] | None:

@@ -139,4 +139,4 @@ def _log_ratio_of_rates(expected: NDArray[np.float64], prior: Prior) -> NDArray[
     excess = (prior.beta1 - prior.beta2) / (prior.beta2 + expected)
     is_near = np.abs(excess) < 0.5  # noqa: PLR2004 - any bound would do
     ratio = (prior.beta1 + expected) / (prior.beta2 + expected)
-    return np.where(is_near, special.log1p(np.maximum(excess, -0.5)), log(ratio))
+    return np.where(is_near, special.log1p(excess), log(ratio))
