@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Iterator
+from itertools import chain, count, islice, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ PER_OCTAVE = 8
 
 
 def starting_points(n_starts: int) -> list[NDArray[np.float64]]:
-    """Choose points to climb from; always the same ones.
+    r"""Choose points to climb from; always the same ones.
 
     Parameters
     ----------
@@ -32,14 +33,19 @@ def starting_points(n_starts: int) -> list[NDArray[np.float64]]:
     -----
     First those of DuMouchel. Then the eight ways of a first component with few pairs or many,
     narrow or broad, above a second one that is narrow or broad: the optima met on real data differ
-    in this, and climbs seldom pass from one to another. Any more fill a box around these evenly.
+    in this, and climbs seldom pass from one to another.
+
+    Any more fill a box around these evenly, on logarithmic scales: the first component's shape from
+    0.1 to 50 and its mean from 1.5 to 50, the second one's from 0.3 to 10 and from 0.3 to 1.5, and
+    the weight from 0.0005 to 0.4. Point *i* is :math:`i r^{-k} \bmod 1` of the way along side *k*,
+    with *r* the root above 1 of :math:`r^6 = r + 1`.
     """
     corners = [
         _point(alpha1, 20.0, alpha2, 0.7, p)
         for alpha1, alpha2, p in product((1.0, 30.0), (0.3, 3.0), (0.001, 0.1))
     ]
-    points = [to_transformed(DUMOUCHEL), *reversed(corners), *_spread(n_starts)]
-    return points[:n_starts]
+    points = chain([to_transformed(DUMOUCHEL)], reversed(corners), _spread())
+    return list(islice(points, n_starts))
 
 
 def _point(
@@ -48,16 +54,12 @@ def _point(
     return to_transformed((alpha1, alpha1 / mean1, alpha2, alpha2 / mean2, p))
 
 
-def _spread(n_points: int) -> list[NDArray[np.float64]]:
-    # An additive recurrence with the powers of the root of x^6 = x + 1 fills the box evenly.
+def _spread() -> Iterator[NDArray[np.float64]]:
     root = 1.1347241384015194
-    low, high = (0.1, 1.5, 0.3, 0.3, 0.0005), (50.0, 50.0, 10.0, 1.5, 0.4)
-    points = []
-    for i in range(1, n_points + 1):
+    box = ((0.1, 50.0), (1.5, 50.0), (0.3, 10.0), (0.3, 1.5), (0.0005, 0.4))
+    for i in count(1):
         shares = [(i / root**k) % 1.0 for k in range(1, 6)]
-        values = [a * (b / a) ** share for a, b, share in zip(low, high, shares, strict=True)]
-        points.append(_point(*values))
-    return points
+        yield _point(*(a * (b / a) ** share for (a, b), share in zip(box, shares, strict=True)))
 
 
 def explored(pairs: Pairs) -> Pairs:
