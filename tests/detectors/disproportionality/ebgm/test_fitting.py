@@ -29,7 +29,7 @@ from detectors.disproportionality.ebgm.climbing import (
     from_transformed,
     to_transformed,
 )
-from detectors.disproportionality.ebgm.fitting import _ends, _ordered
+from detectors.disproportionality.ebgm.fitting import _End, _ends, _merged, _ordered
 from detectors.disproportionality.ebgm.likelihood import Parameters, pairs_of, surface
 from detectors.disproportionality.ebgm.prior import Diagnostics, Likelihood
 from detectors.disproportionality.ebgm.starting import starting_points
@@ -192,6 +192,67 @@ def test_thirty_random_starts_find_the_same_optimum_and_none_a_better_one(
     assert ends[0].n_reached >= 2
 
 
+def in_proportion(likelihood: Likelihood, n_pairs: int) -> dict[str, Any]:
+    """Make as many pairs of each count as the truth has in the mean."""
+    least = 0 if likelihood == "full" else 1
+    n, expected = (x.ravel() for x in np.meshgrid(np.arange(least, 80), [0.1, 0.4, 1.0]))
+    alpha1, beta1, alpha2, beta2, p = TRUTH
+    laws = [stats.nbinom(a, b / (b + expected)) for a, b in ((alpha1, beta1), (alpha2, beta2))]
+    shares = np.array([[p], [1 - p]])
+    masses = shares * [law.pmf(n) for law in laws]
+    reported = shares * [law.sf(0) for law in laws]
+    if likelihood == "full":
+        chance = masses.sum(axis=0)
+    elif likelihood == "truncated_mixture":
+        chance = masses.sum(axis=0) / reported.sum(axis=0)
+    else:
+        chance = (shares * masses / reported).sum(axis=0)
+    weights = np.round(n_pairs * chance).astype(np.int64)
+    some = weights > 0
+    return {"n": n[some], "expected": expected[some], "weights": weights[some]}
+
+
+@pytest.mark.parametrize("likelihood", ["truncated_components", "truncated_mixture", "full"])
+def test_counts_in_the_proportions_of_a_prior_give_it_back_from_two_starts(
+    likelihood: Likelihood,
+) -> None:
+    found = fit(**in_proportion(likelihood, 10**9), likelihood=likelihood, n_starts=2)
+
+    assert_allclose(found.parameters, TRUTH, rtol=1e-5)  # the weights are rounded
+
+
+def test_starts_that_all_agree_leave_no_gap() -> None:
+    found = diagnostics_of(fit(**in_proportion("full", 10**5), likelihood="full"))
+
+    assert (found.n_starts, found.n_agreeing, found.gap_between_starts) == (8, 8, 0.0)
+
+
+def test_the_full_likelihood_is_known_of_pairs_and_of_squashed_ones_and_not_of_weights() -> None:
+    data = in_proportion("truncated_components", 2_000)
+    n, expected = (np.repeat(data[name], data["weights"]) for name in ("n", "expected"))
+    squashed = squash(n, expected)
+
+    of_weights = diagnostics_of(fit(**data))
+    of_pairs = diagnostics_of(fit(n, expected))
+    of_squashed = diagnostics_of(fit(squashed))
+
+    assert (of_weights.is_squashed, of_weights.full_log_likelihood) == (False, None)
+    assert (of_pairs.is_squashed, of_squashed.is_squashed) == (False, True)
+    assert of_pairs.full_log_likelihood == of_pairs.log_likelihood == of_weights.log_likelihood
+    assert of_squashed.full_log_likelihood is not None
+    assert of_squashed.full_log_likelihood < of_pairs.log_likelihood
+    assert of_weights.n_pairs == of_pairs.n_pairs == of_squashed.n_pairs == n.size
+
+
+def test_six_distinct_pairs_are_enough_if_their_likelihood_has_one_top() -> None:
+    rng = np.random.default_rng(seed=0)
+    n, expected = rng.integers(0, 12, 6), rng.gamma(1.0, 1.0, 6).round(3) + 0.01
+
+    found = fit(n, expected, weights=rng.integers(1, 50, 6), likelihood="full")
+
+    assert diagnostics_of(found).n_points == 6
+
+
 @pytest.mark.parametrize("likelihood", ["truncated_components", "truncated_mixture", "full"])
 def test_the_derivatives_vanish_at_a_fit_by_finite_differences(
     likelihood: Likelihood, drawn: Callable[..., Any]
@@ -331,6 +392,67 @@ def test_exchanging_the_components_exchanges_the_weights_and_the_bounds() -> Non
 
     assert_allclose(from_transformed(found.x), (5.0, 0.5, 3.0, 3.0, 0.1), rtol=1e-14)
     assert found.is_held.tolist() == [False, False, False, True, False]  # beta2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "is_exchanged"),
+    [
+        ((2.0, 0.1, 30.0, 5.0, 0.2), False),  # means of 20 and 6, whatever the products
+        ((30.0, 5.0, 2.0, 0.1, 0.2), True),
+        ((1.0, 2.0, 0.1, 0.3, 0.2), False),
+        ((0.1, 0.3, 1.0, 2.0, 0.2), True),
+    ],
+)
+def test_the_order_of_the_components_is_that_of_their_means(
+    parameters: Parameters, *, is_exchanged: bool
+) -> None:
+    none = np.zeros(5, dtype=np.bool_)
+    alpha1, beta1, alpha2, beta2, p = parameters
+
+    found = _ordered(Summit(to_transformed(parameters), -1.0, 0.0, none, is_peak=True))
+
+    exchanged = (alpha2, beta2, alpha1, beta1, 1 - p)
+    assert_allclose(from_transformed(found.x), exchanged if is_exchanged else parameters)
+
+
+def end_of(value: float, *, n_reached: int = 1, is_peak: bool = True) -> _End:
+    none = np.zeros(5, dtype=np.bool_)
+    return _End(Summit(to_transformed(TRUTH), value, 0.0, none, is_peak=is_peak), n_reached)
+
+
+def test_ends_within_a_millionth_of_a_log_likelihood_are_one() -> None:
+    values = [-3.0, -1.0, -2.0 - 4e-9, -1.0 - 5e-9, -2.0, -2.0 - 9e-9]
+
+    found = _merged([end_of(value) for value in values], 100.0)
+
+    assert [(end.summit.value, end.n_reached) for end in found] == [(-1.0, 2), (-2.0, 3), (-3.0, 1)]
+    assert len(_merged([end_of(-1.0), end_of(-1.0 - 2e-8)], 100.0)) == 2
+
+
+@pytest.mark.parametrize(
+    ("is_flat_best", "n_reached", "n_calls"), [(True, 1, 1), (False, 1, 3), (False, 2, 1)]
+)
+def test_more_starts_are_tried_only_for_a_peak_that_one_alone_reached(
+    monkeypatch: pytest.MonkeyPatch, n_reached: int, n_calls: int, *, is_flat_best: bool
+) -> None:
+    best = end_of(-1.0, n_reached=n_reached, is_peak=not is_flat_best)
+    other = end_of(-2.0, n_reached=3 - n_reached, is_peak=is_flat_best)
+    asked = []
+
+    def ends(_pairs: object, points: list[object], _likelihood: object) -> list[_End]:
+        asked.append(len(points))
+        return [best, other]
+
+    monkeypatch.setattr(fitting, "_ends", ends)
+    data = in_proportion("full", 1_000)
+
+    if n_reached == 1:
+        with pytest.raises(NotConverged):
+            fit(**data, likelihood="full", n_starts=4)
+    else:
+        fit(**data, likelihood="full", n_starts=4)
+
+    assert asked == [4, 8, 32][:n_calls]
 
 
 def test_a_warm_start_is_one_more_start(data: Data) -> None:

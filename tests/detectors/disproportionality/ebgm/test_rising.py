@@ -49,3 +49,17 @@ def test_log_stirling_is_the_remainder_of_stirlings_formula() -> None:
             for y in map(mpmath.mpf, x.tolist())
         ]
     assert_allclose(found, exact, rtol=1e-12, atol=5e-14)  # terms up to 250 cancel below 64
+
+
+def test_the_series_of_stirlings_remainder_has_fifteen_digits() -> None:
+    x = np.array([64.0, 65.0, 80.0, 1e3, 1e8])
+
+    found = log_stirling(x)
+
+    with mpmath.workdps(60):
+        half_log = mpmath.log(2 * mpmath.pi) / 2
+        exact = [
+            float(mpmath.loggamma(y) - (y - 0.5) * mpmath.log(y) + y - half_log)
+            for y in map(mpmath.mpf, x.tolist())
+        ]
+    assert_allclose(found, exact, rtol=1e-15)  # rounding; from 64 on nothing cancels
