@@ -276,6 +276,19 @@ def test_nothing_more_probable_is_certainty_without_rounding() -> None:
 
 
 @every_alternative
+def test_what_is_all_but_certain_does_not_pass_one(alternative: Alternative) -> None:
+    # The pair has its only report, of n + 1 with the event among n + 2: 1 - 1 / (n + 2).
+    n = np.array([530_647_596_574_754, 616_484_952_577_991, 629_832_121_898_832])
+    table = table_of(0, 1, 1, n) if alternative == "less" else table_of(1, 0, n, 1)
+
+    found = fisher(table, alternative=alternative)
+
+    assert (found.p <= 1).all()
+    assert (found.log_p <= 0).all()
+    assert_allclose(found.p, 1.0, rtol=EXACT)
+
+
+@every_alternative
 def test_without_a_report_there_is_no_probability(alternative: Alternative) -> None:
     found = fisher(Table([0, 1], [0, 2], [0, 3], [0, 6]), alternative=alternative)
 

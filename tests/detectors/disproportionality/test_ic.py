@@ -13,14 +13,14 @@ from numpy.testing import assert_allclose
 from scipy import special
 
 from detectors.counts import Table
-from detectors.disproportionality.ic import LEAST_TAIL, expected_limit, ic
+from detectors.disproportionality.ic import expected_limit, ic
 
 REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/disproportionality"
 GOLDEN = json.loads((REFERENCE / "golden_mpmath.json").read_text())
 
 counts = st.integers(0, 10**7)
 expectations = st.floats(0.0, 1e7)
-tails = st.sampled_from([LEAST_TAIL, 0.0005, 0.025, 0.05, 0.2])
+tails = st.sampled_from([1e-5, 0.0005, 0.025, 0.05, 0.2])
 
 
 @pytest.mark.parametrize("row", GOLDEN, ids=lambda row: f"{row['a']}-{row['b']}-{row['c']}")
@@ -56,7 +56,7 @@ def test_ic_matches_pvda() -> None:
     assert_allclose(usual.lower, rows["ic2.5"], atol=1e-8)  # nine digits
 
 
-@pytest.mark.parametrize("tail", [LEAST_TAIL, 0.0005, 0.025, 0.4])
+@pytest.mark.parametrize("tail", [1e-5, 0.0005, 0.025, 0.4])
 @pytest.mark.parametrize("n", [0, 1, 7, 199, 200, 5_000, 300_000, 1_000_000])
 def test_limits_are_gamma_quantiles_to_thirteen_digits(n: int, tail: float) -> None:
     limits = ic(n, 0.5, tail=tail)  # E + 1/2 = 1: the limits are the quantiles themselves
@@ -82,7 +82,7 @@ def _gamma_cdf(shape: float, x: float) -> mpmath.mpf:
         return total * mpmath.exp(a * mpmath.log(x) - x - mpmath.loggamma(a + 1))
 
 
-@pytest.mark.parametrize("tail", [LEAST_TAIL, 0.0005, 0.025, 0.4])
+@pytest.mark.parametrize("tail", [1e-5, 0.0005, 0.025, 0.4])
 @pytest.mark.parametrize("n", [10**9, 10**12, 2**53])
 def test_limits_of_huge_counts_follow_the_expansion_of_the_quantile(n: int, tail: float) -> None:
     z = float(special.ndtri(1 - tail))
@@ -131,7 +131,7 @@ def test_the_decision_table_agrees_with_the_sign_to_the_last_bit(
     assert (ic(n, expected, tail=tail).lower > 0) == (expected < limit)
 
 
-@pytest.mark.parametrize("tail", [LEAST_TAIL, 0.0005, 0.025, 0.05, 0.2])
+@pytest.mark.parametrize("tail", [1e-5, 0.0005, 0.025, 0.05, 0.2])
 def test_the_decision_table_agrees_with_the_sign_next_to_every_limit(tail: float) -> None:
     n = np.arange(3_000)[:, np.newaxis]
     limit = expected_limit(n, tail=tail)

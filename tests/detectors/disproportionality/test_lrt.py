@@ -316,6 +316,61 @@ def test_the_mean_of_drawn_tables_is_what_is_expected() -> None:
             assert (drawn.sum(axis=2) == counts.sum(axis=1)).all()
 
 
+def test_tables_are_drawn_as_many_at_a_time_as_the_cells_allow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts = np.array([[3, 1], [2, 4]])
+
+    def chunks(cells_at_once: int) -> list[int]:
+        monkeypatch.setattr(null_tables, "CELLS_AT_ONCE", cells_at_once)
+        rng = np.random.default_rng(5)
+        drawn = null_tables.null_tables(counts, null="multinomial", n_draws=7, rng=rng)
+        return [len(tables) for tables in drawn]
+
+    assert chunks(12) == [3, 3, 1]
+    assert chunks(2) == [1] * 7  # never less than a table
+    assert chunks(2**18) == [7]
+
+
+def test_a_product_that_has_one_report_or_none_is_dealt_what_it_has() -> None:
+    counts, rng = np.array([[1, 5, 0], [0, 3, 0], [0, 2, 0], [0, 0, 0]]), np.random.default_rng(5)
+
+    (drawn,) = null_tables.null_tables(counts, null="permutation", n_draws=4_000, rng=rng)
+
+    assert (drawn.sum(axis=1) == [1, 10, 0]).all()
+    assert (drawn.sum(axis=2) == [6, 3, 2, 0]).all()
+    share = np.array([6, 3, 2, 0]) / 11  # of the deals in which the one report has the event
+    error = 4 * np.sqrt(share * (1 - share) / 4_000)
+    assert (np.abs(drawn[:, :, 0].mean(axis=0) - share) <= error).all()
+
+
+def test_what_is_expected_of_one_report_is_one_and_of_none_nothing() -> None:
+    n_event, n_product, n_total = np.array([1.0, 0.0]), np.array([1.0, 0.0]), np.array([1.0, 0.0])
+
+    found = null_tables.expected_counts(n_event, n_product, n_total)
+
+    assert found.tolist() == [1.0, 0.0]
+
+
+def test_structural_zeros_follow_the_generator() -> None:
+    counts = np.array([[0] * 40 + [4_000], [4_000] * 41])
+    expected = counts.sum(axis=1)[:, np.newaxis] * counts.sum(axis=0) / counts.sum()
+    omega = np.exp(-expected[0])  # as probable as a zero by chance: a half, and each is structural
+
+    zeros = []
+    for seed in (1, 1, 2):
+        rng = np.random.default_rng(seed)
+        drawn = null_tables.null_tables(
+            counts, null="poisson", zero_inflation=omega, n_draws=25, rng=rng
+        )
+        zeros.append(next(drawn)[:, 0, :40] == 0)
+
+    assert expected[0, :40].min() > 90
+    assert abs(zeros[0].mean() - 0.5) <= 4 * math.sqrt(0.25 / 1_000)
+    assert (zeros[0] == zeros[1]).all()
+    assert abs((zeros[0] == zeros[2]).mean() - 0.5) <= 4 * math.sqrt(0.25 / 1_000)
+
+
 @given(rows=small_tables)
 @settings(max_examples=60)
 def test_a_dealt_table_has_both_totals(rows: list[list[int]]) -> None:
@@ -489,6 +544,42 @@ def test_a_fit_on_simulated_zeros_finds_their_fraction() -> None:
     none = np.exp(-expected)
     information = ((1 - none) ** 2 * (1 / (0.25 + 0.75 * none) + 1 / (1 - none) / 0.75)).sum()
     assert abs(omega - 0.25) <= 4 / math.sqrt(information)
+
+
+def test_zeros_that_cannot_be_by_chance_are_all_structural() -> None:
+    counts = np.array([[0, 0, 0], [9, 0, 0], [9, 9, 0], [0, 9, 9], [0, 9, 9], [0, 9, 9]])
+    counts = np.concatenate([counts, np.full((3, 3), 9)])
+    expected = np.full(counts.shape, 40.0)  # e^-40 is no share of a zero
+
+    omega = fit_zero_inflation(counts, expected)
+
+    assert_allclose(omega, (counts == 0).mean(axis=0), rtol=1e-14)
+
+
+def test_of_no_report_there_is_no_fraction_to_fit() -> None:
+    counts, expected = np.zeros((3, 1), dtype=np.int64), np.zeros((3, 1))
+
+    assert np.isnan(fit_zero_inflation(counts, expected)).tolist() == [True]
+
+
+def test_without_zero_inflation_its_fraction_is_zero_for_each_product_with_a_report() -> None:
+    counts = [[0, 1, 20], [0, 0, 30]]
+
+    found = lrt(counts, n_draws=2, rng=np.random.default_rng(12))
+
+    assert_array_equal(found.zero_inflation, [np.nan, 0.0, 0.0])
+
+
+@pytest.mark.parametrize(("model", "null"), [("poisson", "multinomial"), ("zip", "poisson")])
+def test_the_null_that_is_taken_if_none_is_given(model: Model, null: Null) -> None:
+    counts = [[0, 9, 20], [4, 7, 3], [2, 12, 8]]
+
+    taken, given_ = (
+        lrt(counts, model=model, null=each, n_draws=50, rng=np.random.default_rng(12))
+        for each in (None, null)
+    )
+
+    assert taken.p.tobytes() == given_.p.tobytes()
 
 
 def test_a_product_without_a_report_has_no_zero_inflation() -> None:
