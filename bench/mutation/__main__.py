@@ -152,7 +152,9 @@ def fates_of(
 
 def pytest_arguments(modules: Sequence[str], *, deselect: Sequence[str], quick: bool) -> list[str]:
     """List tests that may notice a change in the modules, and what is left out of them."""
-    tests = dict.fromkeys(test for module in modules for test in tests_of(module))
+    files = dict.fromkeys(test for module in modules for test in tests_of(module))
+    # Doctests last: collected first, `logistic/firth.py` would take the name of the function.
+    tests = sorted(files, key=lambda file: not file.startswith("tests/"))
     left_out = [f"--deselect={test}" for test in (*NOT_RUN, *deselect)]
     return [*(["-m", "not slow"] if quick else []), *left_out, *tests]
 
