@@ -13,6 +13,7 @@ from scipy import sparse
 from detectors.estimate import Statistic, first_reason, where_defined
 from detectors.logistic.likelihood import residual
 from detectors.logistic.patterns import Patterns, collapse
+from detectors.logistic.separation import overlapping
 from detectors.logistic.solver import Minimum, minimise
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def lasso(
     ------
     ValueError
         If an argument is out of range, shapes do not fit, no report or every report has the event
-        (there is nothing to regress), or the same is true of a level of a stratum.
+        (there is nothing to regress), or the same is true of a level of a stratum, or of reports
+        that a combination of levels tells.
     ArithmeticError
         If the optimality conditions are not met to the tolerance: there is then no result.
 
@@ -138,12 +140,12 @@ def lasso(
     of which the fit is the mode [1]_. All products have the same prior.
 
     The papers leave the penalty open. ``"bic"`` fits 90 penalties that fall evenly on the log scale
-    from the smallest that selects nothing to a thousandth of it, and keeps the least
-    :math:`-2\ell + k \log n` with *k* coefficients that are not 0, intercept and strata included
-    [2]_, and *n* reports; the path ends after ten penalties without an improvement, which the
-    criterion could in principle still make good. Cross-validation would select more products and
-    needs random folds; a penalty that is fixed for all events makes coefficients comparable between
-    events: give it as a number.
+    from the smallest that selects nothing to a thousandth of it, and keeps the
+    least :math:`-2\ell + k \log n` with *k* coefficients that are not 0, intercept and strata
+    included [2]_, and *n* reports; the path ends after ten penalties without an improvement, which
+    the criterion could in principle still make good. Cross-validation would select more products
+    and needs random folds; a penalty that is fixed for all events makes coefficients comparable
+    between events: give it as a number.
 
     Coefficients are biased towards 0, and have no interval: refit the few that matter by `adjusted`
     or `firth`, knowing that limits after selection are too narrow. Of two products that are nearly
@@ -206,7 +208,7 @@ _FITTED = ("defined", "same_reports")
 
 
 def require_variation(patterns: Patterns) -> None:
-    """Raise unless every level of every stratum has reports with the event and without.
+    """Raise unless intercept and strata, which have no penalty, have a finite estimate.
 
     Parameters
     ----------
@@ -216,7 +218,8 @@ def require_variation(patterns: Patterns) -> None:
     Raises
     ------
     ValueError
-        If all or none of the reports have the event, or of those of a level.
+        If all or none of the reports have the event, or of those of a level, or of those that a
+        combination of levels tells.
     """
     free = patterns.matrix[:, : patterns.n_covariates].toarray().astype(bool)
     levels = [("event", free[:, 0])] + [("a level of strata", f) for f in free[:, 1:].T]
@@ -225,6 +228,20 @@ def require_variation(patterns: Patterns) -> None:
         if n_events in {0, n_reports}:
             some = "no report" if n_events == 0 else "only reports"
             raise ValueError(f"{name} has {some} with the event: nothing can be estimated")
+    if not overlapping(_by_strata(patterns)).all():
+        raise ValueError(
+            "strata tell on some reports without exception if they have the event: merge levels"
+        )
+
+
+def _by_strata(patterns: Patterns) -> Patterns:
+    """Count the reports that are alike in their strata."""
+    n_free = patterns.n_covariates
+    rows, place = np.unique(patterns.matrix[:, :n_free].toarray(), axis=0, return_inverse=True)
+    n_reports, n_events = (
+        np.bincount(place, weights=n) for n in (patterns.n_reports, patterns.n_events)
+    )
+    return Patterns(sparse.csc_array(rows), n_free, n_reports, n_events)
 
 
 def _groups(patterns: Patterns) -> tuple[NDArray[np.intp], NDArray[np.str_]]:

@@ -50,6 +50,8 @@ def overlapping(patterns: Patterns) -> NDArray[np.bool_]:
     side = np.sign(2 * patterns.n_events - patterns.n_reports)
     is_mixed = (patterns.n_events > 0) & (patterns.n_events < patterns.n_reports)
     pure = np.flatnonzero(~is_mixed)
+    if not pure.size:
+        return is_mixed
     margin = sparse.csr_array(
         (np.ones(pure.size), (np.arange(pure.size), np.arange(pure.size))),
         shape=(pure.size, pure.size),

@@ -262,6 +262,41 @@ def test_an_event_on_no_report_or_on_all_is_refused() -> None:
         lasso(reports, event, strata=np.where(event, 0, np.arange(600) % 2))
 
 
+def of_tables(cells: list[list[int]], events: list[list[int]]) -> tuple[NDArray[np.int_], Reports]:
+    """Make two strata of a factor in rows by two of another, without a product that matters."""
+    rows = [(i, j, n, events[i][j]) for i, row in enumerate(cells) for j, n in enumerate(row)]
+    strata = np.array([(i, j) for i, j, n, _ in rows for _ in range(n)])
+    event = np.concatenate([np.arange(n) < k for _, _, n, k in rows])
+    return strata, ((np.arange(event.size) % 3 == 0).astype(float)[:, np.newaxis], event)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [[0, 0], [3, 4]],  # the first level has none
+        [[9, 9], [3, 4]],  # or nothing else
+        [[0, 5], [3, 9]],  # a level of both has none, and the other nothing else
+    ],
+)
+def test_strata_that_tell_the_event_are_refused(events: list[list[int]]) -> None:
+    strata, (reports, event) = of_tables([[9, 9], [9, 9]], events)
+
+    with pytest.raises(ValueError, match="strata tell on some reports without exception"):
+        lasso(reports, event, strata=strata)
+
+
+def test_a_cell_without_the_event_is_no_reason_to_refuse() -> None:
+    strata, (reports, event) = of_tables([[9, 9], [9, 9]], [[0, 5], [3, 4]])
+
+    found = lasso(reports, event, strata=strata, penalty=50.0)
+
+    chance = special.expit(found.intercept + strata @ found.strata)
+    for factor in strata.T:
+        for level in (0, 1):
+            where = factor == level
+            assert_allclose(chance[where].sum(), event[where].sum(), rtol=1e-6)  # the tolerance
+
+
 def with_bystander(n_reports: int, seed: int) -> Reports:
     """Report a culprit, a bystander that mostly comes along with it, and an unrelated product."""
     rng = np.random.default_rng(seed)
