@@ -28,7 +28,7 @@ class Patterns:
     ----------
     matrix : scipy.sparse.csc_array of float64, shape (n_patterns, n_covariates + n_products)
         A column of ones, an indicator for every level of a stratum but its first, and the
-        products.
+        products; indices sorted.
     n_covariates : int
         How many columns stand before the products.
     n_reports, n_events : ndarray of float64, shape (n_patterns,)

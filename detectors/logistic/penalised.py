@@ -31,7 +31,7 @@ class Path:
     Attributes
     ----------
     penalty : ndarray of float64, shape (n_fits,)
-        Falling from the smallest penalty at which no product is selected.
+        Falling from the smallest penalty at which no product is selected, or from 1 if it is less.
     log_likelihood : ndarray of float64, shape (n_fits,)
         Without the penalty.
     n_selected : ndarray of int64, shape (n_fits,)
@@ -140,7 +140,7 @@ def lasso(
     of which the fit is the mode [1]_. All products have the same prior.
 
     The papers leave the penalty open. ``"bic"`` fits 90 penalties that fall evenly on the log scale
-    from the smallest that selects nothing to a thousandth of it, and keeps the
+    from the smallest that selects nothing, but at least 1, to a thousandth of it, and keeps the
     least :math:`-2\ell + k \log n` with *k* coefficients that are not 0, intercept and strata
     included [2]_, and *n* reports; the path ends after ten penalties without an improvement, which
     the criterion could in principle still make good. Cross-validation would select more products
@@ -247,13 +247,11 @@ def _by_strata(patterns: Patterns) -> Patterns:
 def _groups(patterns: Patterns) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
     """Give for each product the first that stands on the same reports, and its state."""
     matrix, n_free = patterns.matrix, patterns.n_covariates
-    n_products = matrix.shape[1] - n_free
-    matrix.sort_indices()
     bounds = matrix.indptr[n_free:].tolist()
     keys = [matrix.indices[a:b].tobytes() for a, b in pairwise(bounds)]
     first: dict[bytes, int] = {}
     group = np.array([first.setdefault(key, j) for j, key in enumerate(keys)], dtype=np.intp)
-    size = np.bincount(group, minlength=n_products)[group]
+    size = np.bincount(group)[group]
     on = np.diff(matrix.indptr)[n_free:]
     state = first_reason(
         ("no_product", on == 0),
@@ -297,7 +295,10 @@ def _fit(
 
 
 def _null_fit(patterns: Patterns, tolerance: float) -> tuple[float, NDArray[np.float64]]:
-    """Fit intercept and strata alone; the greatest gradient is where the first product enters."""
+    """Fit intercept and strata alone; the greatest gradient is where the first product enters.
+
+    At least 1 is given, as without a product, or where all gradients vanish, a path starts nowhere.
+    """
     n_free, n_columns = patterns.n_covariates, patterns.matrix.shape[1]
     free = _only(patterns, np.array([], dtype=np.intp))
     rate = float(patterns.n_events.sum() / patterns.n_reports.sum())
@@ -306,10 +307,10 @@ def _null_fit(patterns: Patterns, tolerance: float) -> tuple[float, NDArray[np.f
     # The gradient of a report is below 1, so this is small against any penalty of use.
     fit = minimise(free, penalty=np.zeros(n_free), start=start, tolerance=tolerance)
     gradient = patterns.matrix.T @ residual(patterns, free.matrix @ fit.coefficients)
-    greatest = float(np.abs(gradient[n_free:]).max(initial=0.0))
+    greatest = float(np.abs(gradient[n_free:]).max(initial=1.0))
     x = np.zeros(n_columns)
     x[:n_free] = fit.coefficients
-    return max(greatest, 1.0), x  # no product at all: any penalty gives the null fit
+    return greatest, x
 
 
 def _converged(

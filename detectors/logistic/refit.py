@@ -15,7 +15,6 @@ from detectors.logistic.reports import as_columns, as_incidence
 from detectors.logistic.separation import identified, overlapping, part_of
 from detectors.logistic.solver import minimise
 from detectors.logistic.symmetric import solve
-from detectors.validation import require_between
 from detectors.wald import ratio_estimate
 
 if TYPE_CHECKING:
@@ -115,7 +114,6 @@ def adjusted(
     >>> adjusted(reports, event, products=[0]).odds_ratio.point.round(6)
     array([4.75])
     """
-    require_between("confidence_level", confidence_level, 0.0, 1.0)
     matrix = as_incidence(reports)
     chosen = as_columns("products", products, matrix.shape[1])
     patterns = collapse(matrix, event, strata=strata, products=chosen)
@@ -214,7 +212,7 @@ def _maximise(
     if not columns.size:
         return is_finite, 0.0, 0.0
     nothing = np.zeros(columns.size)
-    tolerance = _TOLERANCE * max(1.0, float(part.n_events.sum()) ** 0.5)
+    tolerance = _TOLERANCE * float(part.n_events.sum()) ** 0.5
     fit = minimise(part, penalty=nothing, start=nothing, tolerance=tolerance)
     predictor = part.matrix @ fit.coefficients
     inverse = solve(information(part.matrix, part, predictor), np.eye(columns.size))

@@ -107,12 +107,12 @@ def as_incidence(reports: sparse.sparray | sparse.spmatrix | ArrayLike) -> spars
         raise ValueError(f"reports holds {given.dtype}: must be 0 or 1")
     matrix: sparse.csr_array = sparse.csr_array(given).astype(np.float64)  # a copy
     matrix.sum_duplicates()
-    broken = matrix.data[(matrix.data != 0) & (matrix.data != 1)]
+    broken = np.flatnonzero((matrix.data != 0) & (matrix.data != 1))
     if broken.size:
-        place = int(np.flatnonzero((matrix.data != 0) & (matrix.data != 1))[0])
+        place = int(broken[0])
         row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
         column = int(matrix.indices[place])
-        raise ValueError(f"reports[{row}, {column}] is {broken[0]}: must be 0 or 1")
+        raise ValueError(f"reports[{row}, {column}] is {matrix.data[place]}: must be 0 or 1")
     matrix.eliminate_zeros()
     return matrix
 

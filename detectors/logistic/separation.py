@@ -99,7 +99,7 @@ def identified(patterns: Patterns) -> tuple[NDArray[np.bool_], NDArray[np.intp]]
     # Only decisions are taken from LAPACK, never digits.
     triangle, order = linalg.qr(patterns.matrix.toarray(), mode="r", pivoting=True)
     size = np.abs(triangle.diagonal())
-    rank = int(np.count_nonzero(size > _NOTHING * size.max(initial=1.0)))
+    rank = int(np.count_nonzero(size > _NOTHING * size.max()))
     _, _, rows = linalg.svd(triangle[:rank], full_matrices=True)
     null = np.zeros((n_columns, n_columns - rank))
     null[order] = rows[rank:].T
