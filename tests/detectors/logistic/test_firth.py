@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import optimize, sparse, special
 
 from detectors.logistic import adjusted, firth
+from detectors.logistic.firth import _climb, _maximise, _profile_limits, _value
+from detectors.logistic.patterns import Patterns
 
 minimize: Any = optimize.minimize  # the stubs want a type for each method
 
@@ -136,6 +138,42 @@ def test_what_cannot_be_told_apart_has_a_state() -> None:
         "no_product",
         "no_comparator",
     ]
+
+
+def of_two_patterns(n_reports: list[float], n_events: list[float]) -> Patterns:
+    matrix = sparse.csc_array([[1.0, 0.0], [1.0, 1.0]])
+    return Patterns(matrix, 1, np.array(n_reports), np.array(n_events))
+
+
+def test_limits_of_very_many_reports_are_those_of_wald() -> None:
+    patterns = of_two_patterns([1e8, 1e8], [1e7, 3e7])
+    x, value = _maximise(patterns, np.zeros(2), np.ones(2, dtype=bool))
+    quantile = float(special.chdtri(1, 0.05))
+
+    lower, upper = _profile_limits(patterns, x, value, 1, quantile)
+
+    half = np.sqrt(quantile * (1 / 1e7 + 1 / 9e7 + 1 / 3e7 + 1 / 7e7))
+    assert_allclose([lower - x[1], upper - x[1]], [-half, half], rtol=1e-3)  # of order half
+
+
+def test_a_step_too_long_is_halved_until_it_rises() -> None:
+    """Of two reports, one with the event, the function is greatest at 0, and even."""
+    patterns = Patterns(sparse.csc_array([[1.0]]), 1, np.array([2.0]), np.array([1.0]))
+    dense, x = np.ones((1, 1)), np.array([1.0])
+    value = _value(dense, patterns, x)
+
+    assert _climb(dense, patterns, x, np.array([-3.0]), value)[0].tolist() == [-0.5]
+    # At 1600 log odds nothing is left of the information, and its determinant is 0.
+    assert _value(dense, patterns, np.array([1601.0])) == -np.inf
+    assert _climb(dense, patterns, x, np.array([-1600.0]), value)[0].tolist() == [-0.5625]
+
+
+def test_the_maximum_is_found_from_where_the_likelihood_is_all_but_straight() -> None:
+    patterns = of_two_patterns([4.0, 6.0], [1.0, 3.0])
+
+    found, _ = _maximise(patterns, np.array([30.0, 0.0]), np.ones(2, dtype=bool))
+
+    assert_allclose(found, np.log([1.5 / 3.5, 3.5 / 3.5 * 3.5 / 1.5]), rtol=1e-9)  # a half added
 
 
 @pytest.mark.slow

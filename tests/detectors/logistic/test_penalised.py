@@ -297,6 +297,29 @@ def test_a_cell_without_the_event_is_no_reason_to_refuse() -> None:
             assert_allclose(chance[where].sum(), event[where].sum(), rtol=1e-6)  # the tolerance
 
 
+def test_a_product_is_let_in_that_another_has_hidden() -> None:
+    """Once the commoner one is in, the other is farther from optimal than it was before."""
+    reports = np.repeat([[0, 0], [1, 0], [0, 1]], [12, 3, 25], axis=0)
+    event = np.concatenate([np.arange(n) < k for n, k in ((12, 2), (3, 2), (25, 8))])
+
+    found = lasso(reports, event, penalty=0.55)
+
+    assert found.kkt_violation <= 1e-8
+    assert np.all(found.coefficient.value > 0)
+
+
+def test_a_path_begins_where_the_first_product_enters_or_at_one() -> None:
+    reports = np.repeat([[1], [0]], [6, 6], axis=0)
+    event = np.concatenate([np.arange(6) < 4, np.arange(6) < 1])
+
+    found, of_nothing = lasso(reports, event).path, lasso(reports[:, :0], event).path
+
+    assert found is not None
+    assert of_nothing is not None
+    assert_allclose(found.penalty[0], 4 - 6 * 5 / 12, rtol=1e-7)  # excess over what is expected
+    assert of_nothing.penalty[0] == 1.0
+
+
 def with_bystander(n_reports: int, seed: int) -> Reports:
     """Report a culprit, a bystander that mostly comes along with it, and an unrelated product."""
     rng = np.random.default_rng(seed)

@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import optimize, sparse, special
 
 from detectors.counts import Table
 from detectors.disproportionality.ror import ror
 from detectors.estimate import DEFINED
 from detectors.logistic import adjusted, design, firth, lasso
+from detectors.logistic.patterns import Patterns
+from detectors.logistic.refit import _fit
 
 VAERS = Path(__file__).parents[3] / ".." / "shared/data/vaers"
 
@@ -165,6 +167,52 @@ def test_an_event_on_no_report_or_on_all_is_a_state(flag: int, state: str) -> No
     for found in (f(reports, np.full(10, flag), products=[0, 1]) for f in (adjusted, firth)):
         assert found.coefficient.state.tolist() == [state, state]
         assert np.isnan(found.odds_ratio.point).all()
+    assert np.isnan(adjusted(reports, np.full(10, flag), products=[0]).log_likelihood)
+    assert np.isnan(adjusted(reports, np.full(10, flag), products=[0]).gradient)
+    assert np.isnan(firth(reports, np.full(10, flag), products=[0]).penalised_log_likelihood)
+
+
+def test_one_event_is_enough_for_an_estimate() -> None:
+    reports = np.repeat([[1], [0]], [4, 16], axis=0)
+    event = np.arange(20) == 0
+
+    assert_allclose(
+        firth(reports, event, products=[0]).odds_ratio.point, [1.5 * 16.5 / (3.5 * 0.5)]
+    )
+    found = adjusted(reports, event, products=[0])
+    assert found.odds_ratio.state.tolist() == ["separated"]  # the others have none
+    assert_allclose(found.log_likelihood, np.log(0.25) + 3 * np.log(0.75))
+
+
+def test_the_likelihood_of_reports_that_are_all_told_rises_to_one() -> None:
+    reports = np.repeat([[1], [0]], [5, 7], axis=0)
+
+    found = adjusted(reports, reports[:, 0], products=[0])
+
+    assert found.odds_ratio.state.tolist() == ["no_other_event"]
+    assert (found.log_likelihood, found.gradient) == (0.0, 0.0)
+
+
+def test_a_million_million_reports_have_the_reporting_odds_ratio() -> None:
+    """Their score is not known better than to some thousandths of an event."""
+    patterns = Patterns(
+        matrix=sparse.csc_array([[1.0, 0.0], [1.0, 1.0]]),
+        n_covariates=1,
+        n_reports=np.array([1e12, 1e12]),
+        n_events=np.array([1e11, 3e11]),
+    )
+
+    coefficients, variance, *_ = _fit(patterns)
+
+    assert_allclose(coefficients, np.log([1 / 9, 27 / 7]), rtol=1e-12)
+    assert_allclose(variance[1], 1 / 1e11 + 1 / 9e11 + 1 / 3e11 + 1 / 7e11, rtol=1e-12)
+
+
+@pytest.mark.parametrize("column", [1, 2])
+def test_a_product_that_is_no_column_is_refused(column: int) -> None:
+    for function in (adjusted, firth):
+        with pytest.raises(ValueError, match="must be a column from 0 to 0"):
+            function([[1], [0], [0]], [1, 0, 1], products=[column])
 
 
 def test_strata_are_adjusted_for() -> None:

@@ -54,6 +54,7 @@ def test_a_matrix_that_is_given_is_not_changed() -> None:
     ("matrix", "message"),
     [
         ([[0, 1], [2, 1]], r"reports\[1, 0\] is 2\.0: must be 0 or 1"),
+        ([[0, 1], [1, 2], [3, 0]], r"reports\[1, 1\] is 2\.0: must be 0 or 1"),  # the first
         ([[0.5]], r"reports\[0, 0\] is 0\.5: must be 0 or 1"),
         ([[np.nan]], r"reports\[0, 0\] is nan: must be 0 or 1"),
         ([[-1]], r"reports\[0, 0\] is -1\.0: must be 0 or 1"),
@@ -67,11 +68,23 @@ def test_a_matrix_holds_zeros_and_ones(matrix: object, message: str) -> None:
         as_incidence(matrix)  # type: ignore[arg-type]
 
 
-def test_a_report_that_is_counted_twice_is_refused() -> None:
-    twice = sparse.coo_array((np.ones(2), ([0, 0], [0, 0])), shape=(1, 1))
-
+@pytest.mark.parametrize(
+    "twice",
+    [
+        sparse.coo_array((np.ones(2), ([0, 0], [0, 0])), shape=(1, 1)),
+        sparse.csr_array((np.ones(2), [0, 0], [0, 2]), shape=(1, 1)),
+    ],
+)
+def test_a_report_that_is_counted_twice_is_refused(twice: sparse.sparray) -> None:
     with pytest.raises(ValueError, match=r"reports\[0, 0\] is 2\.0"):
         as_incidence(twice)
+
+
+def test_a_zero_that_is_stored_is_no_reason_to_refuse() -> None:
+    stored = sparse.csr_array(([1.0, 0.0, 3.0], [0, 1, 1], [0, 2, 3]), shape=(2, 2))
+
+    with pytest.raises(ValueError, match=r"reports\[1, 1\] is 3\.0"):
+        as_incidence(stored)
 
 
 @pytest.mark.parametrize(
