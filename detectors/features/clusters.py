@@ -135,12 +135,12 @@ def log_bound(n_reports: int, most: int, *, width_days: int, weight: NDArray[np.
     while the one before it is not: Hunter (1976) and Worsley (1982) for a chain. It is the exact
     chance if all reports make a window full.
     """
-    edges = np.concatenate([[0], np.cumsum(weight)])
-    both = edges[width_days:-1] - edges[1:-width_days]  # in two windows, one day apart
+    up_to = np.cumsum(weight)
+    both = up_to[width_days - 1 : -1] - up_to[:-width_days]  # in two windows, one day apart
     steps = np.stack([weight[:-width_days], both, weight[width_days:]], axis=1)
     distinct, times = np.unique(steps, axis=0, return_counts=True)
-    total = int(edges[-1])
-    logs = [_log_full(n_reports, most, int(edges[width_days]) / total)]
+    total = int(up_to[-1])
+    logs = [_log_full(n_reports, most, int(up_to[width_days - 1]) / total)]
     for (old, shared, new), n_times in zip(distinct.tolist(), times.tolist(), strict=True):
         newly = _log_newly_full(n_reports, most, old=old, shared=shared, new=new, total=total)
         logs.append(math.log(n_times) + newly)
@@ -166,7 +166,7 @@ def _log_newly_full(
     few_old = binomial_tail(left, left - (most - in_shared) + 1, not_old)
     logs = log_binomial(n_reports, in_shared, shared / total)
     logs = logs + log_binomial(n_reports - in_shared, in_new, new / (total - shared))
-    return _log_sum(np.where(few_old > 0, logs + log(np.where(few_old > 0, few_old, 1.0)), -np.inf))
+    return _log_sum(logs + log(few_old))
 
 
 def _log_sum(logs: NDArray[np.float64]) -> float:

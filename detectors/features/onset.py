@@ -145,7 +145,6 @@ def scan(
     if background is not None:
         weight = as_weights("background", background, n_days)
         refuse_without_weight("by_day", counts, "background", weight)
-    weight.flags.writeable = False
     running = np.cumsum(np.concatenate([np.zeros_like(counts[..., :1]), counts], axis=-1), axis=-1)
     windows = running[..., width_days:] - running[..., :-width_days]
     n_reports, most = np.asarray(running[..., -1]), np.asarray(windows.max(axis=-1))

@@ -218,7 +218,7 @@ class _Likelihood:
         rate = self._rate(shape)
         first, _, gap = self._powers(shape)
         grows = shape * self.log_last + 1.0 / special.exprel(shape * self.log_span)
-        moves = np.where(first > 0, first * shape * np.maximum(self.log_first, -1e300), 0.0)
+        moves = first * shape * np.maximum(self.log_first, -1e300)  # 0 for the first day
         each = grows / special.exprel(rate * gap) - rate * moves
         whole = math.fsum(self.counts * each)
         if math.isinf(self.log_end):

@@ -227,7 +227,7 @@ def _chance_of_as_small(
     for chance, needed in zip(chances, enough, strict=True):
         taken.extend((walk * binomial_tail(left, needed, chance)).tolist())
         later = np.zeros_like(walk)
-        for new in range(min(needed, n_reports + 1)):
+        for new in range(needed):
             kept = slice(0, n_reports + 1 - new)
             later[new:] += walk[kept] * binomial_mass(left[kept], new, chance)
         walk = later

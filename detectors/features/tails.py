@@ -148,10 +148,8 @@ def summed_p(p: NDArray[np.float64], state: NDArray[np.str_]) -> PValue:
 
 
 def _log_far_tail(n: int, k: int, share: float) -> float:
-    if share == 0.0:
-        return -math.inf
     term, total, hits = 1.0, 1.0, k
-    while term > total * 1e-17 and hits < n:
+    while term > total * 1e-17:  # 0 beyond the last
         term *= (n - hits) / (hits + 1) * share / (1.0 - share)
         total, hits = total + term, hits + 1
     return float(log_binomial(n, k, share)) + math.log(total)

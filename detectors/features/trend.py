@@ -239,10 +239,10 @@ def rate_ratio(
     state = first_reason(
         ("no_report", counts + rest == 0),
         ("no_period", np.broadcast_to(weights == 0, counts.shape)),
-        ("one_period", (rest == 0) | (others == 0)),
+        ("one_period", rest == 0),
     )
     x, y = (np.where(state == "defined", v, 1).astype(np.float64) for v in (counts, rest))
-    scale = others / np.where(weights > 0, weights, 1)
+    scale = others / np.maximum(weights, 1)
     tail = 0.5 - confidence_level / 2
     lower = _odds(special.betaincinv(np.maximum(x, 1.0), y + 1.0, tail)) * (x > 0)
     upper = _odds(special.betainccinv(x + 1.0, y, tail))
