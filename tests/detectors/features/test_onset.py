@@ -43,6 +43,29 @@ def test_the_exact_chance_is_that_of_all_outcomes(n: int, width: int, weight: li
 
 
 @pytest.mark.parametrize(
+    "weight", [[0, 1, 1], [1, 1, 0], [0, 1, 0], [1, 0, 1], [0, 2, 1, 0], [1, 0, 0, 3], [4, 1, 2, 1]]
+)
+@pytest.mark.parametrize("n", [2, 3])
+def test_days_without_weight_have_no_chance(n: int, weight: list[int]) -> None:
+    for width, most in itertools.product(range(1, len(weight)), range(1, n + 1)):
+        chance = clusters.exact_chance(n, most, width_days=width, weight=np.array(weight))
+        bound = clusters.log_bound(n, most, width_days=width, weight=np.array(weight))
+
+        exact = float(chance_by_enumeration(n, most, width, weight))
+        assert_allclose(chance, exact, rtol=DIGITS)
+        assert exact * (1 - DIGITS) <= math.exp(bound) <= 1
+        if most == n or width == len(weight) - 1:  # of two windows the union is exact
+            assert_allclose(math.exp(bound), exact, rtol=DIGITS)
+
+
+def test_a_report_on_some_day_is_certain_and_no_bound_is_above_that() -> None:
+    found = scan([1, 1, 1, 1], width_days=1)
+
+    assert found.p_bound.log_p == 0.0
+    assert_allclose(found.p.p, 1.0, rtol=DIGITS)
+
+
+@pytest.mark.parametrize(
     ("n", "width", "most"), [(20, 7, 8), (12, 14, 6), (6, 30, 5), (30, 3, 6), (9, 5, 5)]
 )
 def test_the_bound_is_no_lower_than_the_chance_and_close_to_it(
@@ -169,6 +192,7 @@ def test_beyond_the_work_allowed_there_is_a_bound_and_no_exact_number() -> None:
 
 def test_the_work_is_that_of_the_widest_array_times_days() -> None:
     assert clusters.work(5, 3, width_days=4, n_days=10) == 10 * 6 * math.comb(6, 2)
+    assert clusters.work(7, 3, width_days=2, n_days=9) == 9 * 8 * 6  # two days with 2 or fewer: 6
 
 
 def test_a_chance_below_the_smallest_double_keeps_its_logarithm() -> None:
@@ -310,6 +334,43 @@ def test_a_comparison_beyond_the_work_allowed_has_a_distance_and_no_p() -> None:
 
     assert_allclose(found.distance.value, 0.9, rtol=DIGITS)
     assert found.p.state.item() == "beyond_exact"
+
+
+def test_the_work_of_a_comparison_is_a_row_for_each_share_that_a_day_can_have() -> None:
+    """Of 2, 2 and 6 reports the pair's three can have none to 2, 2 and 3."""
+    pair, others = [2, 1, 0], [0, 1, 6]
+
+    within = compare(pair, others, most_work=4 * (3 + 3 + 4))
+    beyond = compare(pair, others, most_work=4 * (3 + 3 + 4) - 1)
+
+    assert within.p.state.item() == "defined"
+    assert beyond.p.state.item() == "beyond_exact"
+
+
+def test_the_greatest_samples_that_are_counted_exactly_have_a_distance() -> None:
+    found = compare([2**26, 0], [0, 2**26])  # their product with the sum of both is 2^53
+
+    assert found.distance.value == 1.0
+    assert found.p.state.item() == "beyond_exact"
+
+
+def test_one_report_before_another_leads_by_the_whole_distance() -> None:
+    found = compare([1, 0], [0, 1])
+
+    assert found.distance.value == 1.0
+    assert_allclose(found.p.p, 0.5, rtol=DIGITS)
+
+
+def test_a_comparison_has_the_same_bits_alone_and_in_an_array() -> None:
+    rng = np.random.default_rng(seed=8)
+    pair, others = rng.poisson(0.8, size=(2, 4, 6)), rng.poisson(1.5, size=(2, 4, 6))
+
+    whole = compare(pair, others)
+
+    for i in np.ndindex(2, 4):
+        alone = compare(pair[i], others[i])
+        assert alone.distance.value.tobytes() == whole.distance.value[i].tobytes()
+        assert alone.p.p.tobytes() == whole.p.p[i].tobytes()
 
 
 def test_equal_onsets_have_no_lead() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from detectors.estimate import Estimate
-from detectors.features.onset_shape import Observation, hazard, onset_shape
+from detectors.features.onset_shape import Observation, _excess, hazard, onset_shape
 
 OBSERVATIONS: tuple[Observation, ...] = ("complete", "right_truncated")
 
@@ -36,6 +36,7 @@ FIT_CASES = [
     [3, 3, 3, 2, 2, 1],
     [400, 0, 30, 20, 0, 9, 0, 3],
 ]
+SCALED_CASES = [*FIT_CASES, [10, 9, 9, 8, 8, 7], [0, 8, 9, 3, 0, 0, 0, 0, 0]]
 
 
 @pytest.mark.parametrize("observation", OBSERVATIONS)
@@ -78,6 +79,39 @@ def test_a_limit_is_where_no_scale_lifts_the_likelihood_above_its_drop(
         )
         lost = float(found.log_likelihood.value) + profile.fun
         assert_allclose(2 * lost, stats.chi2.ppf(level, 1), rtol=1e-8)  # the square of 1e-7
+
+
+@pytest.mark.parametrize("observation", OBSERVATIONS)
+@pytest.mark.parametrize("by_day", SCALED_CASES)
+def test_both_derivatives_of_the_definition_vanish_at_the_fit(
+    by_day: list[int], observation: Observation
+) -> None:
+    found = onset_shape(by_day, observation=observation)
+    if found.scale_days.state == "no_scale":
+        return
+    shape, scale = float(found.shape.point), float(found.scale_days.value)
+
+    def height(log_shape: float, log_rate: float) -> float:
+        truncated = observation == "right_truncated"
+        return log_likelihood(by_day, math.exp(log_shape), log_rate, truncated=truncated)
+
+    x, y, step = math.log(shape), -shape * math.log(scale), 1e-4
+    for by_shape, by_rate in ((step, 0.0), (0.0, step)):
+        up, down = height(x + by_shape, y + by_rate), height(x - by_shape, y - by_rate)
+        curvature = (2 * height(x, y) - up - down) / step**2
+        # A step's cube and the rounding of the sums leave this much of the derivative.
+        assert abs(up - down) / (2 * step) < 1e-6 * curvature
+
+
+@pytest.mark.parametrize("rate", [0.3, 7.0])
+def test_the_excess_of_a_gap_has_all_its_digits(rate: float) -> None:
+    gap = np.array([1e-9, 1e-3, 0.03, 0.0499, 0.0501, 0.06, 0.5, 1.0, 20.0]) / rate
+
+    found = _excess(rate, gap)
+
+    with mpmath.workdps(60):
+        exact = [x / mpmath.expm1(mpmath.mpf(rate) * x) - 1 / mpmath.mpf(rate) for x in gap]
+    assert_allclose(found, [float(x) for x in exact], rtol=2e-14)  # forty roundings, as x is small
 
 
 days = st.lists(st.integers(0, 6), min_size=4, max_size=15)
@@ -147,6 +181,7 @@ def test_a_uniform_window_has_an_infinite_scale_and_shape_one() -> None:
         ([0, 0, 0], "no_report"),
         ([0, 1, 0], "too_few"),
         ([5, 0, 0], "one_burst"),
+        ([5], "one_burst"),
         ([0, 5, 0], "one_burst"),
         ([0, 5, 4], "one_burst"),
         ([2, 5, 0], "one_burst"),

@@ -79,6 +79,7 @@ def test_too_few_reports_have_a_reason() -> None:
         "defined",
     ]
     assert found.largest_share.state.tolist() == ["no_report"] + ["defined"] * 3
+    assert found.largest_share.value[1:].tolist() == [1.0, 0.5, 1.0]
     for part in (found.effective, found.effective_unbiased, found.largest_share):
         assert_array_equal(np.isnan(part.value), part.state != "defined")
     for p in (test.p, test.p_bound):
@@ -137,6 +138,16 @@ def test_sources_that_send_nothing_change_nothing() -> None:
 
     assert padded.p.p == found.p.p
     assert padded.p_bound.p == found.p_bound.p
+    # Nor do they take any of the work allowed.
+    assert dominance([3, 0, 0], [9, 9, 0], most_work=24).p.state.item() == "defined"
+
+
+def test_a_bound_of_a_probability_is_at_most_one() -> None:
+    found = dominance([2, 2], [9, 9])  # either has two or more with a chance of 11/16
+
+    assert found.p_bound.p == 1.0
+    assert found.p_bound.log_p == 0.0
+    assert_allclose(found.p.p, 1.0, rtol=DIGITS)
 
 
 def test_one_source_of_all_reports_is_a_state() -> None:
@@ -188,6 +199,9 @@ def test_an_element_has_the_same_bits_alone_and_in_an_array() -> None:
         assert alone.p_bound.log_p.tobytes() == whole.p_bound.log_p[i].tobytes()
         assert int(alone.source) == int(whole.source[i])
         assert part.effective.value.tobytes() == measured.effective.value[i].tobytes()
+        assert part.largest_share.value.tobytes() == measured.largest_share.value[i].tobytes()
+        assert int(part.n_sources) == int(measured.n_sources[i])
+        assert int(part.largest) == int(measured.largest[i])
 
 
 @pytest.mark.parametrize(

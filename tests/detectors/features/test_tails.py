@@ -53,9 +53,9 @@ def test_a_tail_of_no_chance_has_no_logarithm_and_one_below_doubles_has() -> Non
 
 
 def test_a_sum_above_one_is_one_and_one_near_zero_is_refused() -> None:
-    found = summed_p(np.array([1.0 + 1e-15, 1e-289, 1e-291, np.nan]), np.full(4, "defined"))
+    found = summed_p(np.array([1.0 + 1e-15, 1e-289, 1e-291, np.nan, 1e-290]), np.full(5, "defined"))
 
-    assert found.state.tolist() == ["defined", "defined", "beyond_exact", "beyond_exact"]
+    assert found.state.tolist() == ["defined"] * 2 + ["beyond_exact"] * 2 + ["defined"]
     assert found.p[0] == 1.0
     assert_allclose(found.log_p[1], -289 * math.log(10), rtol=1e-14)
-    assert np.isnan(found.p[2:]).all()
+    assert np.isnan(found.p[2:4]).all()

@@ -113,6 +113,9 @@ def test_beyond_the_work_allowed_there_is_a_score_and_no_p() -> None:
     assert beyond.p.state.tolist() == ["defined", "beyond_exact"]
     assert np.isnan(beyond.p.p).tolist() == [False, True]
     assert_array_equal(beyond.z.value, within.z.value)
+    # Two reports in three periods: 4 * 9 / 2.
+    for work, state in ((18, "defined"), (17, "beyond_exact")):
+        assert trend([0, 1, 1], [9, 9, 9], most_work=work).p.state.item() == state
 
 
 @pytest.mark.slow
@@ -153,17 +156,23 @@ def test_a_latest_chance_below_the_smallest_double_keeps_its_logarithm() -> None
     assert_allclose(found.log_p, log_exact, rtol=DIGITS)
 
 
-def test_a_rate_ratio_is_that_of_a_period_against_the_others() -> None:
-    row, totals = [4, 0, 10], [100, 50, 400]
+@pytest.mark.parametrize(
+    ("row", "totals"),
+    [([4, 0, 10], [100, 50, 400]), ([1, 0, 3], [1, 9, 40]), ([1, 1, 1], [2, 1, 1])],
+)
+def test_a_rate_ratio_is_that_of_a_period_against_the_others(
+    row: list[int], totals: list[int]
+) -> None:
+    n, whole = sum(row), sum(totals)
 
     found = rate_ratio(row, totals, confidence_level=0.9)
 
-    assert_allclose(found.point, [4 / 100 / (10 / 450), 0, 10 / 400 / (4 / 150)], rtol=DIGITS)
     for i, (x, total) in enumerate(zip(row, totals, strict=True)):
-        interval = stats.binomtest(x, 14).proportion_ci(0.9, method="exact")
-        odds = [p / (1 - p) * (550 - total) / total for p in (interval.low, interval.high)]
+        assert_allclose(found.point[i], x / total / ((n - x) / (whole - total)), rtol=DIGITS)
+        interval = stats.binomtest(x, n).proportion_ci(0.9, method="exact")
+        odds = [p / (1 - p) * (whole - total) / total for p in (interval.low, interval.high)]
         assert_allclose([found.lower[i], found.upper[i]], odds, rtol=1e-9)  # SciPy's root
-    assert found.lower[1] == 0.0
+        assert x > 0 or found.lower[i] == 0.0
 
 
 def test_periods_that_cannot_be_compared_have_a_reason() -> None:
@@ -241,5 +250,6 @@ def test_what_cannot_be_is_refused(
 def test_parameters_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match=r"most_work is -1: must not be negative"):
         trend([1, 1], [5, 5], most_work=-1)
-    with pytest.raises(ValueError, match=r"confidence_level is 1\.0: must lie between"):
-        rate_ratio([1, 1], [5, 5], confidence_level=1.0)
+    for level in (0.0, 1.0):
+        with pytest.raises(ValueError, match=rf"confidence_level is {level}: must lie between"):
+            rate_ratio([1, 1], [5, 5], confidence_level=level)
