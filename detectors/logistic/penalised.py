@@ -239,7 +239,8 @@ def _by_strata(patterns: Patterns) -> Patterns:
     n_free = patterns.n_covariates
     rows, place = np.unique(patterns.matrix[:, :n_free].toarray(), axis=0, return_inverse=True)
     n_reports, n_events = (
-        np.bincount(place, weights=n) for n in (patterns.n_reports, patterns.n_events)
+        np.bincount(place, weights=n).astype(np.float64)  # the stubs know no weights
+        for n in (patterns.n_reports, patterns.n_events)
     )
     return Patterns(sparse.csc_array(rows), n_free, n_reports, n_events)
 
