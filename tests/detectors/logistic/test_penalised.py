@@ -17,6 +17,8 @@ from scipy import optimize, sparse, special
 from detectors.counts import Table
 from detectors.disproportionality.ror import ror
 from detectors.logistic import Lasso, adjusted, lasso
+from detectors.logistic.patterns import collapse
+from detectors.logistic.penalised import _converged
 
 ROOT = Path(__file__).parents[3]
 
@@ -226,6 +228,16 @@ def test_a_fit_that_has_not_converged_is_refused() -> None:
 
     with pytest.raises(ArithmeticError, match=r"the optimality conditions are violated"):
         lasso(reports, event, penalty=0.3, tolerance=1e-300)
+
+
+def test_a_fit_that_is_off_by_just_the_tolerance_is_given() -> None:
+    """At log odds of 0 two events are expected of four reports, and one is there."""
+    patterns = collapse(np.zeros((4, 0)), [1, 0, 0, 0])
+
+    found = _converged(patterns, 2.0, np.zeros(1), 0.5)
+
+    assert found.violation == 1.0
+    assert found.coefficients.tolist() == [0.0]
 
 
 @pytest.mark.parametrize(
