@@ -70,6 +70,18 @@ def test_of_a_top_beyond_the_bounds_the_nearest_point_is_reached_and_what_holds_
     assert found.is_peak
 
 
+@pytest.mark.parametrize(("toward", "gamma", "p"), [(-1.0, 1e-4, 1e-7), (1.0, 1e4, 1.0 - 1e-7)])
+def test_the_bounds_are_four_powers_of_ten_either_way_and_a_weight_of_a_ten_millionth(
+    toward: float, gamma: float, p: float, climbed: Climb
+) -> None:
+    found = climbed(parabola(np.full(5, 30.0 * toward), np.ones(5)), MIDDLE)
+
+    assert_allclose(np.exp(found.x[:4]), gamma, rtol=1e-13)
+    assert_allclose(1.0 / (1.0 + np.exp(-found.x[4])), p, rtol=1e-13)
+    assert_allclose(1.0 / (1.0 + np.exp(found.x[4])), 1.0 - p, rtol=1e-8)  # of 1 - 1e-7, a double
+    assert found.is_held.all()
+
+
 @pytest.mark.parametrize("top", [LOW, HIGH])
 def test_bounds_do_not_hold_a_top_that_lies_on_them(top: Reals, climbed: Climb) -> None:
     found = climbed(parabola(top), top)
