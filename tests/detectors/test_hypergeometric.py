@@ -9,7 +9,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from detectors.hypergeometric import MOST_TERMS, Cells, determinant, log_point, upper_sum
+from detectors import hypergeometric
+from detectors.hypergeometric import (
+    MOST_TERMS,
+    Cells,
+    _stirling,
+    determinant,
+    log_point,
+    upper_sum,
+)
 
 DIGITS = 1e-12  # promised; 3e-14 is what was seen
 
@@ -65,6 +73,16 @@ def test_the_determinant_is_rounded_once_beyond_whole_numbers_of_64_bits(
     assert determinant(cells_of(table)).item() == float(exact)
 
 
+def test_the_rest_of_a_factorial_has_sixteen_digits_tabled_and_as_a_series() -> None:
+    n = np.arange(100)
+
+    found = _stirling(n.astype(np.float64))
+
+    with mpmath.workdps(40):
+        exact = [mpmath.loggamma(k + 1) - k * mpmath.log(max(k, 1)) + k for k in n.tolist()]
+    assert_allclose(found, [float(x) for x in exact], rtol=2.0**-52)
+
+
 @given(any_cells)
 def test_a_point_probability_has_twelve_digits(table: tuple[int, ...]) -> None:
     assume(sum(table) > 0)
@@ -111,6 +129,22 @@ def test_a_sum_has_twelve_digits_on_both_sides_of_the_longest_one(
     log_terms = np.cumsum(np.log((b - steps) * (c - steps) / ((a + 1 + steps) * (d + 1 + steps))))
     # The sum over logarithms loses digits with its length; the recurrence above does not.
     assert_allclose(found, 1 + math.fsum(np.exp(log_terms)), rtol=1e-10)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(400_000, 1_031), (1_600_000, 7_243)])
+def test_the_steepest_integral_is_the_sum_of_its_terms(
+    monkeypatch: pytest.MonkeyPatch, scale: int, shift: int
+) -> None:
+    steepest, steeper = (
+        (scale + by, scale - by, scale - by, scale + by) for by in (shift, shift + 1)
+    )
+
+    integral, shorter = upper_sum(cells_of(steepest, steeper))
+    monkeypatch.setattr(hypergeometric, "MOST_TERMS", 10**6)
+    summed, shorter_summed = upper_sum(cells_of(steepest, steeper))
+
+    assert shorter == shorter_summed  # one report on it is a sum in any case
+    assert integral == pytest.approx(summed, rel=1e-13)
 
 
 @pytest.mark.slow
