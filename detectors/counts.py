@@ -69,8 +69,8 @@ class Table:
     n_product: NDArray[np.int64]
     n_event: NDArray[np.int64]
     n_total: NDArray[np.int64]
-    labels: pd.MultiIndex | None = field(default=None, kw_only=True)
-    _expected: NDArray[np.float64] | None = field(default=None, kw_only=True, repr=False)
+    labels: pd.MultiIndex | None
+    _expected: NDArray[np.float64] | None = field(repr=False)
 
     def __init__(
         self,

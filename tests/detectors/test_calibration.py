@@ -471,6 +471,26 @@ def test_leave_one_out_judges_each_control_by_the_others() -> None:
     assert found.standard_error == pytest.approx(math.sqrt(0.05 * 0.95 / 45))
 
 
+@pytest.mark.parametrize(
+    ("log_rr", "se", "message"),
+    [
+        (700.5, 1.0, r"log_rr is 700\.5: must be at most 700"),
+        (-700.5, 1.0, r"log_rr is -700\.5: must be at least -700"),
+        (0.0, 1e6 + 0.5, r"se is 1000000\.5: must be at most 1e\+06"),
+        (0.0, 9e-7, r"se is 9e-07: must be at least 1e-06"),
+    ],
+)
+def test_estimates_just_beyond_what_is_allowed_are_refused(
+    log_rr: float, se: float, message: str
+) -> None:
+    null = Null(0.0, 0.1)
+
+    with pytest.raises(ValueError, match=message):
+        calibrate_p(log_rr, se, null)
+    at_the_ends = calibrate_p([-700.0, 700.0, 0.0, 0.0], [1.0, 1.0, 1e-6, 1e6], null)
+    assert (at_the_ends.state == "defined").all()
+
+
 def test_an_interval_that_ends_at_zero_holds_it() -> None:
     half = 1.959963984540054 * 0.5  # of an error whose square is exact
 

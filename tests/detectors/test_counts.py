@@ -54,6 +54,13 @@ def test_arguments_broadcast_to_one_shape() -> None:
     assert all(values.dtype == np.int64 for values in (table.n_pair, table.n_total))
 
 
+def test_a_table_is_shown_by_its_counts() -> None:
+    shown = repr(Table(1, 5, 6, 99, expected=0.5))
+
+    assert shown.startswith("Table(n_pair=array(1), n_product=array(5), n_event=array(6)")
+    assert "expected" not in shown
+
+
 def test_whole_numbers_of_any_type_are_counts() -> None:
     as_floats = Table(np.float32(1), np.uint8(5), 5.0, np.int32(9))
 

@@ -73,6 +73,14 @@ def test_the_determinant_is_rounded_once_beyond_whole_numbers_of_64_bits(
     assert determinant(cells_of(table)).item() == float(exact)
 
 
+def test_the_determinant_of_the_greatest_cells_is_rounded_once() -> None:
+    tables = np.random.default_rng(53).integers(0, 2**53, size=(200, 4), endpoint=True)
+
+    found = determinant(Cells(*tables.T))
+
+    assert found.tolist() == [float(a * d - b * c) for a, b, c, d in tables.tolist()]
+
+
 def test_the_rest_of_a_factorial_has_sixteen_digits_tabled_and_as_a_series() -> None:
     n = np.arange(100)
 
