@@ -13,6 +13,12 @@ from typing import Literal
 import numpy as np
 
 from detectors.sequential import run_length as exact
+from detectors.sequential.chart_value import (
+    LOWEST,
+    ROOT_ERROR,
+    least_critical_value,
+    log_over,
+)
 from detectors.sequential.count_law import CountLaw, weights
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.sequential.uneven_chart import (
@@ -386,9 +392,9 @@ def critical_value_for_plan(plan: Sequence[CountLaw], rate_ratio: float, *, alph
         raise ValueError(f"alpha is {alpha}: must be at least {LEAST_ALPHA:g} and below 1")
 
     def excess(value: float) -> float:
-        return exact.log_over(greatest_chance(plan, rate_ratio, value), alpha)
+        return log_over(greatest_chance(plan, rate_ratio, value), alpha)
 
-    return _surely(excess, exact.least_critical_value(excess))
+    return _surely(excess, least_critical_value(excess))
 
 
 def average_run_length(design: Design, rate_ratio: float = 1.0) -> float:
@@ -490,7 +496,7 @@ def _planned(cycle: Sequence[CountLaw], looks: int) -> list[CountLaw]:
 
 def _surely(excess: Callable[[float], float], value: float) -> float:
     """Raise a value until it will do: an upper bound need not fall all the way."""
-    step = exact.ROOT_ERROR
+    step = ROOT_ERROR
     while excess(value) > 0:
         value, step = value + step, 2.0 * step
     return value
@@ -548,7 +554,7 @@ def _require_design(design: Design) -> None:
         ("alpha", "run_length", "critical_value"),
         ways,
         ((LEAST_ALPHA, math.nextafter(1, 0)), (math.nextafter(1, 2), GREATEST_RUN_LENGTH),
-         (exact.LOWEST, math.nextafter(math.inf, 0))),
+         (LOWEST, math.nextafter(math.inf, 0))),
         strict=True,
     )  # fmt: skip
     for name, value, (low, high) in limits:
@@ -612,13 +618,13 @@ def _boundary(
 
     def excess(tried: float) -> float:
         if run_length is None:
-            return exact.log_over(size(tried), alpha or LEAST_ALPHA)
-        return exact.log_over(run_length, mean(tried))
+            return log_over(size(tried), alpha or LEAST_ALPHA)
+        return log_over(run_length, mean(tried))
 
     if critical_value is not None:
         value = float(critical_value)
     else:
-        value = exact.least_critical_value(excess)
+        value = least_critical_value(excess)
         if len(cycle) > 1:
             value = _surely(excess, value)
     attained = None if run_length is None else mean(value)

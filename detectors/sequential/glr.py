@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.sequential import run_length as exact
+from detectors.sequential.between_edges import Alive, advance
+from detectors.sequential.chart_value import LOWEST, least_critical_value, log_over
 from detectors.sequential.count_law import CountLaw, masses, total
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.sequential.stretch import Direction, OneLook, farthest_count, scan
@@ -343,13 +344,13 @@ def false_signal_bound(
         raise ValueError(f"critical_value is {critical_value}: must be above 0, and at most 1000")
     if not 1 <= window <= looks:
         raise ValueError(f"window is {window}: must be from 1 to looks, {looks}")
-    alive, one, reached = exact.Alive(np.ones(1), 0, 0.0, 0.0), masses(law), np.zeros(window)
+    alive, one, reached = Alive(np.ones(1), 0, 0.0, 0.0), masses(law), np.zeros(window)
     is_upward, far = direction == "increase", 0
     for look in range(1, window + 1):
         far = farthest_count(law, look, critical_value, far, is_upward=is_upward)
         mean = law.mean * look
         edges = (math.floor(mean), far) if is_upward else (far, math.ceil(mean))
-        alive = exact.advance(alive, one, *edges)
+        alive = advance(alive, one, *edges)
         reached[look - 1] = alive.high if is_upward else alive.low
     chance = np.add.accumulate(reached)
     return min(1.0, total(chance[:-1]) + (looks - window + 1) * float(chance[-1]))
@@ -558,9 +559,9 @@ def _require_design(design: Design) -> None:
     if design.alpha is not None and not LEAST_ALPHA <= design.alpha < 1:
         raise ValueError(f"alpha is {design.alpha}: must be at least {LEAST_ALPHA:g} and below 1")
     value = design.critical_value
-    if value is not None and not exact.LOWEST <= value <= GREATEST_VALUE:
+    if value is not None and not LOWEST <= value <= GREATEST_VALUE:
         raise ValueError(
-            f"critical_value is {value}: must be from {exact.LOWEST:g} to {GREATEST_VALUE:g}"
+            f"critical_value is {value}: must be from {LOWEST:g} to {GREATEST_VALUE:g}"
         )
 
 
@@ -578,7 +579,7 @@ def _boundary(
 
     if alpha is not None:
         level = alpha
-        value = exact.least_critical_value(lambda tried: exact.log_over(bound(tried), level))
+        value = least_critical_value(lambda tried: log_over(bound(tried), level))
     else:
-        value = float(critical_value or exact.LOWEST)
+        value = float(critical_value or LOWEST)
     return Boundary(critical_value=value, size_bound=bound(value))

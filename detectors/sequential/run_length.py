@@ -7,20 +7,17 @@ grid.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
+from detectors.sequential.between_edges import Alive, advance
 from detectors.sequential.count_law import CountLaw, Masses, masses, total, weights
 
 NEGLIGIBLE = 1e-15  # of the chance of a signal: when an excursion counts as over
 WIDEST = 4096  # counts between zero and the critical value
-LOWEST = 1e-6  # least critical value: any value above zero signals
-ROOT_ERROR = 5e-7
 LONGEST = 1_000_000  # steps of one excursion
 
 
@@ -116,62 +113,6 @@ def corridor(law: CountLaw, rate_ratio: float, critical_value: float) -> Corrido
         )
     under, over = (0.0, critical_value) if per_event > 0 else (critical_value, 0.0)
     return Corridor(per_event=abs(per_event), per_look=abs(per_look), under=under, over=over)
-
-
-@dataclass(frozen=True, eq=False)
-class Alive:
-    """Chances of the counts between the edges, and what has just gone over them.
-
-    Attributes
-    ----------
-    chance : ndarray of float64
-        Chance of each count.
-    first : int
-        The count of the first element.
-    low, high : float
-        Chance of having gone over the bottom and the top in the last advance.
-    """
-
-    chance: NDArray[np.float64]
-    first: int
-    low: float
-    high: float
-
-
-def advance(alive: Alive, arrivals: Masses, bottom: int, top: int) -> Alive:
-    """Let events arrive, then take out what is at an edge or beyond.
-
-    Parameters
-    ----------
-    alive : Alive
-        Before.
-    arrivals : Masses
-        Law of the events that arrive.
-    bottom, top : int
-        Edges after they have arrived; `bottom` at least -1 and below `top`.
-
-    Returns
-    -------
-    Alive
-        After.
-    """
-    at, n = arrivals.at, len(arrivals.at)
-    after = np.zeros(max(0, top - bottom - 1))
-    count = alive.first
-    for chance in alive.chance.tolist():
-        start, stop = max(0, bottom + 1 - count), max(0, min(n, top - count))
-        if start < stop:
-            offset = count + start - bottom - 1
-            after[offset : offset + stop - start] += chance * at[start:stop]
-        count += 1
-    low = high = 0.0
-    if alive.first <= bottom:
-        reach = np.arange(bottom - alive.first, max(-1, bottom - count), -1)
-        low = total(alive.chance[: len(reach)] * arrivals.below[np.minimum(reach, n - 1)])
-    if top - count < n:
-        reach = np.clip(np.arange(top - alive.first, top - count, -1), 0, n)
-        high = total(alive.chance * arrivals.tail[reach])
-    return Alive(after, bottom + 1, low, high)
 
 
 @lru_cache(maxsize=4096)
@@ -334,43 +275,3 @@ def _excursion(
         if total(alive.chance) <= NEGLIGIBLE * NEGLIGIBLE:
             break
     return signals, returns
-
-
-def log_over(one: float, other: float) -> float:
-    """Compute the logarithm of a ratio, whose upper part may have underflowed.
-
-    Parameters
-    ----------
-    one, other : float
-        Numerator, not negative, and denominator, positive.
-
-    Returns
-    -------
-    float
-        Logarithm of their ratio.
-    """
-    return math.log(max(one, 1e-300) / other)
-
-
-def least_critical_value(excess: Callable[[float], float]) -> float:
-    """Find the least critical value that errs no more than allowed.
-
-    Parameters
-    ----------
-    excess : callable, float to float
-        By how much a critical value errs too often. Falls, perhaps in steps; not positive where the
-        value will do.
-
-    Returns
-    -------
-    float
-        At least 1e-6, and above the least value that will do by at most 1.5e-6: so far beyond the
-        step that rounding in the statistic cannot reach over it.
-    """
-    if excess(LOWEST) <= 0:
-        return LOWEST
-    high = 1.0
-    while excess(high) > 0:
-        high *= 2.0
-    root = float(brentq(excess, LOWEST if high == 1.0 else high / 2, high, xtol=ROOT_ERROR))
-    return root + 2 * ROOT_ERROR
