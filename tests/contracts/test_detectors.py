@@ -32,11 +32,10 @@ HELPERS = {
     "sequential.between_edges", "sequential.binomial_paths", "sequential.chart_value",
     "sequential.conditional_boundary", "sequential.conditional_likelihood",
     "sequential.conditional_operating", "sequential.convolution", "sequential.count_law",
-    "sequential.first_signal", "sequential.least_value", "sequential.look",
-    "sequential.normal_paths", "sequential.operating", "sequential.poisson_band",
-    "sequential.poisson_paths", "sequential.polya_paths", "sequential.run_length",
+    "sequential.least_value", "sequential.look", "sequential.normal_paths", "sequential.operating",
+    "sequential.poisson_band", "sequential.poisson_paths", "sequential.polya_paths",
     "sequential.spending_functions", "sequential.spending_paths", "sequential.stretch",
-    "sequential.stretch_paths", "sequential.uneven_chart",
+    "sequential.stretch_paths",
 }  # fmt: skip
 OF_TABLE = {name: found for name, found in CATALOGUE.items() if found.evaluate is not None}
 CALLS = {name: found.call for name, found in CATALOGUE.items() if found.call is not None}

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from detectors.sequential import run_length
 from detectors.sequential.count_law import CountLaw, weights
 from detectors.sequential.cusum import (
     Design,
@@ -26,10 +25,12 @@ from detectors.sequential.cusum import (
     operating_characteristics,
     planned_law,
     recompute,
+    run_length,
     step,
 )
-from detectors.sequential.first_signal import first_signal
-from detectors.sequential.uneven_chart import first_signal_between, run_length_between
+from detectors.sequential.cusum.first_signal import first_signal
+from detectors.sequential.cusum.uneven_run_length import run_length_between
+from detectors.sequential.cusum.uneven_signal import first_signal_between
 
 REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference"
 SURVEILLANCE = json.loads((REFERENCE / "cusum/surveillance_glrpois.json").read_text())

@@ -11,8 +11,8 @@ from scipy import stats
 
 from detectors.sequential.chart_value import LOWEST, least_critical_value, log_over
 from detectors.sequential.count_law import CountLaw, weights
-from detectors.sequential.first_signal import first_signal
-from detectors.sequential.run_length import average_run_length, chance_of_signal, corridor
+from detectors.sequential.cusum.first_signal import first_signal
+from detectors.sequential.cusum.run_length import average_run_length, chance_of_signal, corridor
 
 # Lucas (1985), Counted data CUSUM's, Technometrics 27:129-144, tables 2 and 4, first block, row
 # h = 10, k = 0.25, mean at k: printed without decimals.

@@ -10,15 +10,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from detectors.sequential import run_length, uneven_chart
 from detectors.sequential.count_law import CountLaw, weights
-from detectors.sequential.first_signal import first_signal
-from detectors.sequential.uneven_chart import (
-    first_signal_between,
-    greatest_chance,
-    least_run_length,
-    run_length_between,
-)
+from detectors.sequential.cusum import run_length, uneven_chart, uneven_signal
+from detectors.sequential.cusum.first_signal import first_signal
+from detectors.sequential.cusum.uneven_run_length import least_run_length, run_length_between
+from detectors.sequential.cusum.uneven_signal import first_signal_between, greatest_chance
 
 UNEQUAL = [0.05, 0.4, 0.001, 1.2, 0.3]
 
@@ -92,11 +88,11 @@ LAWS = [
 def test_equal_looks_are_those_of_the_engines_for_equal_looks(
     law: CountLaw, ratio: float, value: float
 ) -> None:
-    moves = uneven_chart._moves((law,) * 40, ratio, value, 1.3)
-    below, above = uneven_chart._both(value, 2**12)
+    moves = uneven_chart.moves_of((law,) * 40, ratio, value, 1.3)
+    below, above = uneven_chart.both(value, 2**12)
 
-    listed = uneven_chart._followed(moves, uneven_chart._listed(value))
-    low, high = (uneven_chart._followed(moves, start) for start in (below, above))
+    listed = uneven_signal._followed(moves, uneven_chart.listed(value))
+    low, high = (uneven_signal._followed(moves, start) for start in (below, above))
 
     twin = first_signal([law] * 40, ratio, value, true_ratio=1.3)
     assert_allclose(listed.chance, twin.chance, atol=2e-13)  # two engines; each states 1e-13
@@ -199,12 +195,12 @@ def test_bounds_lie_on_either_side_of_exact_chances(
     means: list[float], size: float, ratio: float, value: float
 ) -> None:
     plan = [CountLaw(mean, dispersion=size) for mean in means]
-    moves = uneven_chart._moves(tuple(plan), ratio, value, 1.0)
+    moves = uneven_chart.moves_of(tuple(plan), ratio, value, 1.0)
     found = first_signal_between(plan, ratio, value)
 
     low, high = (
-        np.cumsum(uneven_chart._followed(moves, start).chance)
-        for start in uneven_chart._both(value, 256)
+        np.cumsum(uneven_signal._followed(moves, start).chance)
+        for start in uneven_chart.both(value, 256)
     )
 
     assert greatest_chance(plan, ratio, value) == math.fsum(found.upper.chance)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.sequential.count_law import CountLaw, Masses, masses, total
-from detectors.sequential.run_length import corridor
+from detectors.sequential.cusum.run_length import corridor
 
 NEGLIGIBLE = 1e-20  # chance of a row that is left out; all rows together below 1e-17
 
