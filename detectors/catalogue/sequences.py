@@ -18,8 +18,8 @@ from detectors.sequential import (
     glr,
     group,
     poisson_maxsprt,
-    stretch,
 )
+from detectors.sequential.glr import stretch
 
 _POISSON = "events follow a Poisson process under the null"
 _KNOWN = "the expected count is known without error"

@@ -28,7 +28,7 @@ from detectors.sequential.glr import (
     simulate,
     step,
 )
-from detectors.sequential.stretch import Direction, scan
+from detectors.sequential.glr.stretch import Direction, scan
 
 REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference"
 SURVEILLANCE = json.loads((REFERENCE / "cusum/surveillance_glrpois.json").read_text())

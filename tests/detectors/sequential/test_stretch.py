@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from detectors.sequential import stretch
 from detectors.sequential.count_law import CountLaw
-from detectors.sequential.stretch import Direction, evidence, farthest_count, scan
+from detectors.sequential.glr import stretch
+from detectors.sequential.glr.stretch import Direction, evidence, farthest_count, scan
 
 looks_seen = st.lists(st.tuples(st.integers(0, 6), st.floats(0.05, 3.0)), min_size=1, max_size=6)
 DIRECTIONS: list[Direction] = ["increase", "decrease"]
