@@ -332,6 +332,18 @@ def test_a_path_begins_where_the_first_product_enters_or_at_one() -> None:
     assert of_nothing.penalty[0] == 1.0
 
 
+def test_a_path_falls_evenly_to_a_thousandth_and_ends_after_ten_without_improvement() -> None:
+    reports, event = simulated()
+
+    path = lasso(reports, event).path
+
+    assert path is not None
+    places = np.arange(path.penalty.size)
+    assert_allclose(path.penalty, path.penalty[0] * 0.001 ** (places / 89), rtol=1e-12)  # of 90
+    assert path.penalty.size < 90
+    assert path.penalty.size - 1 - path.bic.argmin() == 10
+
+
 def with_bystander(n_reports: int, seed: int) -> Reports:
     """Report a culprit, a bystander that mostly comes along with it, and an unrelated product."""
     rng = np.random.default_rng(seed)
