@@ -345,6 +345,23 @@ def test_limits_of_the_null_are_where_the_profile_has_fallen_by_half_a_quantile(
     assert fit.sd_interval[0] < null.sd < fit.sd_interval[1]
 
 
+def test_limits_of_a_spread_that_is_hardly_more_than_chance_have_a_closed_form() -> None:
+    # Of equal errors the height falls by n (u - 1 - log u) / 2, u being the variance of the
+    # controls over that of the model: here by 2.4 down to a spread of 0, and by 1.9 to a limit.
+    y, u_at_zero = np.linspace(-1.0, 1.0, 10), 2.33
+    s = math.sqrt(y.var() / u_at_zero)
+
+    fit = fit_of(fit_null(y, np.full(10, s)))
+
+    def above(u: float) -> float:
+        return stats.chi2.ppf(0.95, 1) / 10 - float(u - 1 - math.log(u))
+
+    ends = (optimize.brentq(above, 1.0, u_at_zero), optimize.brentq(above, 0.01, 1.0))
+    exact = [math.sqrt(y.var() / u - s * s) for u in ends]
+    assert 0 < exact[0] < exact[1]
+    assert_allclose(fit.sd_interval, exact, rtol=1e-10)  # the stop of SciPy's search
+
+
 @given(estimates, errors, nulls)
 def test_calibrated_p_is_the_tail_of_the_sum_of_bias_and_chance(
     y: float, s: float, null: Null

@@ -58,7 +58,8 @@ def test_the_determinant_has_the_right_sign_where_the_products_nearly_cancel(
 
 @pytest.mark.parametrize("high", [255, 256, 257, 512, 600, 3_000, 2**20])
 @pytest.mark.parametrize(
-    "low", [0, 1, 2**53 + 2**9 + 1, 2**53 + 2**9 - 1, 2**53 + 2**20, 2**54 - 1]
+    "low",
+    [0, 1, 2**53 + 2**9 + 1, 2**53 + 2**9 - 1, 2**53 + 2**10 + 2**9 - 1, 2**53 + 2**20, 2**54 - 1],
 )
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_determinant_is_rounded_once_beyond_whole_numbers_of_64_bits(
