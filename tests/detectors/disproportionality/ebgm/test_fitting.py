@@ -534,6 +534,17 @@ def test_a_gradient_that_does_not_vanish_is_not_called_a_fit(
         fit(*data["unstratified"])
 
 
+def test_a_mean_derivative_above_a_hundred_millionth_is_not_called_a_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fitting, "TOLERANCE", 1e-4)
+
+    with pytest.raises(NotConverged, match="not below 1e-08") as refusal:
+        fit(**in_proportion("full", 10**5), likelihood="full")
+
+    assert 1e-8 < diagnostics_of(refusal.value.best).gradient_norm < 1e-4
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -562,6 +573,7 @@ def test_it_refuses_what_cannot_be_fitted(arguments: dict[str, Any], message: st
         ((1.0, 1.0, -1.0, 1.0, 0.5), "alpha2 is -1.0: must lie between"),
         ((1.0, 1.0, 1.0, np.nan, 0.5), "beta2 is nan: must lie between"),
         ((1.0, 1.0, 1.0, 1.0, 1.1), "p is 1.1: must be at least 0 and at most 1"),
+        ((1.0, 1.0, 1.0, 1.0, -0.1), "p is -0.1: must be at least 0 and at most 1"),
         ((1.0, 1.0, 1.0, 1.0, np.nan), "p is nan: must be at least 0 and at most 1"),
     ],
 )

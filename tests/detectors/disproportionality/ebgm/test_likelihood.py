@@ -245,6 +245,19 @@ def test_a_weight_of_zero_or_one_leaves_one_component(p: float, likelihood: Like
     assert_allclose(found, same, rtol=1e-14)
 
 
+def test_the_least_expectation_and_the_most_pairs_are_taken() -> None:
+    prior = Prior(0.2, 0.1, 2.0, 4.0, 1 / 3)
+
+    least = negative_log_likelihood([1, 1], [1e-100, 1.0], prior)
+    one, most = (
+        negative_log_likelihood([1, 2], [0.5, 1.0], prior, weights=[each, each])
+        for each in (1, 2**52)
+    )
+
+    assert np.isfinite(least)
+    assert_allclose(most, 2.0**52 * one, rtol=1e-15)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
