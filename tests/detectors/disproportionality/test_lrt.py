@@ -344,13 +344,15 @@ def test_a_product_that_has_one_report_or_none_is_dealt_what_it_has() -> None:
     assert (np.abs(drawn[:, :, 0].mean(axis=0) - share) <= error).all()
 
 
-def test_a_billion_reports_can_be_dealt() -> None:
+def test_a_billion_reports_can_be_dealt_and_no_more() -> None:
     half = 500_000_000
     counts, rng = [[half - 20_000, 20_000], [20_000, half - 20_000]], np.random.default_rng(5)
 
     found = lrt(counts, null="permutation", n_draws=3, rng=rng)
 
     assert found.p[0, 0] == 0.25  # a half of each is dealt to either
+    with pytest.raises(ValueError, match="counts has 1000000001 reports: must be at most"):
+        lrt([[half, half], [0, 1]], null="permutation", n_draws=3, rng=rng)
 
 
 def test_what_is_expected_of_one_report_is_one_and_of_none_nothing() -> None:

@@ -127,3 +127,13 @@ def test_it_refuses_what_cannot_be_squashed(arguments: dict[str, Any], message: 
 
     with pytest.raises(ValueError, match=message):
         squash(**(usual | arguments))
+
+
+def test_a_count_that_no_pair_has_leaves_points_and_weights_as_they_are() -> None:
+    once = squash([1, 1, 1, 1, 2], [0.1, 0.4, 0.2, 0.3, 0.5], bin_size=2, keep=1)
+
+    again = squash(once, count=7, bin_size=2, keep=1)
+
+    assert again.n.tolist() == once.n.tolist() == [1, 1, 1, 2]
+    assert again.expected.tolist() == once.expected.tolist()
+    assert again.weights.tolist() == once.weights.tolist() == [2, 1, 1, 1]
