@@ -43,10 +43,22 @@ def test_the_exact_chance_is_that_of_all_outcomes(n: int, width: int, weight: li
 
 
 @pytest.mark.parametrize(
-    "weight", [[0, 1, 1], [1, 1, 0], [0, 1, 0], [1, 0, 1], [0, 2, 1, 0], [1, 0, 0, 3], [4, 1, 2, 1]]
+    "weight",
+    [
+        [0, 1, 1],
+        [1, 1, 0],
+        [0, 1, 0],
+        [1, 0, 1],
+        [1, 1, 1],
+        [0, 2, 1, 0],
+        [1, 0, 0, 3],
+        [4, 1, 2, 1],
+    ],
 )
-@pytest.mark.parametrize("n", [2, 3])
-def test_days_without_weight_have_no_chance(n: int, weight: list[int]) -> None:
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_of_few_days_with_and_without_weight_the_chance_is_that_of_all_outcomes(
+    n: int, weight: list[int]
+) -> None:
     for width, most in itertools.product(range(1, len(weight)), range(1, n + 1)):
         chance = clusters.exact_chance(n, most, width_days=width, weight=np.array(weight))
         bound = clusters.log_bound(n, most, width_days=width, weight=np.array(weight))
