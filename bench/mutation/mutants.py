@@ -179,7 +179,9 @@ def _other_values(value: object, *, is_default: bool) -> list[bool | int | float
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int | float):
-        return [value + 1, value - 1]
+        return [
+            other for other in (value + 1, value - 1) if other != value
+        ]  # 1e300 + 1 is no other
     return [f"{value} "] if is_default and isinstance(value, str) else []
 
 
