@@ -96,6 +96,12 @@ def test_the_tests_of_a_module_are_its_own_and_then_those_that_use_it() -> None:
     )
 
 
+def test_a_test_that_imports_from_a_package_uses_the_modules_it_exports() -> None:
+    assert "tests/detectors/sequential/test_cusum.py" in modules.tests_of(
+        "detectors.sequential.cusum.watch"
+    )
+
+
 def test_a_change_in_a_body_names_the_function_and_one_at_import_does_not(module: Path) -> None:
     mutants = mutants_of(module, "m")
 

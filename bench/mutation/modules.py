@@ -46,9 +46,21 @@ def tests_of(module: str) -> tuple[str, ...]:
     """List doctests, the module's own tests, those that use it nearly, and the contracts."""
     own = [path for path in _tests() if path.stem == f"test_{module.rsplit('.', 1)[-1]}"]
     users = {module} | {other for other in all_modules() if module in imports_of(source_of(other))}
+    users |= {package for package in _packages() if module in imports_of(_init_of(package))}
     near = [path for path in _tests() if path not in own and imports_of(path) & users]
     paths = [source_of(module), *own, *near]
     return (*(str(path.relative_to(ROOT)) for path in paths), CONTRACT)
+
+
+def _init_of(package: str) -> Path:
+    return ROOT / package.replace(".", "/") / "__init__.py"
+
+
+@cache
+def _packages() -> tuple[str, ...]:
+    """List the packages, whose users mostly import what it is made of through it."""
+    paths = sorted((ROOT / "detectors").rglob("__init__.py"))
+    return tuple(".".join(path.parent.relative_to(ROOT).parts) for path in paths)
 
 
 @cache
