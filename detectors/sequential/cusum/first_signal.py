@@ -79,13 +79,13 @@ def first_signal(
     >>> found.chance.round(6)
     array([0.095163, 0.086107])
     """
-    ways = [corridor(law, rate_ratio, critical_value) for law in plan]
-    if len({way.per_event for way in ways}) != 1:
+    if not plan or not weighs_alike(plan, rate_ratio, critical_value):
         raise ValueError("plan must not be empty, and an event must weigh the same at every look")
     arrivals = {law: masses(law.changed(true_ratio)) for law in plan}
     rows = _begin(_no_rows(), 1.0, 0.0)
     chance, events = [], []
-    for law, way in zip(plan, ways, strict=True):
+    for law in plan:
+        way = corridor(law, rate_ratio, critical_value)
         drift = rows.drift + way.per_look
         bottom = np.floor((drift - way.under) / way.per_event).astype(np.int64)
         top = np.ceil((drift + way.over) / way.per_event).astype(np.int64)
@@ -95,6 +95,31 @@ def first_signal(
         events.append(signals[1])
         rows = _begin(rows, *at_zero)
     return FirstSignal(chance=np.array(chance), events=np.array(events))
+
+
+def weighs_alike(plan: Sequence[CountLaw], rate_ratio: float, critical_value: float) -> bool:
+    """Tell whether an event weighs the same at every look, so that a chart is told by a number.
+
+    Parameters
+    ----------
+    plan : sequence of CountLaw
+        Law of each look under the null.
+    rate_ratio : float
+        Ratio to detect, not 1.
+    critical_value : float
+        Value at which the chart signals, above 0.
+
+    Returns
+    -------
+    bool
+        Whether it does; true of no look and of one.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    return len({corridor(law, rate_ratio, critical_value).per_event for law in plan}) <= 1
 
 
 def _no_rows() -> _Rows:

@@ -7,10 +7,10 @@ down in another: a chart that is higher now is never lower later, so the two run
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ MOST_VALUES = 4_000  # of exact charts; sums of more take longer than bounds
 TIE = 1e-11  # values so near are one: sums of the same events in another order
 LEAST_CHANCE = 1e-20  # of a value that is kept
 
+Result = TypeVar("Result")
 Side = Literal["above", "below"]
 Pair = NDArray[np.float64]  # a chance, and that chance times the mean number of events to date
 
@@ -98,15 +99,10 @@ class Charts(Protocol):
         -------
         Passed
             Charts that go on, that are at zero, and that signalled.
-
-        Raises
-        ------
-        TooManyValuesError
-            If values are listed, and there would be more than 4,000 of them.
         """
 
 
-class TooManyValuesError(Exception):
+class _TooManyValuesError(Exception):
     """Charts have more values than are followed one by one."""
 
 
@@ -141,7 +137,7 @@ class _Listed:
         value, weight = value[order], weight[:, order]
         is_first = np.diff(value, prepend=-math.inf) > TIE
         if np.count_nonzero(is_first) > MOST_VALUES:
-            raise TooManyValuesError
+            raise _TooManyValuesError
         group = np.add.accumulate(is_first) - 1
         rows = [np.bincount(group, weights=row) for row in weight]
         return _Listed(self.critical, value[is_first], np.array(rows))
@@ -184,6 +180,34 @@ class _Rounded:
         return Passed(_Rounded(self.width, self.side, after), at_zero, signal)
 
 
+def followed_exactly(
+    follow: Callable[[Charts], Result], critical_value: float, *, parts: int, sides: Sequence[Side]
+) -> list[Result]:
+    """Follow charts by each value they can have, or, where these are too many, by rounded values.
+
+    Parameters
+    ----------
+    follow : callable, Charts to a result
+        What is to be done, from no chart on.
+    critical_value : float
+        Value at which a chart signals.
+    parts : int
+        Parts of it that a lattice tells apart.
+    sides : sequence of {"below", "above"}
+        Where values are rounded, which way: a chart rounded below is never higher than it should
+        be, one rounded above never lower.
+
+    Returns
+    -------
+    list
+        One result where it is exact; else one for each side, in their order.
+    """
+    try:
+        return [follow(listed(critical_value))]
+    except _TooManyValuesError:
+        return [follow(rounded(critical_value, parts, side)) for side in sides]
+
+
 def listed(critical_value: float) -> Charts:
     """Begin to list the values of charts, exactly.
 
@@ -200,8 +224,8 @@ def listed(critical_value: float) -> Charts:
     return _Listed(critical_value, np.empty(0), np.empty((2, 0)))
 
 
-def both(critical_value: float, parts: int) -> tuple[Charts, Charts]:
-    """Begin to round the values of charts to a lattice, down and up.
+def rounded(critical_value: float, parts: int, side: Side) -> Charts:
+    """Begin to round the values of charts to a lattice.
 
     Parameters
     ----------
@@ -209,14 +233,15 @@ def both(critical_value: float, parts: int) -> tuple[Charts, Charts]:
         Value at which a chart signals.
     parts : int
         Parts of it that the lattice tells apart.
+    side : {"below", "above"}
+        Which way values are rounded.
 
     Returns
     -------
-    below, above : Charts
-        No chart yet: of those that never are higher than they should be, and never lower.
+    Charts
+        No chart yet.
     """
-    width, none = critical_value / parts, np.zeros((2, parts))
-    return _Rounded(width, "below", none), _Rounded(width, "above", none)
+    return _Rounded(critical_value / parts, side, np.zeros((2, parts)))
 
 
 def moves_of(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -10,9 +11,7 @@ from detectors.sequential.cusum.run_length import NEGLIGIBLE
 from detectors.sequential.cusum.uneven_chart import (
     Charts,
     Move,
-    TooManyValuesError,
-    both,
-    listed,
+    followed_exactly,
     moves_of,
 )
 
@@ -69,13 +68,9 @@ def run_length_between(
     >>> [round(each, 6) for each in found]
     [10.508332, 10.508332]
     """
-    moves = moves_of(tuple(cycle), rate_ratio, critical_value, true_ratio)
-    try:
-        exact = _mean_length(moves, listed(critical_value))
-    except TooManyValuesError:
-        below, above = both(critical_value, PARTS)
-        return _mean_length(moves, above), _mean_length(moves, below)
-    return exact, exact
+    follow = partial(_mean_length, moves_of(tuple(cycle), rate_ratio, critical_value, true_ratio))
+    found = followed_exactly(follow, critical_value, parts=PARTS, sides=("above", "below"))
+    return found[0], found[-1]
 
 
 def least_run_length(cycle: Sequence[CountLaw], rate_ratio: float, critical_value: float) -> float:
@@ -101,11 +96,8 @@ def least_run_length(cycle: Sequence[CountLaw], rate_ratio: float, critical_valu
     ValueError
         As `run_length_between`.
     """
-    moves = moves_of(tuple(cycle), rate_ratio, critical_value, 1.0)
-    try:
-        return _mean_length(moves, listed(critical_value))
-    except TooManyValuesError:
-        return _mean_length(moves, both(critical_value, PARTS)[1])
+    follow = partial(_mean_length, moves_of(tuple(cycle), rate_ratio, critical_value, 1.0))
+    return followed_exactly(follow, critical_value, parts=PARTS, sides=("above",))[0]
 
 
 def _mean_length(moves: Sequence[Move], start: Charts) -> float:

@@ -3,18 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from detectors.sequential.count_law import CountLaw
-from detectors.sequential.cusum.first_signal import FirstSignal, first_signal
-from detectors.sequential.cusum.run_length import corridor
+from detectors.sequential.cusum.first_signal import FirstSignal, first_signal, weighs_alike
 from detectors.sequential.cusum.uneven_chart import (
     Charts,
     Move,
-    TooManyValuesError,
-    both,
-    listed,
+    Side,
+    followed_exactly,
     moves_of,
 )
 
@@ -84,17 +83,8 @@ def first_signal_between(
     >>> found.is_exact, found.upper.chance.round(4).tolist()
     (True, [0.0028, 0.0067, 0.0172, 0.0214])
     """
-    ways = [corridor(law, rate_ratio, critical_value) for law in plan]
-    if len({way.per_event for way in ways}) <= 1:
-        found = first_signal(plan, rate_ratio, critical_value, true_ratio=true_ratio)
-        return Between(found, found)
-    moves = moves_of(tuple(plan), rate_ratio, critical_value, true_ratio)
-    try:
-        found = _followed(moves, listed(critical_value))
-    except TooManyValuesError:
-        lower, upper = (_followed(moves, start) for start in both(critical_value, _parts(moves)))
-        return Between(lower, upper)
-    return Between(found, found)
+    found = _found(plan, rate_ratio, critical_value, true_ratio, ("below", "above"))
+    return Between(found[0], found[-1])
 
 
 def greatest_chance(plan: Sequence[CountLaw], rate_ratio: float, critical_value: float) -> float:
@@ -120,15 +110,22 @@ def greatest_chance(plan: Sequence[CountLaw], rate_ratio: float, critical_value:
     ValueError
         If the plan is empty, or an argument is out of range.
     """
-    ways = [corridor(law, rate_ratio, critical_value) for law in plan]
-    if len({way.per_event for way in ways}) <= 1:
-        return math.fsum(first_signal(plan, rate_ratio, critical_value).chance)
-    moves = moves_of(tuple(plan), rate_ratio, critical_value, 1.0)
-    try:
-        found = _followed(moves, listed(critical_value))
-    except TooManyValuesError:
-        found = _followed(moves, both(critical_value, _parts(moves))[1])
-    return math.fsum(found.chance)
+    return math.fsum(_found(plan, rate_ratio, critical_value, 1.0, ("above",))[0].chance)
+
+
+def _found(
+    plan: Sequence[CountLaw],
+    rate_ratio: float,
+    critical_value: float,
+    true_ratio: float,
+    sides: Sequence[Side],
+) -> list[FirstSignal]:
+    """One that is exact, or a bound for each side to which charts are rounded."""
+    if weighs_alike(plan, rate_ratio, critical_value):
+        return [first_signal(plan, rate_ratio, critical_value, true_ratio=true_ratio)]
+    moves = moves_of(tuple(plan), rate_ratio, critical_value, true_ratio)
+    follow = partial(_followed, moves)
+    return followed_exactly(follow, critical_value, parts=_parts(moves), sides=sides)
 
 
 def _parts(moves: Sequence[Move]) -> int:

@@ -89,10 +89,11 @@ def test_equal_looks_are_those_of_the_engines_for_equal_looks(
     law: CountLaw, ratio: float, value: float
 ) -> None:
     moves = uneven_chart.moves_of((law,) * 40, ratio, value, 1.3)
-    below, above = uneven_chart.both(value, 2**12)
+    sides: tuple[uneven_chart.Side, ...] = ("below", "above")
 
     listed = uneven_signal._followed(moves, uneven_chart.listed(value))
-    low, high = (uneven_signal._followed(moves, start) for start in (below, above))
+    bounds = (uneven_chart.rounded(value, 2**12, side) for side in sides)
+    low, high = (uneven_signal._followed(moves, start) for start in bounds)
 
     twin = first_signal([law] * 40, ratio, value, true_ratio=1.3)
     assert_allclose(listed.chance, twin.chance, atol=2e-13)  # two engines; each states 1e-13
@@ -196,11 +197,12 @@ def test_bounds_lie_on_either_side_of_exact_chances(
 ) -> None:
     plan = [CountLaw(mean, dispersion=size) for mean in means]
     moves = uneven_chart.moves_of(tuple(plan), ratio, value, 1.0)
+    sides: tuple[uneven_chart.Side, ...] = ("below", "above")
     found = first_signal_between(plan, ratio, value)
 
     low, high = (
-        np.cumsum(uneven_signal._followed(moves, start).chance)
-        for start in uneven_chart.both(value, 256)
+        np.cumsum(uneven_signal._followed(moves, uneven_chart.rounded(value, 256, side)).chance)
+        for side in sides
     )
 
     assert greatest_chance(plan, ratio, value) == math.fsum(found.upper.chance)
