@@ -201,6 +201,29 @@ def masses(law: CountLaw) -> Masses:
     return Masses(at=at, tail=tail, below=np.add.accumulate(at))
 
 
+def counted(chances: Masses) -> Masses:
+    """Multiply each chance by its count.
+
+    Parameters
+    ----------
+    chances : Masses
+        Law of a count.
+
+    Returns
+    -------
+    Masses
+        Parts of the mean: of exactly *k*, of *k* or more, and of *k* or fewer events.
+
+    Examples
+    --------
+    >>> counted(masses(CountLaw(2.0))).tail[:3].round(6)
+    array([2.      , 2.      , 1.729329])
+    """
+    at = np.arange(len(chances.at)) * chances.at
+    tail = np.append(np.add.accumulate(at[::-1])[::-1], 0.0)
+    return Masses(at=at, tail=tail, below=np.add.accumulate(at))
+
+
 def total(values: NDArray[np.float64]) -> float:
     """Add up from the first to the last: a library's sum adds in the order that suits it.
 

@@ -1,7 +1,11 @@
 """How often and how soon a sequential test signals."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,3 +39,38 @@ class OperatingCharacteristics:
     expected_events_at_signal: float
     method: Literal["exact", "bounded", "simulated"] = "exact"
     power_error: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class FirstSignal:
+    """Chance of the first signal at each look.
+
+    Attributes
+    ----------
+    chance : ndarray of float64, shape (n_looks,)
+        Chance that the first signal comes at this look.
+    events : ndarray of float64, shape (n_looks,)
+        That chance times the mean number of events to date, given that it does.
+    left_out : float, default: 0.0
+        Chance of the histories that were left out: no sum of chances is further off.
+    """
+
+    chance: NDArray[np.float64]
+    events: NDArray[np.float64]
+    left_out: float = 0.0
+
+
+def mean_events(found: FirstSignal) -> float:
+    """Compute the mean number of events to date at the first signal, given one.
+
+    Parameters
+    ----------
+    found : FirstSignal
+        Chances at each look, not all 0.
+
+    Returns
+    -------
+    float
+        Mean number of events.
+    """
+    return math.fsum(found.events) / math.fsum(found.chance)

@@ -4,33 +4,17 @@ A chart at a given look is told by the look at which it was last at zero and the
 table of chances with a row for each such look. The sum is exact; nothing is put on a grid.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.sequential.count_law import CountLaw, Masses, masses, total
+from detectors.sequential.count_law import CountLaw, Masses, counted, masses, total
 from detectors.sequential.cusum.run_length import corridor
+from detectors.sequential.operating import FirstSignal
 
 NEGLIGIBLE = 1e-20  # chance of a row that is left out; all rows together below 1e-17
-
-
-@dataclass(frozen=True, eq=False)
-class FirstSignal:
-    """Chance of the first signal at each look.
-
-    Attributes
-    ----------
-    chance : ndarray of float64, shape (n_looks,)
-        Chance that the first signal comes at this look.
-    events : ndarray of float64, shape (n_looks,)
-        That chance times the mean number of events to date, given that it does.
-    """
-
-    chance: NDArray[np.float64]
-    events: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,9 +131,7 @@ def _advance(
     top: NDArray[np.int64],
 ) -> tuple[_Rows, tuple[float, float], tuple[float, float]]:
     n = len(arrivals.at)
-    number = np.arange(n, dtype=np.float64) * arrivals.at
-    number_below = np.add.accumulate(number)
-    number_tail = np.append(np.add.accumulate(number[::-1])[::-1], 0.0)
+    number = counted(arrivals)
     counts = rows.first[:, None] + np.arange(rows.chance.shape[1])
     too_low, too_high = bottom[:, None] - counts, np.maximum(0, top[:, None] - counts)
 
@@ -157,7 +139,7 @@ def _advance(
         lows = np.where(too_low >= 0, below[np.clip(too_low, 0, n - 1)], 0.0)
         return np.stack((lows, tail[np.minimum(too_high, n)]))
 
-    gone, gone_number = over(arrivals.below, arrivals.tail), over(number_below, number_tail)
+    gone, gone_number = over(arrivals.below, arrivals.tail), over(number.below, number.tail)
     low, high = (
         (
             total(rows.chance * gone[side]),
@@ -165,7 +147,7 @@ def _advance(
         )
         for side in (0, 1)
     )
-    chance, events = _convolve(rows, arrivals.at, number, bottom, top)
+    chance, events = _convolve(rows, arrivals.at, number.at, bottom, top)
     return _Rows(drift, bottom + 1, chance, events), low, high
 
 
@@ -194,19 +176,3 @@ def _convolve(
         chance[mine], events[mine] = after, after_events
     is_inside = np.arange(width) < (top - bottom - 1)[:, None]
     return np.where(is_inside, chance, 0.0), np.where(is_inside, events, 0.0)
-
-
-def mean_events(found: FirstSignal) -> float:
-    """Compute the mean number of events to date at the first signal, given one.
-
-    Parameters
-    ----------
-    found : FirstSignal
-        Chances at each look, not all 0.
-
-    Returns
-    -------
-    float
-        Mean number of events.
-    """
-    return math.fsum(found.events) / math.fsum(found.chance)

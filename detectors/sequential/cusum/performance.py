@@ -11,7 +11,7 @@ from detectors.sequential.cusum.boundary import planned
 from detectors.sequential.cusum.design import Design, cycle_of, require_recurrence
 from detectors.sequential.cusum.uneven_run_length import run_length_between
 from detectors.sequential.cusum.uneven_signal import first_signal_between
-from detectors.sequential.operating import OperatingCharacteristics
+from detectors.sequential.operating import OperatingCharacteristics, mean_events
 
 
 def average_run_length(design: Design, rate_ratio: float = 1.0) -> float:
@@ -84,17 +84,16 @@ def operating_characteristics(
     laws = planned(cycle_of(design), design.looks) if plan is None else plan
     value = design.boundary.critical_value
     found = first_signal_between(laws, design.rate_ratio, value, true_ratio=rate_ratio)
-    chance = 0.5 * (found.lower.chance + found.upper.chance)
-    events = math.fsum(0.5 * (found.lower.events + found.upper.events))
-    power = min(1.0, math.fsum(chance))  # rounding may add some bits
-    time = math.fsum(chance * np.arange(1, len(laws) + 1))
+    middle = found.middle
+    power = min(1.0, math.fsum(middle.chance))  # rounding may add some bits
+    time = math.fsum(middle.chance * np.arange(1, len(laws) + 1))
     gap = math.fsum(found.upper.chance) - math.fsum(found.lower.chance)
     return OperatingCharacteristics(
         rate_ratio=rate_ratio,
         power=power,
         expected_time_to_signal=time / power if power > 0 else math.nan,
         expected_length=min(len(laws), time + len(laws) * (1.0 - power)),
-        expected_events_at_signal=events / math.fsum(chance) if power > 0 else math.nan,
+        expected_events_at_signal=mean_events(middle) if power > 0 else math.nan,
         method="exact" if found.is_exact else "bounded",
         power_error=0.5 * gap,
     )

@@ -15,7 +15,7 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.sequential.count_law import CountLaw, masses, total
+from detectors.sequential.count_law import CountLaw, counted, masses, total
 from detectors.sequential.cusum.run_length import corridor
 
 MOST_VALUES = 4_000  # of exact charts; sums of more take longer than bounds
@@ -284,10 +284,9 @@ def _move(law: CountLaw, rate_ratio: float, critical_value: float, true_ratio: f
     reach = math.ceil((critical_value + way.per_look) / way.per_event) + 1
     last = min(reach, len(arrivals.at) - 1)  # from here on all end at one edge
     counts = np.arange(last + 1, dtype=np.float64)
-    numbers = np.arange(len(arrivals.at)) * arrivals.at
-    beyond = (float(arrivals.tail[last]), total(numbers[last:][::-1]))
-    weight = np.array([arrivals.at[: last + 1], numbers[: last + 1]])
-    weight[:, last] = beyond
+    number = counted(arrivals)
+    weight = np.array([arrivals.at[: last + 1], number.at[: last + 1]])
+    weight[:, last] = (arrivals.tail[last], number.tail[last])
     return Move(added=sign * (way.per_event * counts - way.per_look), weight=weight)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from detectors.sequential.count_law import CountLaw
-from detectors.sequential.cusum.first_signal import FirstSignal, first_signal, weighs_alike
+from detectors.sequential.cusum.first_signal import first_signal, weighs_alike
 from detectors.sequential.cusum.uneven_chart import (
     Charts,
     Move,
@@ -16,6 +16,7 @@ from detectors.sequential.cusum.uneven_chart import (
     followed_exactly,
     moves_of,
 )
+from detectors.sequential.operating import FirstSignal
 
 FINEST, COARSEST = 2**15, 2**11  # parts of the critical value, over a plan
 MOST_MOVES = 2**21  # values times counts of a look on a lattice
@@ -39,6 +40,14 @@ class Between:
     def is_exact(self) -> bool:
         """Whether the two are one."""
         return self.lower is self.upper
+
+    @property
+    def middle(self) -> FirstSignal:
+        """Half way between the two."""
+        return FirstSignal(
+            chance=0.5 * (self.lower.chance + self.upper.chance),
+            events=0.5 * (self.lower.events + self.upper.events),
+        )
 
 
 def first_signal_between(

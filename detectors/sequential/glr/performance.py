@@ -8,8 +8,8 @@ import numpy as np
 from detectors.sequential.count_law import CountLaw, masses
 from detectors.sequential.glr.design import Design, farthest_counts, law_of
 from detectors.sequential.glr.simulation import require_paths, simulate
-from detectors.sequential.glr.stretch_paths import FirstStretch, first_stretch
-from detectors.sequential.operating import OperatingCharacteristics
+from detectors.sequential.glr.stretch_paths import first_stretch
+from detectors.sequential.operating import FirstSignal, OperatingCharacteristics
 
 RAREST = 1e-15  # chance of a signal below which the means given one are not told
 
@@ -90,5 +90,5 @@ def operating_characteristics(
 @lru_cache(maxsize=256)
 def _first_stretch(
     law: CountLaw, farthest: tuple[int, ...], looks: int, *, is_upward: bool
-) -> FirstStretch | None:
+) -> FirstSignal | None:
     return first_stretch(masses(law), farthest, looks=looks, is_upward=is_upward)

@@ -10,31 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.sequential.count_law import Masses, total
+from detectors.sequential.count_law import Masses, counted, total
+from detectors.sequential.operating import FirstSignal
 
 MOST_STATES = 20_000
 MOST_ROWS = 1_000_000  # of states times counts, at one look
 NEVER = 2**60  # further events: no count comes near
 NEGLIGIBLE = 1e-20  # chance of a state that is left out, and told in `left_out`
-
-
-@dataclass(frozen=True, eq=False)
-class FirstStretch:
-    """Chance of the first signal at each look.
-
-    Attributes
-    ----------
-    chance : ndarray of float64, shape (n_looks,)
-        Chance that the first signal comes at this look.
-    events : ndarray of float64, shape (n_looks,)
-        That chance times the mean number of events to date, given that it does.
-    left_out : float
-        Chance of the histories that were left out: no sum of chances is further off.
-    """
-
-    chance: NDArray[np.float64]
-    events: NDArray[np.float64]
-    left_out: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +29,7 @@ class _States:
 
 def first_stretch(
     arrivals: Masses, farthest: Sequence[int], *, looks: int, is_upward: bool
-) -> FirstStretch | None:
+) -> FirstSignal | None:
     r"""Compute the chance of a first signal at each look, where the states are few enough.
 
     Parameters
@@ -64,9 +46,9 @@ def first_stretch(
 
     Returns
     -------
-    FirstStretch or None
-        Chances; None where more than 20,000 staircases are possible, or more than a million steps
-        from one to another.
+    FirstSignal or None
+        Chances, but for histories of a chance below 1e-20; None where more than 20,000 staircases
+        are possible, or more than a million steps from one to another.
 
     Notes
     -----
@@ -90,20 +72,15 @@ def first_stretch(
     """
     sign = 1 if is_upward else -1
     fresh = sign * np.array(farthest, dtype=np.int64)
-    numbers = np.arange(len(arrivals.at)) * arrivals.at
-    counted = Masses(
-        at=numbers,
-        tail=np.append(np.add.accumulate(numbers[::-1])[::-1], 0.0),
-        below=np.add.accumulate(numbers),
-    )
+    number = counted(arrivals)
     states = _States(fresh[None, :], np.array([[1.0], [0.0]]))
     found, left_out = np.zeros((2, looks)), 0.0
     for look in range(looks):
-        found[:, look] = _signals(states, arrivals, counted, is_upward=is_upward)
+        found[:, look] = _signals(states, arrivals, number, is_upward=is_upward)
         if look == looks - 1 or not len(states.stairs):
             break
         ahead = fresh[: looks - look - 1]
-        following = _advanced(states, arrivals, counted, ahead, sign)
+        following = _advanced(states, arrivals, number, ahead, sign)
         if following is None:
             return None
         is_kept = following.weight[0] > NEGLIGIBLE
@@ -111,26 +88,26 @@ def first_stretch(
         states = _merged(_States(following.stairs[is_kept], following.weight[:, is_kept]))
         if len(states.stairs) > MOST_STATES:
             return None
-    return FirstStretch(chance=found[0], events=found[1], left_out=left_out)
+    return FirstSignal(chance=found[0], events=found[1], left_out=left_out)
 
 
 def _signals(
-    states: _States, arrivals: Masses, counted: Masses, *, is_upward: bool
+    states: _States, arrivals: Masses, parts: Masses, *, is_upward: bool
 ) -> tuple[float, float]:
     n, edge = len(arrivals.at), states.stairs[:, 0]
     if is_upward:
         place = np.minimum(edge, n)
-        gone, number = arrivals.tail[place], counted.tail[place]
+        gone, number = arrivals.tail[place], parts.tail[place]
     else:
         place = np.clip(-edge, 0, n - 1)
         gone = np.where(edge <= 0, arrivals.below[place], 0.0)
-        number = np.where(edge <= 0, counted.below[place], 0.0)
+        number = np.where(edge <= 0, parts.below[place], 0.0)
     chance, events = states.weight
     return total(chance * gone), total(events * gone + chance * number)
 
 
 def _advanced(
-    states: _States, arrivals: Masses, counted: Masses, ahead: NDArray[np.int64], sign: int
+    states: _States, arrivals: Masses, parts: Masses, ahead: NDArray[np.int64], sign: int
 ) -> _States | None:
     """Let a look pass that does not signal; None if the states are too many."""
     onward = np.full((len(states.stairs), len(ahead)), NEVER)
@@ -149,7 +126,7 @@ def _advanced(
         is_quiet = sign * count < edge
         is_rest = sign < 0 and count == last
         chance = (arrivals.tail if is_rest else arrivals.at)[count]
-        number = (counted.tail if is_rest else counted.at)[count]
+        number = (parts.tail if is_rest else parts.at)[count]
         stairs.append(np.minimum(onward[is_quiet] - sign * count, ahead))
         before = states.weight[:, is_quiet]
         weights.append(np.stack((before[0] * chance, before[1] * chance + before[0] * number)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from detectors.sequential.count_law import CountLaw, masses, total, weights
+from detectors.sequential.count_law import CountLaw, counted, masses, total, weights
 
 LAWS = [
     (CountLaw(1e-6), stats.poisson(1e-6)),
@@ -121,3 +121,15 @@ def test_a_law_of_too_many_counts_is_refused() -> None:
         masses(CountLaw(9_999.0, dispersion=0.01))
     with pytest.raises(ValueError, match="rate_ratio is 0"):
         CountLaw(1.0).changed(0.0)
+
+
+def test_parts_of_a_mean_add_up_to_it_from_either_end() -> None:
+    law = CountLaw(3.0, dispersion=2.0)
+
+    found = counted(masses(law))
+
+    assert_allclose([found.below[-1], found.tail[0]], law.mean, rtol=1e-13)
+    # Negative binomial: of k or more, times k, is the mean times the tail of size r + 1 at k - 1.
+    shifted = masses(CountLaw(4.5, dispersion=3.0))
+    assert_allclose(found.tail[1:40], law.mean * shifted.tail[:39], rtol=1e-11)
+    assert_allclose(found.below[1:40], law.mean * shifted.below[:39], rtol=1e-11)

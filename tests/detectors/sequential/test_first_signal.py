@@ -9,8 +9,9 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from detectors.sequential.count_law import CountLaw, weights
-from detectors.sequential.cusum.first_signal import first_signal, mean_events
+from detectors.sequential.cusum.first_signal import first_signal
 from detectors.sequential.cusum.run_length import chance_of_signal
+from detectors.sequential.operating import mean_events
 
 UNEQUAL = [0.05, 0.4, 0.0001, 1.2, 0.3]
 
