@@ -29,12 +29,13 @@ HELPERS = {
     "catalogue", "counts", "elementary", "estimate", "hypergeometric", "reports", "validation",
     "wald", "disproportionality.deviance", "disproportionality.maxima",
     "disproportionality.null_tables", "disproportionality.zero_inflation",
-    "sequential.between_edges", "sequential.binomial_paths", "sequential.chart_value",
-    "sequential.conditional_boundary", "sequential.conditional_likelihood",
-    "sequential.conditional_operating", "sequential.convolution", "sequential.count_law",
-    "sequential.least_value", "sequential.look", "sequential.normal_paths", "sequential.operating",
-    "sequential.poisson_band", "sequential.poisson_paths", "sequential.polya_paths",
-    "sequential.spending_functions", "sequential.spending_paths",
+    "sequential.between_edges", "sequential.binomial_paths", "sequential.chart_rules",
+    "sequential.chart_value", "sequential.conditional_boundary",
+    "sequential.conditional_likelihood", "sequential.conditional_operating",
+    "sequential.convolution", "sequential.count_law", "sequential.least_value", "sequential.look",
+    "sequential.normal_paths", "sequential.operating", "sequential.poisson_band",
+    "sequential.poisson_paths", "sequential.polya_paths", "sequential.spending_functions",
+    "sequential.spending_paths",
 }  # fmt: skip
 OF_TABLE = {name: found for name, found in CATALOGUE.items() if found.evaluate is not None}
 CALLS = {name: found.call for name, found in CATALOGUE.items() if found.call is not None}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from detectors.sequential.chart_rules import LEAST_ALPHA, require_alpha
 from detectors.sequential.chart_value import (
     ROOT_ERROR,
     least_critical_value,
@@ -15,7 +16,6 @@ from detectors.sequential.cusum.run_length import average_run_length, chance_of_
 from detectors.sequential.cusum.uneven_run_length import least_run_length
 from detectors.sequential.cusum.uneven_signal import greatest_chance
 
-LEAST_ALPHA = 1e-9  # far above the rounding error of the chance of a signal
 NEAREST, FARTHEST = 1.25, 100.0  # of the ratio, or of its reciprocal
 
 
@@ -84,8 +84,7 @@ def critical_value_for_plan(plan: Sequence[CountLaw], rate_ratio: float, *, alph
     1.878
     """
     require_ratio(rate_ratio)
-    if not LEAST_ALPHA <= alpha < 1:
-        raise ValueError(f"alpha is {alpha}: must be at least {LEAST_ALPHA:g} and below 1")
+    require_alpha(alpha)
 
     def excess(value: float) -> float:
         return log_over(greatest_chance(plan, rate_ratio, value), alpha)

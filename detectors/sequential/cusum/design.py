@@ -3,15 +3,21 @@
 import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Literal
 
+from detectors.sequential.chart_rules import (
+    LEAST_ALPHA,
+    MOST_LOOKS,
+    AfterSignal,
+    finite_or_none,
+    law_of_look,
+    require_looks,
+    require_rules,
+)
 from detectors.sequential.chart_value import LOWEST
 from detectors.sequential.count_law import CountLaw
-from detectors.sequential.cusum.boundary import LEAST_ALPHA, Boundary, boundary_of, require_ratio
+from detectors.sequential.cusum.boundary import Boundary, boundary_of, require_ratio
 
 GREATEST_RUN_LENGTH = 1e9
-MOST_LOOKS = 10_000
-LEAST_DISPERSION = 0.01
 
 
 @dataclass(frozen=True)
@@ -63,12 +69,11 @@ class Design:
     critical_value: float | None = None
     dispersion: float | None = None
     trials_per_look: int = 0
-    after_signal: Literal["reset", "stay", "none"] = "reset"
+    after_signal: AfterSignal = "reset"
     boundary: Boundary = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.dispersion is not None and math.isinf(self.dispersion) and self.dispersion > 0:
-            object.__setattr__(self, "dispersion", None)  # JSON has no infinity
+        object.__setattr__(self, "dispersion", finite_or_none(self.dispersion))
         if isinstance(self.expected_per_look, list):
             object.__setattr__(self, "expected_per_look", tuple(self.expected_per_look))
         _require_design(self)
@@ -129,28 +134,7 @@ def cycle_of(design: Design) -> tuple[CountLaw, ...]:
     means = given if isinstance(given, tuple) else (given,)
     if len(set(means)) == 1:
         means = means[:1]
-    return tuple(law_of(design, mean, design.trials_per_look) for mean in means)
-
-
-def law_of(design: Design, mean: float, trials: int) -> CountLaw:
-    """Give the law under the null of the events of a look.
-
-    Parameters
-    ----------
-    design : Design
-        What is fixed.
-    mean : float
-        Events expected in it, above 0.
-    trials : int
-        Trials in it; 0 where none are counted.
-
-    Returns
-    -------
-    CountLaw
-        Poisson, negative binomial or binomial.
-    """
-    size = math.inf if design.dispersion is None else design.dispersion
-    return CountLaw(mean, dispersion=size, trials=trials)
+    return tuple(law_of_look(mean, design.dispersion, design.trials_per_look) for mean in means)
 
 
 def require_recurrence(design: Design, cycle: Sequence[CountLaw]) -> None:
@@ -177,13 +161,9 @@ def require_recurrence(design: Design, cycle: Sequence[CountLaw]) -> None:
 
 def _require_design(design: Design) -> None:
     require_ratio(design.rate_ratio)
-    if not (1 <= design.looks <= MOST_LOOKS and design.looks % 1 == 0):
-        raise ValueError(f"looks is {design.looks}: must be whole, from 1 to {MOST_LOOKS}")
+    require_looks("looks", design.looks, MOST_LOOKS)
     _require_expected(design)
-    if design.dispersion is not None and not design.dispersion >= LEAST_DISPERSION:
-        raise ValueError(f"dispersion is {design.dispersion}: must be at least {LEAST_DISPERSION}")
-    if design.after_signal not in ("reset", "stay", "none"):
-        raise ValueError(f"after_signal is {design.after_signal}: must be reset, stay or none")
+    require_rules(design.dispersion, design.after_signal)
     ways = (design.alpha, design.run_length, design.critical_value)
     if sum(way is not None for way in ways) != 1:
         raise ValueError(f"set one of alpha, run_length and critical_value, not {ways}")

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from detectors.sequential.chart_rules import law_of_look
 from detectors.sequential.count_law import weights
-from detectors.sequential.cusum.design import Design, law_of
+from detectors.sequential.cusum.design import Design
 from detectors.validation import GREATEST_COUNT
 
 
@@ -206,7 +207,7 @@ def _log_likelihood_ratio(state: State, observation: Observation) -> float:
         if events:
             raise ValueError(f"events came where none were expected: {observation} after {state}")
         return 0.0
-    law = law_of(state.design, expected, observation.trials - state.trials)
+    law = law_of_look(expected, state.design.dispersion, observation.trials - state.trials)
     per_event, per_look = weights(law, state.design.rate_ratio)
     return per_event * events - per_look
 

@@ -2,17 +2,22 @@
 
 import math
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Literal
 
+from detectors.sequential.chart_rules import (
+    MOST_LOOKS,
+    AfterSignal,
+    finite_or_none,
+    law_of_look,
+    require_alpha,
+    require_looks,
+    require_rules,
+)
 from detectors.sequential.chart_value import LOWEST
 from detectors.sequential.count_law import CountLaw
 from detectors.sequential.glr.boundary import GREATEST_VALUE, Boundary, boundary_of
 from detectors.sequential.glr.stretch import Direction, farthest_count
 
-LEAST_ALPHA = 1e-9  # far above the rounding error of the chance of a signal
-MOST_LOOKS = 10_000
 WIDEST_WINDOW = 1_000
-LEAST_DISPERSION = 0.01
 
 
 @dataclass(frozen=True)
@@ -55,36 +60,32 @@ class Design:
     window: int = 50
     direction: Direction = "increase"
     dispersion: float | None = None
-    after_signal: Literal["reset", "stay", "none"] = "reset"
+    after_signal: AfterSignal = "reset"
     boundary: Boundary = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.dispersion is not None and math.isinf(self.dispersion) and self.dispersion > 0:
-            object.__setattr__(self, "dispersion", None)  # JSON has no infinity
+        object.__setattr__(self, "dispersion", finite_or_none(self.dispersion))
         _require_design(self)
-        law = law_of(self, self.expected_per_look)
+        law = planned_law(self)
         reach = min(self.window, self.looks)
         found = boundary_of(law, self.looks, reach, self.direction, self.alpha, self.critical_value)
         object.__setattr__(self, "boundary", found)
 
 
-def law_of(design: Design, mean: float) -> CountLaw:
-    """Give the law under the null of the events of a look.
+def planned_law(design: Design) -> CountLaw:
+    """Give the law of the events of a planned look under the null.
 
     Parameters
     ----------
     design : Design
         What is fixed.
-    mean : float
-        Events expected in it, above 0.
 
     Returns
     -------
     CountLaw
-        Poisson or negative binomial.
+        Poisson or negative binomial, the same for every look.
     """
-    size = math.inf if design.dispersion is None else design.dispersion
-    return CountLaw(mean, dispersion=size)
+    return law_of_look(design.expected_per_look, design.dispersion)
 
 
 def farthest_counts(design: Design) -> tuple[int, ...]:
@@ -100,7 +101,7 @@ def farthest_counts(design: Design) -> tuple[int, ...]:
     tuple of int
         One for each length up to the window; -1 where no shortfall signals.
     """
-    law, is_upward = law_of(design, design.expected_per_look), design.direction == "increase"
+    law, is_upward = planned_law(design), design.direction == "increase"
     far, found = 0, []
     for look in range(1, min(design.window, design.looks) + 1):
         far = farthest_count(law, look, design.boundary.critical_value, far, is_upward=is_upward)
@@ -109,24 +110,17 @@ def farthest_counts(design: Design) -> tuple[int, ...]:
 
 
 def _require_design(design: Design) -> None:
-    for name, count, most in (
-        ("looks", design.looks, MOST_LOOKS),
-        ("window", design.window, WIDEST_WINDOW),
-    ):
-        if not (1 <= count <= most and count % 1 == 0):
-            raise ValueError(f"{name} is {count}: must be whole, from 1 to {most}")
+    require_looks("looks", design.looks, MOST_LOOKS)
+    require_looks("window", design.window, WIDEST_WINDOW)
     if design.direction not in ("increase", "decrease"):
         raise ValueError(f"direction is {design.direction}: must be increase or decrease")
-    if design.after_signal not in ("reset", "stay", "none"):
-        raise ValueError(f"after_signal is {design.after_signal}: must be reset, stay or none")
+    require_rules(design.dispersion, design.after_signal)
     if not 0 < design.expected_per_look < math.inf:
         raise ValueError(f"expected_per_look is {design.expected_per_look}: must be above 0")
-    if design.dispersion is not None and not design.dispersion >= LEAST_DISPERSION:
-        raise ValueError(f"dispersion is {design.dispersion}: must be at least {LEAST_DISPERSION}")
     if (design.alpha is None) == (design.critical_value is None):
         raise ValueError("set one of alpha and critical_value, not both or none")
-    if design.alpha is not None and not LEAST_ALPHA <= design.alpha < 1:
-        raise ValueError(f"alpha is {design.alpha}: must be at least {LEAST_ALPHA:g} and below 1")
+    if design.alpha is not None:
+        require_alpha(design.alpha)
     value = design.critical_value
     if value is not None and not LOWEST <= value <= GREATEST_VALUE:
         raise ValueError(

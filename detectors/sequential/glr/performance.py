@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from detectors.sequential.count_law import CountLaw, masses
-from detectors.sequential.glr.design import Design, farthest_counts, law_of
+from detectors.sequential.glr.design import Design, farthest_counts, planned_law
 from detectors.sequential.glr.simulation import require_paths, simulate
 from detectors.sequential.glr.stretch_paths import first_stretch
 from detectors.sequential.operating import FirstSignal, OperatingCharacteristics
@@ -65,7 +65,7 @@ def operating_characteristics(
     ('exact', 0.922, 10.8)
     """
     require_paths(n_paths)
-    law = law_of(design, design.expected_per_look).changed(rate_ratio)
+    law = planned_law(design).changed(rate_ratio)
     reach = farthest_counts(design)
     found = _first_stretch(law, reach, design.looks, is_upward=design.direction == "increase")
     if found is None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.sequential.count_law import CountLaw
-from detectors.sequential.glr.design import Design, farthest_counts, law_of
+from detectors.sequential.glr.design import Design, farthest_counts, planned_law
 from detectors.sequential.operating import OperatingCharacteristics
 
 
@@ -43,7 +43,7 @@ def simulate(
     watches where *k* of *n* signal, so that none in few is not taken for certainty.
     """
     require_paths(n_paths)
-    law = law_of(design, design.expected_per_look)
+    law = planned_law(design)
     counts = _draw(law.changed(rate_ratio), (n_paths, design.looks), rng)
     is_signal = _signals(counts, design)
     time = np.argmax(is_signal, axis=1)
