@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from detectors.anytime.look import NO_LOOKS, Look, Record, record_look, require_alpha
+from detectors.replay import replay
 from detectors.validation import as_numbers_within, refuse_where
 
 GREATEST_COMPONENTS = 1_000
@@ -258,11 +259,7 @@ def recompute(
     ValueError
         If an observation does not fit the design.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def _as_logs(log_e: ArrayLike) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ from detectors.anytime.normal_operating import (
     require_looks,
 )
 from detectors.anytime.student_paths import Chain, crossing
+from detectors.replay import replay
 from detectors.validation import GREATEST_COUNT, as_numbers_within, refuse_where
 
 Direction = Literal["more", "fewer", "either"]
@@ -414,11 +415,7 @@ def recompute(
     ValueError
         If a total went back, or is not one.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def _require_totals(observation: Observation) -> None:

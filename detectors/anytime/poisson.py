@@ -17,6 +17,7 @@ from detectors.anytime.convex import outermost_below, reach
 from detectors.anytime.horizon import characteristics, cross_early, cross_late
 from detectors.anytime.log_tails import log_gamma_above, log_gamma_below, log_gamma_ratio
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
+from detectors.replay import replay
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import GREATEST_COUNT, as_counts, as_reals, refuse_where
 
@@ -356,11 +357,7 @@ def recompute(
     ValueError
         If a total went back, or is not one.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def _require_totals(events: int, expected: float) -> None:

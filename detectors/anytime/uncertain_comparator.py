@@ -20,6 +20,7 @@ from detectors.anytime.horizon import characteristics
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
 from detectors.anytime.polya import cross_early, cross_late
 from detectors.elementary import exp, log
+from detectors.replay import replay
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import GREATEST_COUNT
 
@@ -397,11 +398,7 @@ def recompute(
     ValueError
         If a total went back, or is not one.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def _require_count(name: str, value: int) -> None:

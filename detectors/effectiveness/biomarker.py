@@ -19,6 +19,7 @@ from detectors.anytime.normal_operating import (
 )
 from detectors.anytime.student_paths import Chain, crossing
 from detectors.effectiveness.shift import Direction, Halves, log_bayes_factor
+from detectors.replay import replay
 from detectors.validation import as_numbers_within, refuse_where, require_between
 
 GREATEST = 1e60  # its square is a double
@@ -403,11 +404,7 @@ def recompute(
     ValueError
         If a value is missing, or 1e60 and beyond.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def _pooled(design: Design, squares: float) -> float:

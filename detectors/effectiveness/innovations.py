@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 
 from detectors.effectiveness.paths import fejer
 from detectors.elementary import exp
+from detectors.replay import replay
 from detectors.validation import require_between
 
 GREATEST = 1e60
@@ -291,11 +292,7 @@ def recompute(
     ValueError
         If a value is missing, or 1e60 and beyond.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def operating_characteristics(design: Design, shift: float) -> Characteristics:

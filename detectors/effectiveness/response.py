@@ -15,6 +15,7 @@ from detectors.effectiveness.process import (
     LONGEST_HORIZON,
     log_likelihood_ratio,
 )
+from detectors.replay import replay
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import as_counts, require_between
 
@@ -271,11 +272,7 @@ def recompute(
     ValueError
         If a total went back, or is none.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def operating_characteristics(design: Design, rate_ratio: float) -> OperatingCharacteristics:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 
+from detectors.replay import replay
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.sequential.spending_functions import SpendingName, spent
 from detectors.sequential.spending_paths import (
@@ -268,11 +269,7 @@ def recompute(
     ValueError
         If a total went back, or is not one.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def continuous_deadlines(design: Design) -> tuple[tuple[int, float], ...]:

@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from scipy import special
 
+from detectors.replay import replay
 from detectors.sequential.conditional_boundary import (
     Boundary,
     CriticalValue,
@@ -360,11 +361,7 @@ def recompute(
     ValueError
         If a total went back, or is not one.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def operating_characteristics(design: Design, rate_ratio: float) -> OperatingCharacteristics:

@@ -9,6 +9,7 @@ from typing import Literal
 from scipy import special
 from scipy.optimize import brentq
 
+from detectors.replay import replay
 from detectors.sequential.normal_paths import START, Density, advanced, chance_above
 from detectors.sequential.spending_functions import FUNCTIONS, SpendingName, spent
 
@@ -250,11 +251,7 @@ def recompute(
     ValueError
         As `step` does.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def operating_characteristics(design: Design, effect: float) -> Characteristics:

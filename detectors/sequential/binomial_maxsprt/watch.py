@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from scipy import special
 
+from detectors.replay import replay
 from detectors.sequential.binomial_maxsprt.boundary import (
     CriticalValue,
     critical_value_of,
@@ -237,11 +238,7 @@ def recompute(
     ValueError
         As `step`.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def operating_characteristics(design: Design, rate_ratio: float) -> OperatingCharacteristics:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from detectors.replay import replay
 from detectors.sequential.chart_rules import law_of_look
 from detectors.sequential.count_law import weights
 from detectors.sequential.cusum.design import Design
@@ -192,11 +193,7 @@ def recompute(
     ValueError
         If a total went back, or is not one.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def _log_likelihood_ratio(state: State, observation: Observation) -> float:

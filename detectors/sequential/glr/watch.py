@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from detectors.replay import replay
 from detectors.sequential.glr.design import Design
 from detectors.sequential.glr.stretch import OneLook, scan
 from detectors.validation import GREATEST_COUNT
@@ -208,11 +209,7 @@ def recompute(
     ValueError
         If a total went back, or is not one.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def _new_look(state: State, observation: Observation) -> OneLook:

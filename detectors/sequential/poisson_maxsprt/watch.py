@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 
+from detectors.replay import replay
 from detectors.sequential.look import Look
 from detectors.sequential.poisson_band import Band
 from detectors.sequential.poisson_maxsprt.boundary import (
@@ -216,11 +217,7 @@ def recompute(
     ValueError
         As `step`.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def _crosses(design: Design, seen: Observation, llr: float) -> bool:

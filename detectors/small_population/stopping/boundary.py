@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from detectors.replay import replay
 from detectors.validation import as_counts
 
 Direction = Literal["harm", "loss"]
@@ -230,11 +231,7 @@ def recompute(
     ValueError
         As `step`.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def operating_characteristics(design: Design, proportion: float) -> StoppingCharacteristics:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from detectors.features.tails import binomial_mass
+from detectors.replay import replay
 from detectors.validation import require_between
 
 Criterion = Literal["optimal", "minimax"]
@@ -364,11 +365,7 @@ def recompute(
     ValueError
         As `step`.
     """
-    state, looks = init(design), []
-    for observation in observations:
-        state, look = step(state, observation)
-        looks.append(look)
-    return state, tuple(looks)
+    return replay(step, init(design), observations)
 
 
 def _fewest_patients(p0: float, p1: float, alpha: float, beta: float) -> int:
