@@ -508,6 +508,13 @@ def test_estimates_just_beyond_what_is_allowed_are_refused(
     assert (at_the_ends.state == "defined").all()
 
 
+@pytest.mark.parametrize(("mean", "sd"), [(700.5, 0.1), (-700.5, 0.1), (0.0, -1e-9), (0.0, 700.5)])
+def test_a_null_just_beyond_what_is_allowed_is_refused(mean: float, sd: float) -> None:
+    with pytest.raises(ValueError, match="must lie between"):
+        Null(mean, sd)
+    assert [Null(m, s).sd for m, s in ((700.0, 0.0), (-700.0, 700.0))] == [0.0, 700.0]
+
+
 def test_an_interval_that_ends_at_zero_holds_it() -> None:
     half = 1.959963984540054 * 0.5  # of an error whose square is exact
 
