@@ -97,6 +97,17 @@ def test_the_weight_of_a_huge_count_keeps_its_digits(n: int, expected: float) ->
     assert_allclose(found.qn, exact, rtol=1e-12)  # a plain logarithm would leave 1e-9
 
 
+def test_the_weight_keeps_its_digits_where_the_rates_are_far_apart() -> None:
+    prior = Prior(2.0, 1e-6, 2.0, 1.0, 1e-114)  # as rare as twenty reports are for the second
+
+    found = score(20, 1e-6, prior)
+
+    with mpmath.workdps(50):
+        exact = float(_Posterior(20, 1e-6, prior).qn)
+    assert 0.01 < exact < 0.99
+    assert_allclose(found.qn, exact, rtol=1e-12)  # log1p(-0.999998) would leave 1e-10
+
+
 def test_the_grid_leaves_little_to_search() -> None:
     expected = np.exp(np.linspace(-8.0, 4.0, 500))
     n = np.full(500, 2)
