@@ -19,7 +19,7 @@ from detectors.anytime.convex import outermost_below, reach
 from detectors.anytime.horizon import characteristics
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
 from detectors.anytime.polya import cross_early, cross_late
-from detectors.elementary import exp, log
+from detectors.elementary import log, log_sum
 from detectors.replay import replay
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import GREATEST_COUNT
@@ -434,8 +434,7 @@ def _log_e(design: Design, events: int, person_time: float) -> float:
     whole = design.history_events + design.prior_events + events
     share = person_time / (design.history_time + person_time)
     terms = events * logs - whole * np.asarray(special.log1p(above * share), dtype=np.float64)
-    greatest = float(terms.max())
-    return greatest + math.log(math.fsum(exp(terms - greatest).tolist()) / N_POINTS)
+    return log_sum(terms, parts=N_POINTS)
 
 
 @lru_cache(maxsize=256)
@@ -450,10 +449,8 @@ def _log_point_e(design: Design, events: int, person_time: float, ratio: float) 
     whole = design.history_events + design.prior_events + events
     time = person_time / design.history_time
     terms = events * log(points) - whole * np.asarray(special.log1p(points * time))
-    greatest = float(terms.max())
-    mixed = greatest + math.log(math.fsum(exp(terms - greatest).tolist()) / N_POINTS)
     gone = events * math.log(ratio) if events else 0.0
-    return mixed - gone + whole * math.log1p(ratio * time)
+    return log_sum(terms, parts=N_POINTS) - gone + whole * math.log1p(ratio * time)
 
 
 def _limit(design: Design, events: int, horizon: float) -> float:

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.elementary import exp, log
+from detectors.elementary import log, log_sum
 from detectors.features.tails import binomial_mass, binomial_tail, log_binomial
 
 
@@ -144,12 +144,12 @@ def log_bound(n_reports: int, most: int, *, width_days: int, weight: NDArray[np.
     for (old, shared, new), n_times in zip(distinct.tolist(), times.tolist(), strict=True):
         newly = _log_newly_full(n_reports, most, old=old, shared=shared, new=new, total=total)
         logs.append(math.log(n_times) + newly)
-    return min(0.0, _log_sum(np.array(logs)))
+    return min(0.0, log_sum(np.array(logs)))
 
 
 def _log_full(n_reports: int, most: int, share: float) -> float:
     hits = np.arange(most, n_reports + 1)
-    return _log_sum(log_binomial(n_reports, hits, share))
+    return log_sum(log_binomial(n_reports, hits, share))
 
 
 def _log_newly_full(
@@ -166,11 +166,4 @@ def _log_newly_full(
     few_old = binomial_tail(left, left - (most - in_shared) + 1, not_old)
     logs = log_binomial(n_reports, in_shared, shared / total)
     logs = logs + log_binomial(n_reports - in_shared, in_new, new / (total - shared))
-    return _log_sum(logs + log(few_old))
-
-
-def _log_sum(logs: NDArray[np.float64]) -> float:
-    greatest = float(logs.max(initial=-math.inf))
-    if greatest == -math.inf:
-        return greatest
-    return greatest + math.log(math.fsum(exp(logs - greatest).tolist()))
+    return log_sum(logs + log(few_old))

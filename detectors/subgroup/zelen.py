@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.counts import Table
-from detectors.elementary import exp, log
+from detectors.elementary import log, log_sum
 from detectors.estimate import PValue, first_reason, where_defined
 from detectors.subgroup.mantel_haenszel import is_informative, stacked
 
@@ -147,7 +147,7 @@ def _log_p(strata: list[_Stratum], alternative: Alternative) -> float | None:
     else:
         observed = _observed_weight(strata, supports, order)
         is_extreme = weights <= observed + _TIE
-    return _log_sum(weights[is_extreme]) - _log_sum(weights)
+    return log_sum(weights[is_extreme]) - log_sum(weights)
 
 
 def _supports(strata: list[_Stratum]) -> list[tuple[int, int]]:
@@ -176,8 +176,3 @@ def _observed_weight(
         low, high = supports[k]
         weight += float(_log_weights(strata[k], low, high)[strata[k][0] - low])
     return weight
-
-
-def _log_sum(weights: NDArray[np.float64]) -> float:
-    greatest = float(weights.max())
-    return greatest + math.log(math.fsum(exp(weights - greatest).tolist()))

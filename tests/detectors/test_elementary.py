@@ -2,10 +2,11 @@
 
 import math
 
+import mpmath  # type: ignore[import-untyped]
 import numpy as np
 from numpy.testing import assert_allclose
 
-from detectors.elementary import exp, log
+from detectors.elementary import exp, log, log_sum
 
 X = np.random.default_rng(20240501).gamma(0.5, 2.0, 10_007)
 
@@ -18,3 +19,13 @@ def test_logarithm_and_exponential_are_those_of_the_mathematical_library() -> No
 def test_an_element_of_a_reversed_array_has_the_same_bits() -> None:
     assert np.array_equal(log(X[::-1])[::-1], log(X))
     assert np.array_equal(exp(X[::-1])[::-1], exp(X))
+
+
+def test_the_logarithm_of_a_sum_is_that_of_exact_arithmetic() -> None:
+    logs = np.array([-800.0, -801.5, -math.inf, -900.0])
+
+    with mpmath.workdps(40):
+        exact = mpmath.log(mpmath.fsum(mpmath.exp(mpmath.mpf(x)) for x in logs.tolist()))
+        assert_allclose(log_sum(logs), float(exact), rtol=1e-15)
+        assert_allclose(log_sum(logs, parts=4), float(exact - mpmath.log(4)), rtol=1e-15)
+    assert log_sum(np.array([])) == log_sum(np.array([-math.inf])) == -math.inf

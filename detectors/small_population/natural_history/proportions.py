@@ -9,7 +9,7 @@ from scipy import special
 
 from detectors.counts import Table
 from detectors.disproportionality.exact import fisher
-from detectors.elementary import exp
+from detectors.elementary import exp, log_sum
 from detectors.estimate import DEFINED, PValue, Statistic
 from detectors.small_population.arguments import as_patients, require_proper, require_weight
 from detectors.validation import refuse_where
@@ -286,9 +286,8 @@ def log_beta_binomial_tail(
     k = np.arange(y, n + 1) if alternative == "greater" else np.arange(y + 1)
     terms = -math.log1p(n) - special.betaln(n - k + 1.0, k + 1.0)
     terms = terms + special.betaln(a + k, b + (n - k)) - special.betaln(a, b)
-    top = float(terms.max())
     with np.errstate(under="ignore"):  # negligible beside the greatest
-        return min(0.0, top + math.log(math.fsum(exp(terms - top).tolist())))
+        return min(0.0, log_sum(terms))
 
 
 def _scale(a: float, b: float) -> float:
