@@ -13,9 +13,9 @@ from bench.sequential_peers.drawn import N_DRAWS
 from bench.sequential_peers.sides import ALPHA, SEED, Numbers, Simulated
 from bench.sequential_peers.vigipy import Judged
 from detectors.sequential.alpha_spending import Design, Observation, recompute
+from detectors.sequential.alpha_spending.paths import START, Paths, advanced, least_count
 from detectors.sequential.poisson_maxsprt import critical_value
 from detectors.sequential.poisson_paths import crossing_probability
-from detectors.sequential.spending_paths import START, Paths, advanced, least_count
 
 HORIZON = 10.0
 TAIL = ALPHA / 2  # of an interval

@@ -35,7 +35,6 @@ HELPERS = {
     "sequential.convolution", "sequential.count_law", "sequential.least_value", "sequential.look",
     "sequential.normal_paths", "sequential.operating", "sequential.poisson_band",
     "sequential.poisson_paths", "sequential.polya_paths", "sequential.spending_functions",
-    "sequential.spending_paths",
 }  # fmt: skip
 OF_TABLE = {name: found for name, found in CATALOGUE.items() if found.evaluate is not None}
 CALLS = {name: found.call for name, found in CATALOGUE.items() if found.call is not None}

@@ -16,19 +16,20 @@ from numpy.testing import assert_allclose
 from scipy.special import lambertw
 from scipy.stats import poisson
 
-from detectors.sequential import alpha_spending, spending_functions
+from detectors.sequential import spending_functions
 from detectors.sequential.alpha_spending import (
     Design,
     Observation,
     State,
+    boundaries,
     continuous_deadlines,
     init,
     operating_characteristics,
     recompute,
     step,
 )
+from detectors.sequential.alpha_spending.paths import START, advanced, least_count
 from detectors.sequential.poisson_paths import crossing_probability
-from detectors.sequential.spending_paths import START, advanced, least_count
 
 REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/sequential"
 CONTINUOUS = json.loads((REFERENCE / "alphaspend_poisson.json").read_text())
@@ -291,8 +292,8 @@ def test_a_watch_that_nothing_is_remembered_of_looks_the_same() -> None:
 
     state = init(design)
     for observation, look in zip(seen, looks, strict=True):
-        alpha_spending._kept.cache_clear()
-        alpha_spending._next.cache_clear()
+        boundaries._kept.cache_clear()
+        boundaries.next_of.cache_clear()
         state, again = step(state, observation)
         assert again == look
 

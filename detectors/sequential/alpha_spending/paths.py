@@ -5,21 +5,17 @@ tails, not subtracted from one, so that the smallest amounts are spent exactly.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy.optimize import brentq
 
 LEAST_TARGET = 1e-30  # an amount that may always be spent: it keeps every boundary finite
 GREATEST_COUNT = 10_000
-ROUNDING = 1e-13  # of the target: by less than that a stair that has just ended may exceed it
 RISING = np.arange(1.0, GREATEST_COUNT + 1.0)
-HALVINGS = 60  # a stair shorter than 2**-60 of what is left to the horizon is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,74 +227,6 @@ def _least(reach: _Reach, allowed: float, lowest: int, nearest: int) -> tuple[in
     return high, chance
 
 
-def deadlines(
-    target: Callable[[float], float], *, horizon: float, min_events: int
-) -> tuple[list[float], list[int]]:
-    """Find the latest times at which each event crosses, with continuous looks.
-
-    Parameters
-    ----------
-    target : callable, float to float
-        Type I error that may be spent by each time, in expected events; never falls.
-    horizon : float
-        End, in expected events.
-    min_events : int
-        Fewest events that may cross.
-
-    Returns
-    -------
-    list of float
-        Times, each later than the one before; the last is the horizon.
-    list of int
-        For each time, the count that crosses from the time before until then. A count that could
-        never cross before the next does is left out.
-
-    Notes
-    -----
-    Event *n* crosses until the chance of a crossing has grown to the target. Where a function
-    spends so little at first that even the first moments of event *n* would exceed it, event *n*
-    has no time of its own.
-    """
-    paths, count = START, min_events
-    times: list[float] = []
-    counts: list[int] = []
-    while paths.expected < horizon:
-        until = _deadline(paths, count, target, horizon)
-        if until > paths.expected:
-            mean = until - paths.expected
-            following = advanced(paths, mean, count)
-            paths = Paths(expected=until, silent=following.silent, spent=following.spent)
-            times.append(until)
-            counts.append(count)
-        count += 1
-    return times, counts
-
-
-def _deadline(paths: Paths, count: int, target: Callable[[float], float], horizon: float) -> float:
-    left = horizon - paths.expected
-    over = max(0.0, paths.spent - target(paths.expected))  # a rounding; it must not end all stairs
-
-    def excess(mean: float) -> float:
-        time = min(horizon, paths.expected + mean)
-        return paths.spent + chance_to_reach(paths, mean, count) - target(time)
-
-    def is_over(mean: float) -> bool:
-        allowed = ROUNDING * target(min(horizon, paths.expected + mean))
-        return excess(mean) > over + allowed
-
-    steps = [math.ldexp(left, -halvings) for halvings in range(HALVINGS, -1, -1)]
-    if is_over(steps[0]):
-        return paths.expected
-    for before, after in pairwise(steps):
-        if is_over(after):
-            if excess(before) >= 0:
-                return paths.expected + before
-            # A stair may be far shorter than the horizon: its own length sets the tolerance.
-            root = float(brentq(excess, before, after, xtol=1e-15 * before, rtol=1e-14))
-            return paths.expected + root
-    return horizon
-
-
 def group_of(looks: Sequence[tuple[float, int]], rate_ratio: float) -> list[tuple[float, float]]:
     """Compute when paths cross at looks whose boundary is known.
 
@@ -335,65 +263,3 @@ def _events_reached(paths: Paths, mean: float, count: int) -> float:
 def _tails(counts: NDArray[np.int64], mean: float) -> NDArray[np.float64]:
     """Chances of at least so many events; 1 where none is lacking."""
     return np.where(counts > 0, special.gammainc(np.maximum(counts, 1), mean), 1.0)
-
-
-def mean_silence(paths: Paths, mean: float, count: int) -> float:
-    """Compute the mean time without a crossing until the count or the end, in expected events.
-
-    Parameters
-    ----------
-    paths : Paths
-        Counts that have not crossed.
-    mean : float
-        Events expected in the time to come.
-    count : int
-        Count that crosses, at any moment of that time.
-
-    Returns
-    -------
-    float
-        Integral of the chance not to have crossed.
-
-    Examples
-    --------
-    Until the first event or one expected event, whichever is sooner:
-
-    >>> round(mean_silence(START, 1.0, 1), 6)
-    0.632121
-    """
-    waits = np.add.accumulate(special.gammainc(np.arange(1, count + 1), mean))
-    lacking = count - np.arange(paths.silent.size)
-    return math.fsum(paths.silent * waits[lacking - 1])
-
-
-def mean_wait(paths: Paths, mean: float, count: int) -> float:
-    r"""Compute the mean time to the count where it comes before the end, in expected events.
-
-    Parameters
-    ----------
-    paths : Paths
-        Counts that have not crossed.
-    mean : float
-        Events expected in the time to come.
-    count : int
-        Count that crosses, at any moment of that time.
-
-    Returns
-    -------
-    float
-        Mean of the time to the count, which counts as 0 where it does not come.
-
-    Notes
-    -----
-    Where :math:`\ell` events are lacking their time is gamma distributed, and its mean up to *m* is
-    :math:`\ell P(\ell + 1, m)`. Nothing is subtracted, so that it is exact for the rarest crossing.
-
-    Examples
-    --------
-    The first event, if it comes before one is expected:
-
-    >>> round(mean_wait(START, 1.0, 1), 6)
-    0.264241
-    """
-    lacking = count - np.arange(paths.silent.size)
-    return math.fsum(paths.silent * lacking * special.gammainc(lacking + 1, mean))
