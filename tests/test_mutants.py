@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.mutation import modules
-from bench.mutation.__main__ import explained
+from bench.mutation.__main__ import explained, explanations, reason_for
 from bench.mutation.mutants import mutants_of, unmutated
 
 SOURCE = '''"""A module."""
@@ -120,6 +120,19 @@ def test_a_reason_may_be_given_for_every_change_of_an_expression() -> None:
     assert explained("m.f: `x + 1` -> `x + 2` (2)", known) == "all"
     assert explained("m.f: `y + 1` -> `y + 2`", known) == "one"
     assert explained("m.f: `y + 1` -> `y - 1`", known) is None
+
+
+def test_every_reason_is_of_a_mutant_that_there_is() -> None:
+    known = explanations()
+    keys = {
+        mutant.key
+        for module in modules.all_modules()
+        for mutant in mutants_of(modules.source_of(module), module)
+    }
+
+    served = {reason_for(key, known) for key in keys}
+
+    assert set(known) - served == set()
 
 
 TOY = """

@@ -75,9 +75,14 @@ def explanations() -> dict[str, str]:
     return dict(re.findall(line, text, re.MULTILINE))
 
 
+def reason_for(key: str, known: dict[str, str]) -> str:
+    """Name the line that gives the reason for a mutant: its own, or one for all of its kind."""
+    return key if key in known else f"{key.partition('` -> `')[0]}` -> `*`"
+
+
 def explained(key: str, known: dict[str, str]) -> str | None:
     """Give the reason why a survivor is no fault, or None."""
-    return known.get(key, known.get(f"{key.partition('` -> `')[0]}` -> `*`"))
+    return known.get(reason_for(key, known))
 
 
 def examine(
