@@ -1,6 +1,22 @@
-"""One interim analysis and its result."""
+"""What a test sees at one interim analysis, and its result."""
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What was seen of one watch, from its start to this look.
+
+    Attributes
+    ----------
+    events : int
+        Events observed to date.
+    expected : float
+        Events expected under the null to date.
+    """
+
+    events: int
+    expected: float
 
 
 @dataclass(frozen=True, kw_only=True)

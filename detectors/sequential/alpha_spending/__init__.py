@@ -9,12 +9,12 @@ from detectors.sequential.alpha_spending.design import Design
 from detectors.sequential.alpha_spending.performance import operating_characteristics
 from detectors.sequential.alpha_spending.watch import (
     Look,
-    Observation,
     State,
     init,
     recompute,
     step,
 )
+from detectors.sequential.look import Observation
 
 __all__ = [
     "Design",

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from detectors.sequential.alpha_spending.deadlines import deadlines_of, mean_silence, mean_wait
 from detectors.sequential.alpha_spending.design import GREATEST_HORIZON, Design
 from detectors.sequential.alpha_spending.paths import START, advanced, chance_to_reach, group_of
-from detectors.sequential.alpha_spending.watch import Observation, recompute
+from detectors.sequential.alpha_spending.watch import recompute
+from detectors.sequential.look import Observation
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import require_between
 

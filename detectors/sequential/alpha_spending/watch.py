@@ -7,25 +7,10 @@ from dataclasses import dataclass
 from detectors.replay import replay
 from detectors.sequential.alpha_spending.boundaries import Boundaries, next_of, paths_of
 from detectors.sequential.alpha_spending.design import Design, allowed_by
+from detectors.sequential.look import Observation
 from detectors.validation import GREATEST_COUNT, as_counts
 
 MOST_LOOKS = 1_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Observation:
-    """What was seen of one watch, from its start to this look.
-
-    Attributes
-    ----------
-    events : int
-        Events observed to date.
-    expected : float
-        Events expected under the null to date.
-    """
-
-    events: int
-    expected: float
 
 
 @dataclass(frozen=True, kw_only=True)

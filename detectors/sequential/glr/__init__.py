@@ -12,7 +12,8 @@ from detectors.sequential.glr.boundary import Boundary, false_signal_bound
 from detectors.sequential.glr.design import Design
 from detectors.sequential.glr.performance import operating_characteristics
 from detectors.sequential.glr.simulation import simulate
-from detectors.sequential.glr.watch import Look, Observation, State, init, recompute, step
+from detectors.sequential.glr.watch import Look, State, init, recompute, step
+from detectors.sequential.look import Observation
 
 __all__ = [
     "Boundary",

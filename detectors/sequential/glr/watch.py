@@ -7,23 +7,8 @@ from dataclasses import dataclass
 from detectors.replay import replay
 from detectors.sequential.glr.design import Design
 from detectors.sequential.glr.stretch import OneLook, scan
+from detectors.sequential.look import Observation
 from detectors.validation import GREATEST_COUNT
-
-
-@dataclass(frozen=True, kw_only=True)
-class Observation:
-    """What was seen of one watch, from its start to this look.
-
-    Attributes
-    ----------
-    events : int
-        Events observed to date.
-    expected : float
-        Events expected under the null to date.
-    """
-
-    events: int
-    expected: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ before tau_n", and the chance of a signal is a finite recursion. The LLR of a de
 while no event arrives, so there "the LLR reaches c" is "at most n events by b_n".
 """
 
+from detectors.sequential.look import Observation
 from detectors.sequential.poisson_maxsprt.boundary import (
     Boundary,
     CriticalValue,
@@ -21,7 +22,6 @@ from detectors.sequential.poisson_maxsprt.performance import (
 )
 from detectors.sequential.poisson_maxsprt.watch import (
     Design,
-    Observation,
     State,
     init,
     recompute,

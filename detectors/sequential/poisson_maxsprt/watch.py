@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 
 from detectors.replay import replay
-from detectors.sequential.look import Look
+from detectors.sequential.look import Look, Observation
 from detectors.sequential.poisson_band import Band
 from detectors.sequential.poisson_maxsprt.boundary import (
     Boundary,
@@ -77,22 +77,6 @@ class Design:
     def band(self) -> Band:
         """Where it does not signal."""
         return silent_band(self.plan, self.boundary)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Observation:
-    """What was seen of one watch, from its start to this look.
-
-    Attributes
-    ----------
-    events : int
-        Events observed to date.
-    expected : float
-        Events expected under the null to date.
-    """
-
-    events: int
-    expected: float
 
 
 @dataclass(frozen=True, kw_only=True)
