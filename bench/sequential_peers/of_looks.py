@@ -13,7 +13,7 @@ from bench.sequential_peers.drawn import N_DRAWS
 from bench.sequential_peers.sides import ALPHA, SEED, Numbers, Simulated
 from bench.sequential_peers.vigipy import Judged
 from detectors.sequential.alpha_spending import Design, Observation, recompute
-from detectors.sequential.alpha_spending.paths import START, Paths, advanced, least_count
+from detectors.sequential.alpha_spending.paths import START, Paths, advanced, next_boundary
 from detectors.sequential.poisson_maxsprt import critical_value
 from detectors.sequential.poisson_paths import crossing_probability
 
@@ -86,7 +86,7 @@ def _after(path: Path) -> Paths:
 @cache
 def _least(path: Path, look: int, target: float) -> int:
     before = _after(path)
-    return least_count(before, _passed(before, look), target, min_events=1)
+    return next_boundary(before, _passed(before, look), target, min_events=1)[0]
 
 
 def _passed(before: Paths, look: int) -> float:

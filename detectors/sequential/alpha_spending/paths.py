@@ -151,41 +151,10 @@ def next_boundary(
     Returns
     -------
     count : int
-        As `least_count` finds it.
-    following : Paths
-        As `advanced` makes it; what the two share is computed once.
-
-    Examples
-    --------
-    >>> count, following = next_boundary(START, 2.0, 0.0071, min_events=1)
-    >>> count, round(following.spent, 4)
-    (7, 0.0045)
-    """
-    nearest = max(min_events, paths.silent.size)  # the count that crossed before
-    reach = _Reach(paths, mean, greatest=nearest + 4)
-    count, chance = _least(reach, max(target - paths.spent, LEAST_TARGET), min_events, nearest)
-    return count, _onward(paths, mean, count, chance)
-
-
-def least_count(paths: Paths, mean: float, target: float, *, min_events: int) -> int:
-    """Find the smallest count that may cross after some more time.
-
-    Parameters
-    ----------
-    paths : Paths
-        Counts that have not crossed.
-    mean : float
-        Events expected in the time to come.
-    target : float
-        Type I error that may be spent until then.
-    min_events : int
-        Fewest events that may cross.
-
-    Returns
-    -------
-    int
         The smallest count with which no more than `target` is spent in all; also one with which no
         more than 1e-30 is spent at this look, whatever the target.
+    following : Paths
+        As `advanced` makes it; what the two share is computed once.
 
     Notes
     -----
@@ -196,10 +165,14 @@ def least_count(paths: Paths, mean: float, target: float, *, min_events: int) ->
     --------
     The first look of a published example: two events are expected, and 0.0071 may be spent.
 
-    >>> least_count(START, 2.0, 0.0071, min_events=1)
-    7
+    >>> count, following = next_boundary(START, 2.0, 0.0071, min_events=1)
+    >>> count, round(following.spent, 4)
+    (7, 0.0045)
     """
-    return next_boundary(paths, mean, target, min_events=min_events)[0]
+    nearest = max(min_events, paths.silent.size)  # the count that crossed before
+    reach = _Reach(paths, mean, greatest=nearest + 4)
+    count, chance = _least(reach, max(target - paths.spent, LEAST_TARGET), min_events, nearest)
+    return count, _onward(paths, mean, count, chance)
 
 
 def _least(reach: _Reach, allowed: float, lowest: int, nearest: int) -> tuple[int, float]:

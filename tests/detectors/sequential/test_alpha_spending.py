@@ -28,7 +28,7 @@ from detectors.sequential.alpha_spending import (
     recompute,
     step,
 )
-from detectors.sequential.alpha_spending.paths import START, advanced, least_count
+from detectors.sequential.alpha_spending.paths import START, advanced, next_boundary
 from detectors.sequential.poisson_paths import crossing_probability
 
 REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/sequential"
@@ -59,7 +59,7 @@ def test_each_look_has_the_count_and_the_spent_alpha_of_the_published_tables(
     for mean, target, count, spent in zip(
         increments, targets, counts, table["actual alpha"], strict=True
     ):
-        least = least_count(paths, mean, target, min_events=1)
+        least, _ = next_boundary(paths, mean, target, min_events=1)
         paths = advanced(paths, mean, least)
         assert count is None or least == count
         # half a unit of the last digit that the peer prints
@@ -252,7 +252,7 @@ def test_a_watch_at_times_of_another_has_the_boundary_of_its_own_design() -> Non
         paths = START
         for look in looks:
             mean = look.expected - paths.expected
-            least = least_count(paths, mean, look.alpha_allowed, min_events=design.min_events)
+            least, _ = next_boundary(paths, mean, look.alpha_allowed, min_events=design.min_events)
             paths = advanced(paths, mean, least)
             assert (look.least_events, look.alpha_spent) == (least, paths.spent)
 
