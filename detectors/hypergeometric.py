@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from detectors.elementary import exp, log
+from detectors.quadrature import fejer
 
 Reals = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -271,17 +272,7 @@ def _sum_of_ratios(cells: Cells) -> Reals:
     return found
 
 
-def _fejer() -> list[tuple[float, float]]:
-    """Give nodes in (0, 1) and weights; closed forms, so that no processor changes a bit."""
-    rule = []
-    for k in range(N_NODES):
-        angle = (2 * k + 1) * math.pi / (2 * N_NODES)
-        waves = (math.cos(2 * j * angle) / (4 * j * j - 1) for j in range(1, N_NODES // 2 + 1))
-        rule.append(((1 - math.cos(angle)) / 2, (1 - 2 * math.fsum(waves)) / N_NODES))
-    return rule
-
-
-FEJER = _fejer()
+FEJER = fejer(N_NODES)
 GREGORY = (1 / 2, -1 / 12, 1 / 24, -19 / 720, 3 / 160, -863 / 60480, 275 / 24192)
 
 

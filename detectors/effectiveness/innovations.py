@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.optimize import brentq
 
-from detectors.effectiveness.paths import fejer
 from detectors.elementary import exp
+from detectors.quadrature import fejer
 from detectors.replay import replay
 from detectors.validation import require_between
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from detectors.effectiveness.paths import fejer
 from detectors.elementary import exp, log
+from detectors.quadrature import fejer
 from detectors.validation import as_numbers_within, refuse_where, require_between
 
 GREATEST = 1e60

@@ -19,6 +19,7 @@ from detectors.effectiveness.process import (
     wait,
     weighted,
 )
+from detectors.quadrature import fejer
 
 N_NODES = 16
 LONGEST_PIECE = 2.0  # expected events within which so many nodes give full precision
@@ -294,27 +295,6 @@ def _pieces(
         still = weighted(masses, process.weights(len(masses), time, pace))
         found.append(weight * length * still)
     return found
-
-
-def fejer(n_nodes: int) -> list[tuple[float, float]]:
-    """Give nodes and weights of Fejer's first rule on (0, 1).
-
-    Parameters
-    ----------
-    n_nodes : int
-        How many.
-
-    Returns
-    -------
-    list of tuple of float
-        Node and weight; closed forms, so that no processor changes a bit.
-    """
-    rule = []
-    for k in range(n_nodes):
-        angle = (2 * k + 1) * math.pi / (2 * n_nodes)
-        waves = (math.cos(2 * j * angle) / (4 * j * j - 1) for j in range(1, n_nodes // 2 + 1))
-        rule.append(((1 - math.cos(angle)) / 2, (1 - 2 * math.fsum(waves)) / n_nodes))
-    return rule
 
 
 FEJER = fejer(N_NODES)

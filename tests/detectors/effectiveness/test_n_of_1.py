@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from detectors.effectiveness import n_of_1
 from detectors.effectiveness.n_of_1 import interrupted
-from detectors.effectiveness.paths import fejer
+from detectors.quadrature import fejer
 
 SERIES = [5.0, 6.2, 6.1, 5.4, 7.0, 5.5, 9.1, 10.3, 9.0, 11.2, 10.1, 9.6, 8.4]
 
