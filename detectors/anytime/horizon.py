@@ -13,11 +13,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
+from scipy.optimize import brentq
 
 from detectors.sequential.operating import OperatingCharacteristics
 
 Spread = Callable[[NDArray[np.float64], float, float], NDArray[np.float64]]
 
+_ROOT_ERROR: Final = 1e-14  # of the horizon
 _LONGEST_STEP: Final = 16.0  # in expected events: exp(-16) times a power never underflows
 _NEGLIGIBLE: Final = 1e-22  # mass of a count left out; all of them come to less than 1e-18
 
@@ -71,6 +73,45 @@ def characteristics(
         expected_length=found.time / per_time,
         expected_events_at_signal=found.events_crossed / power if power else math.nan,
     )
+
+
+def limit_of(
+    log_e: Callable[[float], float], *, alpha: float, is_early: bool, horizon: float
+) -> float:
+    """Find when a number of events ceases, or begins, to cross.
+
+    Parameters
+    ----------
+    log_e : callable, float to float
+        Evidence of so many events by a time, on the log scale; falls with the time if `is_early`,
+        else rises.
+    alpha : float
+        Chance of a crossing that is allowed: evidence of its inverse crosses.
+    is_early : bool
+        Whether the events cross where they come early.
+    horizon : float
+        Time looked ahead to.
+
+    Returns
+    -------
+    float
+        Time; past the horizon it does not matter when, and is infinite.
+
+    Examples
+    --------
+    >>> round(limit_of(lambda time: 5.0 - time, alpha=0.05, is_early=True, horizon=9.0), 4)
+    2.0043
+    """
+    threshold = -math.log(alpha)
+
+    def excess(time: float) -> float:
+        return log_e(time) - threshold
+
+    if (excess(0.0) < 0) == is_early:
+        return 0.0
+    if (excess(horizon) > 0) == is_early:
+        return math.inf
+    return float(brentq(excess, 0.0, horizon, xtol=_ROOT_ERROR * horizon))
 
 
 def cross_early(deadline: Callable[[int], float], *, horizon: float) -> Crossing:

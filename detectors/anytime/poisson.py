@@ -11,10 +11,9 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 from detectors.anytime.convex import outermost_below, reach
-from detectors.anytime.horizon import characteristics, cross_early, cross_late
+from detectors.anytime.horizon import characteristics, cross_early, cross_late, limit_of
 from detectors.anytime.log_tails import log_gamma_above, log_gamma_below, log_gamma_ratio
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
 from detectors.replay import replay
@@ -24,7 +23,6 @@ from detectors.validation import GREATEST_COUNT, as_counts, as_reals, refuse_whe
 Direction = Literal["more", "fewer"]
 LEAST, GREATEST = 1e-6, 1e6  # of what a prior is made of, and of a rate ratio
 LEAST_HORIZON, GREATEST_HORIZON = 1e-12, 1e4  # in events: the recursion takes their square
-ROOT_ERROR = 1e-14
 
 
 @dataclass(frozen=True)
@@ -382,15 +380,9 @@ def _log_e(design: Design, events: int, expected: float) -> float:
 
 
 def _limit(design: Design, events: int, horizon: float) -> float:
-    """When so many events cease, or begin, to cross; past the horizon it does not matter when."""
-    threshold = -math.log(design.alpha)
-    is_early = design.direction == "more"
-
-    def excess(expected: float) -> float:
-        return _log_e(design, events, expected) - threshold
-
-    if (excess(0.0) < 0) == is_early:
-        return 0.0
-    if (excess(horizon) > 0) == is_early:
-        return math.inf
-    return float(brentq(excess, 0.0, horizon, xtol=ROOT_ERROR * horizon))
+    return limit_of(
+        lambda expected: _log_e(design, events, expected),
+        alpha=design.alpha,
+        is_early=design.direction == "more",
+        horizon=horizon,
+    )

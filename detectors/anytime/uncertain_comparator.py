@@ -13,10 +13,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy.optimize import brentq
 
 from detectors.anytime.convex import outermost_below, reach
-from detectors.anytime.horizon import characteristics
+from detectors.anytime.horizon import characteristics, limit_of
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
 from detectors.anytime.polya import cross_early, cross_late
 from detectors.elementary import log, log_sum
@@ -30,7 +29,6 @@ N_POINTS = 64
 LEAST_PRIOR, GREATEST_PRIOR = 1e-2, 1e2  # where both sides of the cut have digits to spare
 LEAST_TIME, GREATEST_TIME = 1e-12, 1e12
 LEAST_RATIO, GREATEST_RATIO = 1e-6, 1e6
-ROOT_ERROR = 1e-14
 
 
 @dataclass(frozen=True)
@@ -454,15 +452,9 @@ def _log_point_e(design: Design, events: int, person_time: float, ratio: float) 
 
 
 def _limit(design: Design, events: int, horizon: float) -> float:
-    """When so many events cease, or begin, to cross; past the horizon it does not matter when."""
-    threshold = -math.log(design.alpha)
-    is_early = design.direction == "more"
-
-    def excess(person_time: float) -> float:
-        return _log_e(design, events, person_time) - threshold
-
-    if (excess(0.0) < 0) == is_early:
-        return 0.0
-    if (excess(horizon) > 0) == is_early:
-        return math.inf
-    return float(brentq(excess, 0.0, horizon, xtol=ROOT_ERROR * horizon))
+    return limit_of(
+        lambda person_time: _log_e(design, events, person_time),
+        alpha=design.alpha,
+        is_early=design.direction == "more",
+        horizon=horizon,
+    )
