@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,6 +111,24 @@ class Constructs:
         if not math.isinf(k):
             each = each + special.gammaln(y + k) - special.gammaln(k) - y * math.log(k)
         return float((self.count * (each + self.greatest_log_likelihood)).sum())
+
+    def only(self, j: int) -> Constructs:
+        """Leave out all the others.
+
+        Parameters
+        ----------
+        j : int
+            Which one is kept.
+
+        Returns
+        -------
+        Constructs
+            It alone.
+        """
+        kept = slice(j, j + 1)
+        return replace(
+            self, events=self.events[kept], expected=self.expected[kept], count=self.count[kept]
+        )
 
     def log_likelihoods(
         self, theta: NDArray[np.float64], ratio: NDArray[np.float64]

@@ -92,8 +92,8 @@ def integrate(
     tau = spread.scale * np.array([math.sinh(each) for each in t])
     density = np.array([math.cosh(each) for each in t]) * exp(-0.5 * (tau / prior.tau_scale) ** 2)
     weight = nodes[:, 1] * density * (half * spread.scale)
-    ranges = find_range(constructs, prior, tau, is_mixed=is_mixed)
     belongs, alone = _apart(constructs, own, log_threshold, refinement)
+    ranges = find_range(constructs, prior, tau, own=own, alone=alone)
     over_mu, over_theta = np.zeros(5), np.zeros((constructs.events.size, 5))
     for i in range(tau.size):
         lattice = lay_out(

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from detectors.small_population.constructs import Constructs, OwnPriors
     from detectors.small_population.ranges import Range
 
-_REACH = 7.4  # standard normal density beyond: 1e-13 of the whole
 _STEP = 0.5  # of a standard deviation: the cardinal series errs by exp(-2 pi**2)
 _HIGHEST = 690.0  # exponents of this size do not overflow
 _ROOT_2PI = math.sqrt(2.0 * math.pi)
@@ -148,8 +147,7 @@ def lay_out(
     theta_step, mu_step = theta_step / refinement, mu_step / refinement
     places = _whole(float(ranges.mu_low[i]) / mu_step, float(ranges.mu_high[i]) / mu_step)
     mu, z_step = mu_step * places, theta_step / tau
-    low, high = float(ranges.z_low[i]) - _REACH, float(ranges.z_high[i]) + _REACH
-    z_places = _whole(low / z_step, high / z_step)
+    z_places = _whole(float(ranges.z_low[i]) / z_step, float(ranges.z_high[i]) / z_step)
     z_weight = _normal(z_step * z_places, z_step)
     above = smoothed_step((mu - log_threshold) / mu_step)
     if stride == 0:
@@ -195,14 +193,13 @@ def sums_alone(
         Sums of the likelihood, and with the ratio, its excess, theta and theta squared.
     """
     found = []
-    for j in range(constructs.events.size):
+    for j, (low, high, curvature) in enumerate(zip(*reach_alone(constructs, own), strict=True)):
         mean, sd = float(own.mean[j]), float(own.sd[j])
-        z_low, z_high, curvature = reach_alone(constructs, j, mean, sd)
         z_step = min(0.45 / math.sqrt(1.0 + curvature), 0.2 / sd) / refinement
-        z = z_step * _whole((z_low - _REACH) / z_step, (z_high + _REACH) / z_step)[:, np.newaxis]
-        z_weight = _normal(z, z_step)
+        z = z_step * _whole(low / z_step, high / z_step)[:, np.newaxis]
         threshold = (log_threshold, sd * z_step)
-        found.append(_sums(constructs, mean + sd * z, z_weight, threshold)[j, :, 0])
+        sums = _sums(constructs.only(j), mean + sd * z, _normal(z, z_step), threshold)
+        found.append(sums[0, :, 0])
     return np.stack(found)
 
 
@@ -236,6 +233,6 @@ def _sums(
     ratio, above = exp(theta), smoothed_step((theta - threshold[0]) / threshold[1])
     likelihood = exp(constructs.log_likelihoods(theta[np.newaxis], ratio[np.newaxis]))
     likelihood *= z_weight
-    weighted = likelihood * theta
-    terms = (likelihood, likelihood * ratio, likelihood * above, weighted, weighted * theta)
-    return np.stack([each.sum(axis=1) for each in terms], axis=1)
+    functions = (ratio, above, theta, theta * theta)
+    sums = [likelihood.sum(axis=1), *((likelihood * each).sum(axis=1) for each in functions)]
+    return np.stack(sums, axis=1)

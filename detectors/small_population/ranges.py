@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from detectors.small_population.constructs import Constructs, Prior
+    from detectors.small_population.constructs import Constructs, OwnPriors, Prior
 
 _DROP = 34.0  # natural logarithms below the greatest: 2e-15 of it
 _DROP_TAU = 28.0
 _N_TRIED = 36
-_GREATEST_Z = 9.0  # beyond, the own prior holds all but 1e-17
+_REACH = 7.4  # standard normal density beyond: 1e-13 of the whole
+_GREATEST_Z = 9.0 + _REACH  # beyond, the own prior holds all
+_DROP_Z = 27.0  # natural logarithms below what the own prior holds: with the tail, 1e-13 of it
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Range:
     Attributes
     ----------
     mu_low, mu_high, z_low, z_high : ndarray of float64
-        Ends of mu, and of the place of the greatest integrand in z.
+        Ends of mu and z.
     curvature : ndarray of float64
         Greatest curvature of a log likelihood in z.
     precision : ndarray of float64
@@ -104,7 +106,12 @@ def find_spread(constructs: Constructs, prior: Prior, *, is_mixed: bool) -> Spre
 
 
 def find_range(
-    constructs: Constructs, prior: Prior, tau: NDArray[np.float64], *, is_mixed: bool
+    constructs: Constructs,
+    prior: Prior,
+    tau: NDArray[np.float64],
+    *,
+    own: OwnPriors | None,
+    alone: NDArray[np.float64],
 ) -> Range:
     """Find where mu and z have their mass.
 
@@ -116,8 +123,11 @@ def find_range(
         Scales of mu and tau.
     tau : ndarray of float64
         Spreads.
-    is_mixed : bool
-        Whether constructs may not belong with the others; then mu may be anywhere in its prior.
+    own : OwnPriors or None
+        Priors of constructs that may not belong with the others; then mu may be anywhere in its
+        prior.
+    alone : ndarray of float64, shape (n_constructs, 5)
+        Sums by these priors, the likelihood and the ratio first; not used without them.
 
     Returns
     -------
@@ -127,7 +137,7 @@ def find_range(
     mode = _mode(constructs, prior, tau)
     top, _, precision = _log_posterior(constructs, prior, mode, tau)
     reach = math.sqrt(2.0 * _DROP) * prior.mu_sd
-    if is_mixed:
+    if own is not None:
         low = np.full(tau.size, -reach)
         high = np.full(tau.size, reach + prior.mu_sd**2)
     else:
@@ -138,44 +148,75 @@ def find_range(
             reach + prior.mu_sd**2,
         )
     more = replace(constructs, events=constructs.events + 1.0)
-    z_low = np.minimum(((_place(constructs, high, tau)[0] - high) / tau).min(axis=0), 0.0)
-    z_high = np.maximum(((_place(more, low, tau)[0] - low) / tau).max(axis=0), 0.0)
-    if is_mixed:
-        z_low, z_high = np.maximum(z_low, -_GREATEST_Z), np.minimum(z_high, _GREATEST_Z + tau)
+    z_low = np.minimum(((_place(constructs, high, tau)[0] - high) / tau).min(axis=0), 0.0) - _REACH
+    z_high = np.maximum(((_place(more, low, tau)[0] - low) / tau).max(axis=0), 0.0) + _REACH
+    curvature = _place(more, high, tau)[1].max(axis=0)
+    if own is not None:
+        least = _least_z(constructs, own, alone, float(high[0]))
+        z_low, z_high = np.maximum(z_low, least), np.minimum(z_high, _GREATEST_Z + tau)
+        curvature = np.minimum(curvature, _greatest_curvature(more, tau, least))
     return Range(
         mu_low=low,
         mu_high=high,
         z_low=z_low,
         z_high=z_high,
-        curvature=_place(more, high, tau)[1].max(axis=0),
+        curvature=curvature,
         precision=precision,
     )
 
 
 def reach_alone(
-    constructs: Constructs, j: int, mean: float, sd: float
-) -> tuple[float, float, float]:
-    """Find where z has its mass for a construct with a normal prior of its own.
+    constructs: Constructs, own: OwnPriors
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Find where z has its mass for constructs with normal priors of their own.
 
     Parameters
     ----------
     constructs : Constructs
         Counts and expected counts.
-    j : int
-        Which construct.
-    mean, sd : float
-        Its prior.
+    own : OwnPriors
+        Their priors.
 
     Returns
     -------
-    z_low, z_high, curvature : float
-        Ends of the place of the greatest integrand, and its greatest curvature.
+    z_low, z_high, curvature : ndarray of float64
+        Ends of z, and the greatest curvature of the log likelihood, for each construct.
     """
-    mu, tau = np.array([mean]), np.array([sd])
+    mean, sd = own.mean[:, np.newaxis], own.sd[:, np.newaxis]
     more = replace(constructs, events=constructs.events + 1.0)
-    z_low = float((_place(constructs, mu, tau)[0][j, 0] - mean) / sd)
-    theta, curvature = _place(more, mu, tau)
-    return min(z_low, 0.0), max(float((theta[j, 0] - mean) / sd), 0.0), float(curvature[j, 0])
+    z_low = np.minimum((_place(constructs, mean, sd)[0] - mean) / sd, 0.0) - _REACH
+    theta, curvature = _place(more, mean, sd)
+    z_high = np.maximum((theta - mean) / sd, 0.0) + _REACH
+    return z_low[:, 0], z_high[:, 0], curvature[:, 0]
+
+
+def _least_z(
+    constructs: Constructs, own: OwnPriors, alone: NDArray[np.float64], mu_high: float
+) -> float:
+    """Find below which z the likelihood and the ratio add nothing to what the own prior holds.
+
+    No likelihood is over 1. Its product with the ratio is not over exp(mu) there, nor over the
+    ratio where that product is greatest, if it is so anywhere.
+    """
+    k, ratio = constructs.dispersion, np.full(own.mean.size, math.exp(mu_high))
+    if k > 1.0:
+        ratio = np.minimum(ratio, (constructs.events + 1.0) / constructs.expected / (1.0 - 1.0 / k))
+    held = np.minimum(alone[:, 0], alone[:, 1] / ratio) * ((1.0 - own.weight) / own.weight)
+    least = max(float(held.min()), np.finfo(np.float64).tiny)
+    return -min(math.sqrt(2.0 * (_DROP_Z - math.log(least))), _GREATEST_Z)
+
+
+def _greatest_curvature(
+    constructs: Constructs, tau: NDArray[np.float64], least_z: float
+) -> NDArray[np.float64]:
+    """Bound the curvature of the log likelihoods in z where their place is above a z.
+
+    With m the mean at theta, z = tau (y - m) / (1 + m / k) at the place, and the curvature is
+    tau**2 (1 + y / k) m / (1 + m / k)**2.
+    """
+    y = constructs.events[:, np.newaxis]
+    bound = tau * (1.0 + y / constructs.dispersion) * (tau * y - least_z)
+    return np.asarray(bound.max(axis=0))
 
 
 def _place(

@@ -16,12 +16,22 @@ from detectors.small_population.attribution import attribute
 EVENTS, EXPECTED = [4, 0, 1], [0.5, 0.8, 0.5]
 
 
-def test_posterior_is_a_sum_over_memberships() -> None:
+@pytest.mark.parametrize(
+    ("events", "expected", "mean", "sd"),
+    [
+        (EVENTS, EXPECTED, 0.2, 1.5),
+        ([8, 2, 12], [10.0, 5.0, 15.0], 0.0, 1.0),  # fewer than expected
+        ([4, 0, 1], EXPECTED, -4.0, 0.3),  # the own prior holds little of the likelihood
+    ],
+)
+def test_posterior_is_a_sum_over_memberships(
+    events: list[int], expected: list[float], mean: float, sd: float
+) -> None:
     weight = np.array([0.3, 0.6, 0.6])
 
-    found = exnex.posterior(EVENTS, EXPECTED, weight=weight, own_mean=0.2, own_sd=1.5)
+    found = exnex.posterior(events, expected, weight=weight, own_mean=mean, own_sd=sd)
 
-    log_marginal, belongs, rr, above = _by_membership(weight, 0.2, 1.5)
+    log_marginal, belongs, rr, above = _by_membership(events, expected, weight, mean, sd)
     # The quadrature's error, here and in the platform posteriors of the twin.
     assert_allclose(found.log_marginal, log_marginal, rtol=1e-8)
     assert_allclose(found.p_exchangeable, belongs, rtol=1e-8)
@@ -44,6 +54,19 @@ def test_weight_near_zero_is_each_construct_alone() -> None:
     alone = [_alone(y, e, 0.0, 1.5) for y, e in zip(EVENTS, EXPECTED, strict=True)]
     # Of the order of the weight.
     assert_allclose(found.rr_mean, [rr / total for total, rr, _ in alone], rtol=5e-3)
+
+
+def test_where_the_own_prior_holds_nothing_the_posterior_is_the_shared_one() -> None:
+    shared = platform.posterior([0], [200.0], mu_sd=0.05, tau_scale=0.1)
+
+    found = exnex.posterior(
+        [0], [200.0], own_mean=3.0, own_sd=0.1, mu_sd=0.05, tau_scale=0.1, weight=0.5
+    )
+
+    # The quadrature's error, where theta is some eight spreads below mu.
+    assert_allclose(found.log_marginal, shared.log_marginal + math.log(0.5), rtol=1e-6)
+    assert_allclose(found.rr_mean, shared.rr_mean, rtol=1e-6)
+    assert_allclose(found.log_rr_sd, shared.log_rr_sd, rtol=1e-6)
 
 
 def test_bad_construct_is_shrunk_less_and_infects_the_others_less() -> None:
@@ -108,7 +131,7 @@ def _alone(events: int, expected: float, mean: float, sd: float) -> tuple[float,
         pmf = stats.poisson.pmf(events, expected * math.exp(theta))
         return float(pmf * stats.norm.pdf(theta, mean, sd))
 
-    total = scipy_integrate.quad(density, -14, 9, epsabs=1e-14, points=[0.0], limit=200)[0]
+    total = scipy_integrate.quad(density, -14, 9, epsabs=1e-14, points=[mean, 0.0], limit=200)[0]
     above = scipy_integrate.quad(density, 0, 9, epsabs=1e-14, limit=200)[0]
     rr = scipy_integrate.quad(
         lambda theta: density(theta) * math.exp(theta), -14, 9, epsabs=1e-14, limit=200
@@ -116,8 +139,14 @@ def _alone(events: int, expected: float, mean: float, sd: float) -> tuple[float,
     return total, rr, above
 
 
-def _by_membership(weight: Any, mean: float, sd: float) -> tuple[float, Any, Any, Any]:  # noqa: ANN401 - arrays
-    alone = [_alone(y, e, mean, sd) for y, e in zip(EVENTS, EXPECTED, strict=True)]
+def _by_membership(
+    events: list[int],
+    expected: list[float],
+    weight: Any,  # noqa: ANN401 - an array
+    mean: float,
+    sd: float,
+) -> tuple[float, Any, Any, Any]:
+    alone = [_alone(y, e, mean, sd) for y, e in zip(events, expected, strict=True)]
     total, belongs, rr, above = 0.0, np.zeros(3), np.zeros(3), np.zeros(3)
     for member in itertools.product([False, True], repeat=3):
         is_in = np.array(member)
@@ -126,7 +155,7 @@ def _by_membership(weight: Any, mean: float, sd: float) -> tuple[float, Any, Any
         rr_here = np.array([each[1] / each[0] for each in alone])
         above_here = np.array([each[2] / each[0] for each in alone])
         if is_in.any():
-            shared = platform.posterior(np.array(EVENTS)[is_in], np.array(EXPECTED)[is_in])
+            shared = platform.posterior(np.array(events)[is_in], np.array(expected)[is_in])
             w *= math.exp(shared.log_marginal)
             rr_here[is_in], above_here[is_in] = shared.rr_mean, shared.p_above
         total += w
