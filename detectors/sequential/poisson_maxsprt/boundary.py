@@ -227,11 +227,12 @@ def plan_of(
     ValueError
         If an argument is out of range.
     """
-    is_whole = min_events >= 1 and min_events % 1 == 0
-    if not (0 < horizon < math.inf and LEAST_ALPHA <= alpha < 1 and is_whole):
-        raise ValueError(f"out of range: {horizon=}, {alpha=}, {min_events=}")
-    if horizon > GREATEST_HORIZON:
-        raise ValueError(f"out of range: {horizon=} must be at most {GREATEST_HORIZON}")
+    if not 0 < horizon <= GREATEST_HORIZON:
+        raise ValueError(f"out of range: {horizon=} must be at most {GREATEST_HORIZON}, above 0")
+    if not LEAST_ALPHA <= alpha < 1:
+        raise ValueError(f"out of range: {alpha=} must be at least {LEAST_ALPHA} and below 1")
+    if not (min_events >= 1 and min_events % 1 == 0):
+        raise ValueError(f"out of range: {min_events=} must be a whole number from 1")
     if not 0 <= min_expected < horizon:
         raise ValueError(f"out of range: {min_expected=} must be in [0, horizon), {horizon=}")
     if tail not in {"upper", "lower", "two_sided"}:

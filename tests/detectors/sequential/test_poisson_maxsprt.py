@@ -144,8 +144,13 @@ def test_stricter_alpha_raises_the_critical_value(horizon: float, alpha: float) 
 )
 def test_a_design_out_of_range_is_refused(horizon: float, alpha: float, min_events: int) -> None:
     for make in (critical_value, boundary, Design):
-        with pytest.raises(ValueError, match="out of range"):
+        with pytest.raises(ValueError, match=r"^out of range: (horizon|alpha|min_events)=\S+ must"):
             make(horizon, alpha=alpha, min_events=min_events)
+
+
+def test_an_alpha_out_of_range_is_named_with_its_rule() -> None:
+    with pytest.raises(ValueError, match=r"alpha=1\.5 must be at least 1e-09 and below 1"):
+        critical_value(5.0, alpha=1.5)
 
 
 @given(events=st.integers(0, 10_000), expected=st.floats(1e-3, 10_000.0))
