@@ -45,7 +45,7 @@ check: $(READY) ## style, types, import contracts, docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'detectors/*.py' 'surveillance/core/*.py')
+	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'detectors/*.py' $(addsuffix /*.py,$(addprefix surveillance/,log screening programmes triage feed)) surveillance/pipeline.py)
 
 lock: $(READY) ## make the hash-locked requirements anew
 	for set in base dev bench; do \

@@ -34,14 +34,14 @@ from integration.cluster import (  # noqa: E402 - found by the line above
     until,
 )
 
-from surveillance.core import topics  # noqa: E402
-from surveillance.core.fold import Tick  # noqa: E402
-from surveillance.core.partition import partition_of  # noqa: E402
-from surveillance.core.pipeline import raw_partitions  # noqa: E402
 from surveillance.intake.inputs import Progress, lines_of  # noqa: E402
-from surveillance.intake.schedule import Line, end_of  # noqa: E402
+from surveillance.log import topics  # noqa: E402
+from surveillance.log.days import DatedLine, end_of  # noqa: E402
+from surveillance.log.partitioner import partition_of  # noqa: E402
+from surveillance.log.ticks import Tick  # noqa: E402
+from surveillance.log.topics import raw_partitions  # noqa: E402
 from surveillance.simulate import SCENARIOS, simulate  # noqa: E402
-from surveillance.stream.broker import read_all  # noqa: E402
+from surveillance.stream.clients import read_all  # noqa: E402
 from surveillance.stream.local_broker import LocalBroker  # noqa: E402
 from surveillance.stream.parity import Comparison, compare  # noqa: E402
 
@@ -84,7 +84,7 @@ class Feeder:
         self.log.producer.flush()
         return True
 
-    def _write(self, lines: list[Line]) -> None:
+    def _write(self, lines: list[DatedLine]) -> None:
         rng = self._rng
         while lines:
             n = rng.choice((1, 1, 20))  # single lines, or as a loader batches them
@@ -97,11 +97,11 @@ class Feeder:
                 self.log.producer.send(topic, value=b"\n".join(values), partition=partition)
                 self.n_lines += len(values)
 
-    def _odd_lines(self) -> Iterator[Line]:
+    def _odd_lines(self) -> Iterator[DatedLine]:
         rng = self._rng
         if rng.random() < SHARE_ODD:
             value = rng.choice((b"{broken", b"\xff\xfe", b"\0" * 50, b"[" * 20_000, b"x" * 300_000))
-            yield Line(SCENARIO.from_on, rng.choice(topics.RAW), str(rng.random()), value)
+            yield DatedLine(SCENARIO.from_on, rng.choice(topics.RAW), str(rng.random()), value)
 
     def _decide(self) -> None:
         rng = self._rng
@@ -134,12 +134,12 @@ class Feeder:
         self.log.tick(int(time.time()) + 1)
 
 
-def _days(data: Path) -> Iterator[list[Line]]:
+def _days(data: Path) -> Iterator[list[DatedLine]]:
     with tempfile.TemporaryDirectory(prefix="longwatch-") as spool:
         lines = lines_of(
             "folder", [data], refuse=refuse_none, spool=Path(spool), progress=Progress()
         )
-        day: list[Line] = []
+        day: list[DatedLine] = []
         for line in lines:
             if day and line.on != day[0].on:
                 yield day

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from surveillance.core.topics import CASES
-from surveillance.domain.configuration import Configuration
-from surveillance.intake.schedule import EndOfDay, Line, Message, schedule
-from surveillance.settings import SHIPPED, read_configuration
+from surveillance.configuration.reader import SHIPPED, read_configuration
+from surveillance.configuration.types import Configuration
+from surveillance.log.days import DatedLine, EndOfDay, RawMessage, messages_by_day
+from surveillance.log.topics import CASES
 from surveillance.simulate import case_lines, national
 
 CONFIGURATION = SHIPPED / "ucd"  # the one whose sources name simulated cases
@@ -59,23 +59,23 @@ def read(path: Path) -> list[bytes]:
     return path.read_bytes().split(b"\n")
 
 
-def dated(lines: list[bytes]) -> Iterator[Line]:
+def dated(lines: list[bytes]) -> Iterator[DatedLine]:
     """Give each line its day of receipt and its key, as an intake would."""
     for line in lines:
         head = _dated(line)
-        yield Line(head.received_on, CASES, head.case_id, line)
+        yield DatedLine(head.received_on, CASES, head.case_id, line)
 
 
-def by_day(lines: list[bytes], into: Configuration) -> list[Message | EndOfDay]:
+def by_day(lines: list[bytes], into: Configuration) -> list[RawMessage | EndOfDay]:
     """Cut the log at the end of every day of receipt."""
-    return list(schedule(dated(lines), into.topics))
+    return list(messages_by_day(dated(lines), into.topics))
 
 
-def by_number(lines: list[bytes], into: Configuration, n: int) -> list[Message | EndOfDay]:
+def by_number(lines: list[bytes], into: Configuration, n: int) -> list[RawMessage | EndOfDay]:
     """Cut the log after every so many lines."""
     all_dated = list(dated(lines))
-    items: list[Message | EndOfDay] = []
+    items: list[RawMessage | EndOfDay] = []
     for start in range(0, len(all_dated), n):
         part = all_dated[start : start + n]
-        items += schedule((line._replace(on=part[-1].on) for line in part), into.topics)
+        items += messages_by_day((line._replace(on=part[-1].on) for line in part), into.topics)
     return items

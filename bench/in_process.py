@@ -12,31 +12,24 @@ import msgspec
 
 from bench import data
 from bench.apart import Stopwatch
-from surveillance.cli.collecting import collect_seldom
-from surveillance.core import topics
-from surveillance.core.cells import Cells, nothing_stored
-from surveillance.core.decode import decode_case
-from surveillance.core.fold import (
-    Batch,
-    Closing,
-    DerivedReader,
-    Held,
-    Place,
-    RawReader,
-    Stage,
-    StageFor,
-    decode_message,
-    spoken,
-)
-from surveillance.core.pipeline import STAGES, Configurations, source_of, sources, stage_for
+from surveillance.cli.gc_tuning import collect_seldom
+from surveillance.configuration.at_hand import Configurations
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.contribution import Contribution
-from surveillance.embedded import Embedded
-from surveillance.intake.schedule import EndOfDay, Message
+from surveillance.log import topics
+from surveillance.log.cells import Cells, nothing_stored
+from surveillance.log.days import EndOfDay, RawMessage
+from surveillance.log.decode import decode_case
+from surveillance.log.messages import Batch, ClosedEpoch, decode_message, encode_output
+from surveillance.log.readers import DerivedReader, RawReader
+from surveillance.log.stage import ReaderState, Stage, StageFor
+from surveillance.log.ticks import Place
+from surveillance.pipeline import STAGES, source_of, sources, stage_for
+from surveillance.runs.in_process import Embedded
 
 LINES_AN_EPOCH = 10_000  # where epochs are not days
 T = TypeVar("T")
-Feed = list[Message | EndOfDay]
+Feed = list[RawMessage | EndOfDay]
 
 
 class Ignoring:
@@ -50,13 +43,13 @@ class Ignoring:
     def tick(self, epoch: int, at: int, value: bytes) -> None:  # noqa: ARG002 - the protocol
         self.n_epochs += 1
 
-    def closing(self, place: Place, closing: Closing) -> None:
-        self.n_rows[STAGES[place[0]].name] += len(closing.said.rows)
-        if closing.said.dispositions is not None:
+    def closing(self, place: Place, closing: ClosedEpoch) -> None:
+        self.n_rows[STAGES[place[0]].name] += len(closing.output.rows)
+        if closing.output.dispositions is not None:
             self.read.update(
                 {
                     field: value
-                    for field, value in msgspec.structs.asdict(closing.said.dispositions).items()
+                    for field, value in msgspec.structs.asdict(closing.output.dispositions).items()
                     if field not in ("topic", "partition")
                 }
             )
@@ -76,7 +69,7 @@ def _items(lines: list[bytes], cut: str) -> Feed:
 
 def _feed(run: Embedded, items: Feed) -> None:
     for item in items:
-        if isinstance(item, Message):
+        if isinstance(item, RawMessage):
             run.put(item.topic, item.partition, item.value)
         else:
             run.tick(item.at)
@@ -134,13 +127,13 @@ class _TimedReader:
         self._name = f"{inner.source.split('/', maxsplit=1)[0]} reader"
 
     @property
-    def held(self) -> Held:
+    def held(self) -> ReaderState:
         return self._inner.held
 
     def feed(self, offset: int, value: bytes) -> None:
         self._spent.on(self._name, self._inner.feed, offset, value)
 
-    def advance(self) -> Iterator[Closing]:
+    def advance(self) -> Iterator[ClosedEpoch]:
         closings = self._inner.advance()
         while True:
             closing = self._spent.on(self._name, next, closings, None)
@@ -158,7 +151,7 @@ class TimedEmbedded(Embedded):
         make = self._timed(stage_for(place, self._configurations))
         cells = Cells(nothing_stored)
         stage = make(self._configurations.current.digest)
-        held, source = Held(stage.init(cells), cells), source_of(place)
+        held, source = ReaderState(stage.init(cells), cells), source_of(place)
         inner = (
             RawReader(make, source, place, held, self._timeline)
             if place[0] in topics.RAW
@@ -185,11 +178,11 @@ class _Encoding(Ignoring):
         self._spent = spent
         self.contributions: list[bytes] = []
 
-    def closing(self, place: Place, closing: Closing) -> None:
+    def closing(self, place: Place, closing: ClosedEpoch) -> None:
         super().closing(place, closing)
         source = source_of(place)
         name = f"{source.split('/', maxsplit=1)[0]} encode"
-        self._spent.on(name, spoken, source, closing.epoch, closing.said)
+        self._spent.on(name, encode_output, source, closing.epoch, closing.output)
         if STAGES[place[0]].writes == topics.CONTRIBUTIONS:
             self.contributions += closing.messages
 

@@ -27,14 +27,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from integration.cluster import Cluster, until  # noqa: E402 - found by the line above
 
-from surveillance.core import topics  # noqa: E402
-from surveillance.core.partition import partition_of  # noqa: E402
-from surveillance.core.triage import signal_id  # noqa: E402
+from surveillance.configuration.reader import SHIPPED  # noqa: E402
 from surveillance.domain.case import CaseVersion, Event, Product, Seriousness  # noqa: E402
 from surveillance.domain.product import key  # noqa: E402
-from surveillance.settings import SHIPPED  # noqa: E402
-from surveillance.stream.broker import consumer  # noqa: E402
+from surveillance.log import topics  # noqa: E402
+from surveillance.log.partitioner import partition_of  # noqa: E402
+from surveillance.stream.clients import consumer  # noqa: E402
 from surveillance.stream.local_broker import LocalBroker  # noqa: E402
+from surveillance.triage.triage import signal_id  # noqa: E402
 
 BUDGET_SECONDS = 3.0
 SECONDS_FOR_ONE = 30.0

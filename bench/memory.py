@@ -16,11 +16,12 @@ import msgspec
 from bench import data
 from bench.apart import Stopwatch
 from bench.machine import resident_mb
-from surveillance.core.fold import Held, Record
-from surveillance.core.revise import Revise
-from surveillance.core.topics import CASES
-from surveillance.domain.configuration import Topics
-from surveillance.intake.schedule import end_of
+from surveillance.configuration.types import Topics
+from surveillance.log.days import end_of
+from surveillance.log.messages import Record
+from surveillance.log.stage import ReaderState
+from surveillance.log.topics import CASES
+from surveillance.screening.revise import Revise
 from surveillance.stream.store import RocksStore
 
 LINES_A_SAVE = 20_000
@@ -104,7 +105,7 @@ def _fold(templates: list[bytes], n_cases: int, at: int, directory: Path) -> dic
     }
 
 
-def _save(store: RocksStore, stage: Revise, held: Held, at: int) -> int:
+def _save(store: RocksStore, stage: Revise, held: ReaderState, at: int) -> int:
     """Close an epoch and store the state; return how many assertions were said."""
     said = stage.close(held.state, held.epoch + 1, at)
     held.epoch += 1

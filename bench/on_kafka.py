@@ -23,12 +23,12 @@ from kafka.admin import KafkaAdminClient
 from bench import data
 from bench.apart import ROOT, Unfinished
 from bench.machine import cpu_seconds, resident_mb
-from surveillance.core import topics
-from surveillance.core.fold import End, decode_message
-from surveillance.domain.configuration import Configuration
+from surveillance.configuration.types import Configuration
 from surveillance.intake.inputs import Progress
+from surveillance.log import topics
+from surveillance.log.messages import End, decode_message
 from surveillance.stream import manifest
-from surveillance.stream.broker import consumer, end_offsets
+from surveillance.stream.clients import consumer, end_offsets
 from surveillance.stream.loader import Loader
 from surveillance.stream.local_broker import LocalBroker
 from surveillance.stream.worker import GROUP

@@ -18,8 +18,7 @@ from detectors.counts import Table
 from detectors.disproportionality import ebgm
 from detectors.disproportionality.exact import fisher
 from detectors.operating import probability_of_finding
-from surveillance.core.criteria import Beside, Cells, Decider
-from surveillance.domain.configuration import (
+from surveillance.configuration.types import (
     Eb05,
     Ema,
     Evans,
@@ -28,6 +27,7 @@ from surveillance.domain.configuration import (
     PrrLower,
     RorLower,
 )
+from surveillance.screening.rules.pairs import Beside, Decider, TableCells
 
 N_TOTAL, N_PRODUCT = 1_000_000, 1_000
 EXPECTED = (0.1, 1.0, 5.0, 50.0)
@@ -41,7 +41,7 @@ Written by `python -m bench.operating`; do not edit. Exact: the noncentral hyper
 distribution of the number of reports, given the margins, is summed over the counts that meet the
 criterion (`detectors.operating`). Margins: 1,000,000 reports, 1,000 of the product, and as many of
 the event as make the number expected. In per cent; an odds ratio of 1 is no association, and the
-share found is then false. Said of one pair, looked at once: nothing here allows for many pairs,
+share found is then false. Output of one pair, looked at once: nothing here allows for many pairs,
 many looks, or bias.
 """
 
@@ -55,7 +55,7 @@ class Criterion(NamedTuple):
 
 def _decided(criterion: OfPair) -> Callable[[Table], NDArray[np.bool_]]:
     decide, beside = Decider(criterion), Beside(prior=CAERS)
-    return lambda table: decide(Cells(*table.cells()), beside)
+    return lambda table: decide(TableCells(*table.cells()), beside)
 
 
 def _exact(*, mid_p: bool) -> Callable[[Table], NDArray[np.bool_]]:

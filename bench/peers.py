@@ -16,8 +16,8 @@ from uuid import uuid4
 
 import msgspec
 
-from surveillance.core.topics import CASES
 from surveillance.domain.case import CaseVersion
+from surveillance.log.topics import CASES
 
 _decode = msgspec.json.Decoder(CaseVersion).decode
 

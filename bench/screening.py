@@ -10,9 +10,9 @@ from bench import data
 from bench.apart import Stopwatch
 from detectors.catalogue import CATALOGUE
 from detectors.counts import Table
-from surveillance.core.cells import Cells, nothing_stored
-from surveillance.core.screen import Screen, Screening
 from surveillance.domain.contribution import Contribution
+from surveillance.log.cells import Cells, nothing_stored
+from surveillance.screening.screen import Screen, ScreenState
 
 N_EVENTS_ALL = 3_000
 N_EVENTS_A_ROW = 10
@@ -49,7 +49,7 @@ def screen(n_pairs: int) -> dict[str, Any]:
     }
 
 
-def _fill(stage: Screen, state: Screening, n_pairs: int) -> None:
+def _fill(stage: Screen, state: ScreenState, n_pairs: int) -> None:
     rng = np.random.default_rng(SEED)
     rows_a_product = N_EVENTS_ALL // N_EVENTS_A_ROW
     n_rows = n_pairs // N_EVENTS_A_ROW

@@ -11,23 +11,19 @@ from typing import Any, NamedTuple
 
 from strategies import SECONDS_A_DAY, a_case, a_decision, encode, instant
 
-from surveillance.core.cells import Cells
-from surveillance.core.fold import Closing, End, Fact, Held, Place, Tick, Timeline, decode_message
-from surveillance.core.partition import partition_of
-from surveillance.core.pipeline import (
-    STAGES,
-    Configurations,
-    places,
-    raw_partitions,
-    reader,
-    stage_for,
-)
-from surveillance.core.topics import CASES, DECISIONS, OUTCOMES
-from surveillance.core.triage import signal_id
+from surveillance.configuration.at_hand import Configurations
+from surveillance.configuration.types import Configuration
 from surveillance.domain.case import Event, Kind, Product
-from surveillance.domain.configuration import Configuration
 from surveillance.domain.outcome import EndpointEvent, FollowUp, TreatmentGiven
-from surveillance.embedded import Embedded
+from surveillance.log.cells import Cells
+from surveillance.log.messages import ClosedEpoch, End, Fact, decode_message
+from surveillance.log.partitioner import partition_of
+from surveillance.log.stage import ReaderState
+from surveillance.log.ticks import Place, Tick, Timeline
+from surveillance.log.topics import CASES, DECISIONS, OUTCOMES, raw_partitions
+from surveillance.pipeline import STAGES, places, reader, stage_for
+from surveillance.runs.in_process import Embedded
+from surveillance.triage.triage import signal_id
 
 START = date(2024, 1, 30)
 KINDS: tuple[Kind, ...] = ("initial", "follow_up", "nullification", "reinstatement")
@@ -170,7 +166,7 @@ class _Writer:
 # What all of it should say
 
 
-class Said:
+class Output:
     """What was said, by source, epoch and index; and the facts. Takes the part of a sink."""
 
     def __init__(self) -> None:
@@ -180,12 +176,12 @@ class Said:
     def tick(self, epoch: int, at: int, value: bytes) -> None:
         """Take nothing: the log is known."""
 
-    def closing(self, place: Place, closing: Closing) -> None:
+    def closing(self, place: Place, closing: ClosedEpoch) -> None:
         """Take what a stage said about an epoch."""
         if STAGES[place[0]].writes is not None:
             for value in closing.messages:
                 self.message(value)
-        for fact in closing.said.facts:
+        for fact in closing.output.facts:
             self.facts[fact.value] = fact
 
     def message(self, value: bytes) -> None:
@@ -193,16 +189,16 @@ class Said:
         assert kept == value, "two different messages under one key"
 
 
-def embedded(log: list[Written], configuration: Configuration) -> tuple[Said, dict[Place, bytes]]:
+def embedded(log: list[Written], configuration: Configuration) -> tuple[Output, dict[Place, bytes]]:
     """Run the log in process; return what was said and the state that each stage ends in."""
-    said, ends = Said(), {}
+    said, ends = Output(), {}
     configurations = Configurations(configuration)
     stages = {
         place: stage_for(place, configurations)(configuration.digest)
         for place in places(configuration.topics)
     }
 
-    def observe(place: Place, _: Closing, state: object) -> None:
+    def observe(place: Place, _: ClosedEpoch, state: object) -> None:
         ends[place] = stages[place].dump(state)
 
     pipeline = Embedded(configurations, said, observe)
@@ -236,7 +232,7 @@ class _Worker:
             self.stage.init(cells) if stored.state is None else self.stage.load(stored.state, cells)
         )
         self.timeline = Timeline(raw_partitions(cluster.configurations.current.topics))
-        held = Held(state, cells, stored.resume, stored.epoch)
+        held = ReaderState(state, cells, stored.resume, stored.epoch)
         self.reader = reader(place, held, self.timeline, cluster.configurations)
         self.n_ticks = 0
 
@@ -258,7 +254,7 @@ class Cluster:
         nothing = _Stored(0, -1, None, {})
         self._stored = {place: [nothing] for place in self._topics}
         self._workers = {place: _Worker(self, place, nothing) for place in self._topics}
-        self.said = Said()
+        self.said = Output()
         self.n_killed = self.n_repeated = 0
 
     def run(self) -> None:
@@ -296,7 +292,7 @@ class Cluster:
             worker = self._reopen(place)
         self._feed(worker, is_faulty=is_faulty)
         for closing in worker.reader.advance():
-            n_written = len(closing.messages) + len(closing.said.facts)
+            n_written = len(closing.messages) + len(closing.output.facts)
             dies_after = rng.randint(0, n_written) if is_faulty and rng.random() < 0.2 else None
             self._write(place, closing, dies_after)
             if dies_after is not None:
@@ -319,12 +315,12 @@ class Cluster:
         for offset in range(next_offset, n_messages):
             worker.reader.feed(offset, topic[offset])
 
-    def _write(self, place: Place, closing: Closing, dies_after: int | None) -> None:
+    def _write(self, place: Place, closing: ClosedEpoch, dies_after: int | None) -> None:
         wiring = STAGES[place[0]]
         messages = closing.messages if wiring.writes else []
         if dies_after is not None:
             messages = messages[:dies_after]
-        facts = closing.said.facts
+        facts = closing.output.facts
         if dies_after is not None:
             facts = facts[: max(0, dies_after - len(messages))]
         for value in messages:

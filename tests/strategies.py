@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from surveillance.core.fold import Record
-from surveillance.domain import configuration as parts
+from surveillance.configuration import types as parts
+from surveillance.configuration.types import Configuration
 from surveillance.domain.case import (
     CaseVersion,
     Dose,
@@ -19,9 +19,9 @@ from surveillance.domain.case import (
     Role,
     Seriousness,
 )
-from surveillance.domain.configuration import Configuration
 from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
 from surveillance.domain.decision import Action, Decision, PersonRole
+from surveillance.log.messages import Record
 
 DIGEST = "c" * 64
 DAY = date(2024, 3, 10)
@@ -72,8 +72,8 @@ def a_configuration(**changes: Any) -> Configuration:  # noqa: ANN401 - its fiel
         "digest": DIGEST,
         "topics": parts.Topics(cases=2, outcomes=2),
         "sources": {
-            "numbered": parts.Source(),
-            "dated": parts.Source(order="information_date"),
+            "numbered": parts.VersionRule(),
+            "dated": parts.VersionRule(order="information_date"),
         },
         "products": parts.Products(),
         "events": parts.Events(),

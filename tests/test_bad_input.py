@@ -23,9 +23,9 @@ from calling import (
     rows_of,
 )
 
-from surveillance.cli import running
-from surveillance.core.triage import signal_id
-from surveillance.settings import SHIPPED
+from surveillance.cli import runs as running
+from surveillance.configuration.reader import SHIPPED
+from surveillance.triage.triage import signal_id
 
 N_BYTES_MAX = 262_144
 DAY = date(2024, 1, 2)

@@ -22,18 +22,19 @@ import pytest
 from oracle.vaers_tables import canonical_tables, vaers_tables
 
 from surveillance.cli import main
-from surveillance.core.counts import Counts
-from surveillance.core.fold import Closing, Place
-from surveillance.core.pipeline import Configurations
-from surveillance.core.screen import Screening
-from surveillance.core.topics import CASES
+from surveillance.configuration.at_hand import Configurations
+from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.case import CaseVersion
-from surveillance.embedded import Embedded
-from surveillance.intake.formats import FORMATS
-from surveillance.intake.reading import Read
-from surveillance.intake.schedule import Line, Message, schedule
-from surveillance.replay import replay
-from surveillance.settings import SHIPPED, read_configuration
+from surveillance.intake.format import Read
+from surveillance.intake.registry import FORMATS
+from surveillance.log.days import DatedLine, RawMessage, messages_by_day
+from surveillance.log.messages import ClosedEpoch
+from surveillance.log.ticks import Place
+from surveillance.log.topics import CASES
+from surveillance.runs.in_process import Embedded
+from surveillance.runs.replay import replay
+from surveillance.screening.counts import Counts
+from surveillance.screening.screen import ScreenState
 
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 ZIPS = sorted((SHARED / "vaers").glob("*.zip"))
@@ -84,7 +85,7 @@ def differences(counts: Counts, expected: pd.DataFrame) -> list[str]:
     return wrong if n_standing == len(expected) else [f"{n_standing} pairs, not {len(expected)}"]
 
 
-def day_of(closing: Closing) -> date:
+def day_of(closing: ClosedEpoch) -> date:
     return datetime.fromtimestamp(closing.at, tz=UTC).date()
 
 
@@ -96,8 +97,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     oracle = tables.over(month_ends)
     compared: list[date] = []
 
-    def compare(_place: Place, closing: Closing, state: Any) -> None:  # noqa: ANN401
-        if isinstance(state, Screening) and day_of(closing) in month_ends:
+    def compare(_place: Place, closing: ClosedEpoch, state: Any) -> None:  # noqa: ANN401
+        if isinstance(state, ScreenState) and day_of(closing) in month_ends:
             day, expected = next(oracle)
             assert day == day_of(closing)
             assert differences(state.counts, expected) == []
@@ -212,9 +213,9 @@ def test_tables_are_right_whatever_the_order_in_a_day_and_however_cases_are_corr
     }
     compared = 0
 
-    def compare(_place: Place, closing: Closing, state: Any) -> None:  # noqa: ANN401
+    def compare(_place: Place, closing: ClosedEpoch, state: Any) -> None:  # noqa: ANN401
         nonlocal compared
-        if isinstance(state, Screening) and day_of(closing) in month_ends:
+        if isinstance(state, ScreenState) and day_of(closing) in month_ends:
             expected = canonical_tables(
                 [read.line for read in reads],
                 day_of(closing),
@@ -226,10 +227,10 @@ def test_tables_are_right_whatever_the_order_in_a_day_and_however_cases_are_corr
 
     configuration = read_configuration(SHIPPED / "vaers")
     pipeline = Embedded(Configurations(configuration), Ignoring(), compare)
-    for item in schedule(
-        (Line(r.received_on, CASES, r.key, r.line) for r in reads), configuration.topics
+    for item in messages_by_day(
+        (DatedLine(r.received_on, CASES, r.key, r.line) for r in reads), configuration.topics
     ):
-        if isinstance(item, Message):
+        if isinstance(item, RawMessage):
             pipeline.put(*item)
         else:
             pipeline.tick(item.at)
@@ -242,4 +243,4 @@ class Ignoring:
 
     def tick(self, epoch: int, at: int, value: bytes) -> None: ...
 
-    def closing(self, place: Place, closing: Closing) -> None: ...
+    def closing(self, place: Place, closing: ClosedEpoch) -> None: ...

@@ -19,10 +19,12 @@ from typer._click.exceptions import (  # Typer carries a click of its own
     UsageError,
 )
 
-from surveillance.cli import deciding, running, streaming
-from surveillance.core.topics import GENERATION
+from surveillance.cli import decide as deciding
+from surveillance.cli import runs as running
+from surveillance.cli import stream as streaming
+from surveillance.cli.results import register_commands
 from surveillance.domain.errors import Defect, Misused
-from surveillance.looking.commands import register_commands
+from surveillance.log.topics import GENERATION
 
 _DISK_IS_FULL = (ENOSPC, EDQUOT)
 _NOBODY_READS_ON = 141  # as a shell says of a process that SIGPIPE ended

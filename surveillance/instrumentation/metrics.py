@@ -15,13 +15,14 @@ from prometheus_client import (
     start_http_server,
 )
 
-from surveillance.core import topics
-from surveillance.core.fold import Closing, Place
-from surveillance.core.pipeline import STAGES
-from surveillance.core.topics import GENERATION
-from surveillance.core.triage import Triaging
 from surveillance.domain.errors import Misused
 from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.log import topics
+from surveillance.log.messages import ClosedEpoch
+from surveillance.log.ticks import Place
+from surveillance.log.topics import GENERATION
+from surveillance.pipeline import STAGES
+from surveillance.triage.triage import TriageState
 
 _CLOSE_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _STATUSES = ("detected", "under_review", "confirmed", "refuted", "closed")
@@ -110,19 +111,19 @@ class Metrics:
         """A tick was read."""
         self._ticks.labels("accepted" if is_accepted else "passed_over").inc()
 
-    def closed(self, place: Place, closing: Closing, seconds: float) -> None:
+    def closed(self, place: Place, closing: ClosedEpoch, seconds: float) -> None:
         """A stage closed an epoch."""
         stage, partition = STAGES[place[0]].name, str(place[1])
         self._close.labels(stage).observe(seconds)
         self._epochs.labels(stage, partition).inc()
-        dispositions = closing.said.dispositions
+        dispositions = closing.output.dispositions
         if dispositions is not None:
             for field in _FIELDS:
                 self._records.labels(stage, partition, field).inc(getattr(dispositions, field))
-        for row in closing.said.rows:
+        for row in closing.output.rows:
             if isinstance(row, Finding | WatchFinding):
                 self._findings.labels(row.criterion, row.change).inc()
-        for fact in closing.said.facts:
+        for fact in closing.output.facts:
             self._count_fact(stage, fact.topic, fact.code)
 
     def _count_fact(self, stage: str, topic: str, code: str) -> None:
@@ -133,7 +134,7 @@ class Metrics:
         elif topic == topics.ALERTS:
             self._alerts.labels(code).inc()
 
-    def signals(self, state: Triaging) -> None:
+    def signals(self, state: TriageState) -> None:
         """Triage closed an epoch."""
         counts = dict.fromkeys(_STATUSES, 0)
         for signal in state.signals.values():

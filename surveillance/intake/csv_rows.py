@@ -12,8 +12,8 @@ import csv
 from collections import deque
 from typing import TYPE_CHECKING
 
-from surveillance.core.decode import N_BYTES_MAX
-from surveillance.intake.lines import Line
+from surveillance.intake.file_lines import FileLine
+from surveillance.log.decode import N_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,29 +70,29 @@ def split_fields(content: bytes, n_columns: int) -> list[str]:
     return fields
 
 
-def join_rows(lines: Iterator[Line], n_columns: int) -> Iterator[Line]:
+def join_rows(lines: Iterator[FileLine], n_columns: int) -> Iterator[FileLine]:
     r"""Join lines to rows.
 
     Parameters
     ----------
-    lines : iterator of Line
+    lines : iterator of FileLine
         After the header. Blank ones are passed on as they are.
     n_columns : int
         The width of the header.
 
     Yields
     ------
-    Line
+    FileLine
         A row, in order, not yet known to be sound: the number is that of its first line,
         the bytes are those of its lines with LF between.
 
     Examples
     --------
-    >>> lines = [Line(2, b'1,"two', 6), Line(3, b'lines"', 6), Line(4, b'2,"stray', 8)]
+    >>> lines = [FileLine(2, b'1,"two', 6), FileLine(3, b'lines"', 6), FileLine(4, b'2,"stray', 8)]
     >>> [row.content for row in join_rows(iter(lines), 2)]
     [b'1,"two\nlines"', b'2,"stray']
     """
-    waiting: deque[Line] = deque()
+    waiting: deque[FileLine] = deque()
     while line := waiting.popleft() if waiting else next(lines, None):
         if line.n_bytes > len(line.content) or not _is_open(line):
             yield line
@@ -100,17 +100,19 @@ def join_rows(lines: Iterator[Line], n_columns: int) -> Iterator[Line]:
         taken = _take_row(line, waiting, lines)
         whole = b"\n".join(each.content for each in taken)
         if _is_row(whole, n_columns):
-            yield Line(line.number, whole, len(whole))
+            yield FileLine(line.number, whole, len(whole))
         else:
             yield line
             waiting.extendleft(reversed(taken[1:]))
 
 
-def _is_open(line: Line) -> bool:
+def _is_open(line: FileLine) -> bool:
     return line.content.count(b'"') % 2 == 1
 
 
-def _take_row(first: Line, waiting: deque[Line], lines: Iterator[Line]) -> list[Line]:
+def _take_row(
+    first: FileLine, waiting: deque[FileLine], lines: Iterator[FileLine]
+) -> list[FileLine]:
     """Take lines up to the next that has an odd number of quotes, or to the limits."""
     taken = [first]
     n_bytes = first.n_bytes

@@ -9,14 +9,14 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from surveillance.core import topics
-from surveillance.core.refusals import RefusedRecord
 from surveillance.domain.errors import Misused
-from surveillance.intake.counting import Tally
-from surveillance.intake.formats import FORMATS, paths
-from surveillance.intake.reading import Format, Read, Unusable
-from surveillance.intake.schedule import Line
+from surveillance.intake.format import Format, Read, Unusable
+from surveillance.intake.registry import FORMATS, paths
+from surveillance.intake.row_counts import RowCounts
 from surveillance.intake.spool import in_order
+from surveillance.log import topics
+from surveillance.log.days import DatedLine
+from surveillance.log.refusals import RefusedRecord
 
 _TOPICS = {"cases": topics.CASES, "outcomes": topics.OUTCOMES, "decisions": topics.DECISIONS}
 
@@ -31,7 +31,9 @@ class Progress:
         """Take note that a day is done, and how many records with it."""
 
 
-def within(lines: Iterable[Line], first: date | None, last: date | None) -> Iterator[Line]:
+def within(
+    lines: Iterable[DatedLine], first: date | None, last: date | None
+) -> Iterator[DatedLine]:
     """Leave out lines that were received before `first` or after `last`."""
     for line in lines:
         if (first is None or line.on >= first) and (last is None or line.on <= last):
@@ -45,9 +47,9 @@ def lines_of(
     refuse: Callable[[Unusable], None],
     spool: Path,
     progress: Progress,
-    tally: Tally | None = None,
+    tally: RowCounts | None = None,
     today: date | None = None,
-) -> Iterator[Line]:
+) -> Iterator[DatedLine]:
     """Read files of one format, in the order of receipt.
 
     Parameters
@@ -63,18 +65,18 @@ def lines_of(
         Where to sort what does not fit in memory.
     progress : Progress
         Told how many records were read.
-    tally : Tally, optional
+    tally : RowCounts, optional
         Counts every row of every file.
     today : date, optional
         Later days of receipt are refused. None takes every day, as for simulated records.
 
     Yields
     ------
-    Line
+    DatedLine
         In the order of their days; by topic and arrival within a day.
     """
     counted = _Counted(progress)
-    tally = Tally() if tally is None else tally
+    tally = RowCounts() if tally is None else tally
     sorted_inputs = [
         _lines(one, found, _Taking(refuse, spool / str(index), counted, tally, today))
         for index, (one, found) in enumerate(inputs_of(format_name, list(names)))
@@ -148,15 +150,15 @@ class _Taking(NamedTuple):
     refuse: Callable[[Unusable], None]
     spool: Path
     counted: _Counted
-    tally: Tally
+    tally: RowCounts
     today: date | None
 
 
-def _lines(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Line]:
+def _lines(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[DatedLine]:
     taking.spool.mkdir(parents=True)
     topic = _TOPICS[chosen.topic]
     for read in in_order(_usable(chosen, found, taking), directory=taking.spool):
-        yield Line(read.received_on, topic, read.key, read.line)
+        yield DatedLine(read.received_on, topic, read.key, read.line)
 
 
 def _usable(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Read]:

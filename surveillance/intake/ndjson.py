@@ -1,7 +1,7 @@
 """Our own format: one canonical record a line, plain, gzip, or in a zip file.
 
 What the decoder refuses here is what every stage would refuse: the rules are in
-`surveillance.core.decode` and nowhere else. The line that passes is sent as it came.
+`surveillance.log.decode` and nowhere else. The line that passes is sent as it came.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from datetime import UTC, date
 from typing import TYPE_CHECKING, BinaryIO, Generic, NamedTuple, TypeVar
 
-from surveillance.core.decode import (
+from surveillance.domain.case import CaseVersion
+from surveillance.domain.decision import Decision
+from surveillance.domain.errors import Misused, Refused
+from surveillance.domain.outcome import OutcomeRecord
+from surveillance.intake.archive import Bounds, open_file, open_member, open_zip
+from surveillance.intake.file_lines import FileLine, bounded_lines
+from surveillance.intake.format import Read, Topic, Unusable, refuse_ahead, unusable
+from surveillance.intake.row_counts import FileTally, RowCounts
+from surveillance.log.decode import (
     N_BYTES_MAX,
     decode_case,
     decode_decision,
     decode_outcome,
     refuse,
 )
-from surveillance.domain.case import CaseVersion
-from surveillance.domain.decision import Decision
-from surveillance.domain.errors import Misused, Refused
-from surveillance.domain.outcome import OutcomeRecord
-from surveillance.intake.archive import Bounds, open_file, open_member, open_zip
-from surveillance.intake.counting import FileTally, Tally
-from surveillance.intake.lines import Line, bounded_lines
-from surveillance.intake.reading import Read, Topic, Unusable, refuse_ahead, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ class Ndjson(Generic[T]):
     topic : {"cases", "outcomes", "decisions"}
         Where its records belong.
     decode : callable
-        Line to record; raises `Refused`.
+        FileLine to record; raises `Refused`.
     key_of : callable
         Record to the key that chooses its partition.
     day_of : callable
@@ -83,7 +83,7 @@ class Ndjson(Generic[T]):
         return sorted(path for path in found if path.name.lower().endswith(_ENDINGS))
 
     def read(
-        self, path: Path, *, tally: Tally | None = None, today: date | None = None
+        self, path: Path, *, tally: RowCounts | None = None, today: date | None = None
     ) -> Iterator[Read | Unusable]:
         """Read one file, or every NDJSON member of a zip file.
 
@@ -91,7 +91,7 @@ class Ndjson(Generic[T]):
         ----------
         path : Path
             The file, whatever its name; gzip and zip are known by theirs.
-        tally : Tally, optional
+        tally : RowCounts, optional
             Counts lines in and records out.
         today : date, optional
             Records of later days are refused; None takes every day.
@@ -106,7 +106,7 @@ class Ndjson(Generic[T]):
         Misused
             If a file cannot be read as a whole, or holds no record at all.
         """
-        tally = Tally() if tally is None else tally
+        tally = RowCounts() if tally is None else tally
         for file in _files(path):
             with file.stream:
                 counts = tally.of(file.named)
@@ -143,7 +143,7 @@ class Ndjson(Generic[T]):
         return Read(self.day_of(record), self.key_of(record), content)
 
 
-def _refused(place: str, error: Refused, line: Line) -> Unusable:
+def _refused(place: str, error: Refused, line: FileLine) -> Unusable:
     reason = error.reason
     if line.n_bytes > len(line.content):
         reason = f"{reason} (its first {len(line.content):,} bytes are kept)"

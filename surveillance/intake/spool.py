@@ -19,7 +19,7 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from surveillance.domain.errors import Misused
-from surveillance.intake.reading import Read
+from surveillance.intake.format import Read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from surveillance.core.decode import N_BYTES_MAX
 from surveillance.domain.errors import Misused, Refused
-from surveillance.intake.counting import FileTally, Tally
 from surveillance.intake.csv_rows import RowError, join_rows, split_fields
-from surveillance.intake.lines import Line, bounded_lines
-from surveillance.intake.reading import Read, Topic, Unusable, refuse_ahead, unusable
+from surveillance.intake.file_lines import FileLine, bounded_lines
+from surveillance.intake.format import Read, Topic, Unusable, refuse_ahead, unusable
+from surveillance.intake.row_counts import FileTally, RowCounts
 from surveillance.intake.spool import stable_sort
 from surveillance.intake.vaers_case import (
     N_TERM_ROWS_MAX,
@@ -34,7 +33,8 @@ from surveillance.intake.vaers_case import (
     build_case,
     refuse,
 )
-from surveillance.intake.vaers_files import PARTS, READS, Source, Year, opened_years, within
+from surveillance.intake.vaers_files import PARTS, READS, VaersFile, Year, opened_years, within
+from surveillance.log.decode import N_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ _unpack = msgspec.msgpack.Decoder(_Row).decode
 class _Part:
     """One part, once its header is known."""
 
-    source: Source
+    source: VaersFile
     counts: FileTally
     n_columns: int
     select: Callable[[list[str]], tuple[str, ...]]  # the columns that are used
@@ -131,7 +131,7 @@ class Vaers:
         return within(directory)
 
     def read(
-        self, path: Path, *, tally: Tally | None = None, today: date | None = None
+        self, path: Path, *, tally: RowCounts | None = None, today: date | None = None
     ) -> Iterator[Read | Unusable]:
         """Read a zip file or folder of one or more years.
 
@@ -139,7 +139,7 @@ class Vaers:
         ----------
         path : Path
             A zip file, or a folder of csv files.
-        tally : Tally, optional
+        tally : RowCounts, optional
             Counts rows in and records out, for each part by itself.
         today : date, optional
             Reports received on later days are refused; None takes every day.
@@ -155,12 +155,12 @@ class Vaers:
         Misused
             If a part is missing, damaged, not what its name says, or holds no row.
         """
-        tally = Tally() if tally is None else tally
+        tally = RowCounts() if tally is None else tally
         with opened_years(path) as years:
             for name, year in years.items():
                 yield from self._read_year(year, _Parts([], name.isdigit(), today), tally)
 
-    def _read_year(self, year: Year, parts: _Parts, tally: Tally) -> Iterator[Read | Unusable]:
+    def _read_year(self, year: Year, parts: _Parts, tally: RowCounts) -> Iterator[Read | Unusable]:
         items = _items(year, parts.opened, tally)
         ordered = stable_sort(items, directory=None, bytes_in_memory=self.bytes_in_memory)
         for vaers_id, group in groupby(ordered, key=itemgetter(0)):
@@ -171,7 +171,7 @@ class Vaers:
                 yield from _join(vaers_id, rows, parts)
 
 
-def _items(year: Year, parts: list[_Part], tally: Tally) -> Iterator[tuple[int, bytes]]:
+def _items(year: Year, parts: list[_Part], tally: RowCounts) -> Iterator[tuple[int, bytes]]:
     """Yield every row of a year under its report, and leave its parts, opened, in `parts`."""
     for number, name in enumerate(PARTS):
         source = year[name]
@@ -190,7 +190,10 @@ def _items(year: Year, parts: list[_Part], tally: Tally) -> Iterator[tuple[int, 
 
 
 def _read_header(
-    source: Source, lines: Iterator[Line], make: type[Report | Vaccine | Terms], tally: Tally
+    source: VaersFile,
+    lines: Iterator[FileLine],
+    make: type[Report | Vaccine | Terms],
+    tally: RowCounts,
 ) -> _Part:
     line = next(lines, None)
     if line is None:

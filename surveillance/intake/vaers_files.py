@@ -27,7 +27,7 @@ _MEMBER = re.compile(
 )
 
 
-class Source(NamedTuple):
+class VaersFile(NamedTuple):
     """One part of a year, not yet opened."""
 
     shown: str  # in a place: without folders, the same on every machine
@@ -35,7 +35,7 @@ class Source(NamedTuple):
     open: Callable[[], BinaryIO]
 
 
-Year = dict[str, Source]  # by part
+Year = dict[str, VaersFile]  # by part
 
 
 def within(directory: Path) -> list[Path]:
@@ -77,22 +77,22 @@ def opened_years(path: Path) -> Iterator[dict[str, Year]]:
         yield _years(path, members)
 
 
-def _file_source(folder: Path, file: Path) -> Source:
+def _file_source(folder: Path, file: Path) -> VaersFile:
     shown = f"{folder.resolve().name}/{file.name}"
-    return Source(shown, str(file), lambda: open_file(file, bounds=_BOUNDS))
+    return VaersFile(shown, str(file), lambda: open_file(file, bounds=_BOUNDS))
 
 
-def _member_source(path: Path, archive: ZipFile, info: ZipInfo) -> Source:
+def _member_source(path: Path, archive: ZipFile, info: ZipInfo) -> VaersFile:
     shown = f"{path.name}/{_base(info.filename)}"
     named = f"{path}/{info.filename}"
-    return Source(shown, named, lambda: open_member(archive, info, bounds=_BOUNDS))
+    return VaersFile(shown, named, lambda: open_member(archive, info, bounds=_BOUNDS))
 
 
 def _base(name: str) -> str:
     return name.replace("\\", "/").rpartition("/")[2]
 
 
-def _years(path: Path, files: list[tuple[str, Source]]) -> dict[str, Year]:
+def _years(path: Path, files: list[tuple[str, VaersFile]]) -> dict[str, Year]:
     years: dict[str, Year] = {}
     for name, source in files:
         match = _MEMBER.fullmatch(_base(name))

@@ -1,5 +1,5 @@
 """What the pipeline said, projected into SQLite or PostgreSQL for people."""
 
-from surveillance.register.register import Register
+from surveillance.register.writer import Register
 
 __all__ = ["Register"]

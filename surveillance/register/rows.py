@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
-from surveillance.core.fold import Fact, Tick
-from surveillance.core.outward import CloudEvent
-from surveillance.core.refusals import RefusedRecord
-from surveillance.core.topics import ALERTS, REFUSED, REVIEWS
-from surveillance.core.triage import Alert, ReviewRequest
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.decision import Decision
 from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.product import split
 from surveillance.domain.signal import DecisionPassedOver, Review, Signal
+from surveillance.log.cloudevents import CloudEvent
+from surveillance.log.messages import Fact
+from surveillance.log.refusals import RefusedRecord
+from surveillance.log.ticks import Tick
+from surveillance.log.topics import ALERTS, REFUSED, REVIEWS
 from surveillance.register import schema
+from surveillance.triage.triage import Alert, ReviewRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ Values = dict[str, Any]
 T = TypeVar("T")
 
 
-class Entry(NamedTuple):
+class RegisterRow(NamedTuple):
     """One row, and the table that it goes to."""
 
     table: Table
@@ -41,7 +42,7 @@ _decode_event = msgspec.json.Decoder(CloudEvent).decode
 _decode_refused = msgspec.json.Decoder(RefusedRecord).decode
 
 
-def entries_of_row(row: object, epoch: int) -> list[Entry]:
+def entries_of_row(row: object, epoch: int) -> list[RegisterRow]:
     """Return the entries of one row of a derived topic; none for what is not kept.
 
     Parameters
@@ -55,38 +56,38 @@ def entries_of_row(row: object, epoch: int) -> list[Entry]:
     return make(row, epoch) if make else []
 
 
-def entries_of_fact(fact: Fact, epoch: int) -> list[Entry]:
+def entries_of_fact(fact: Fact, epoch: int) -> list[RegisterRow]:
     """Return the entries of one outward message; none for a topic that is not kept."""
     make = _FACTS.get(fact.topic)
     return make(fact.value, epoch) if make else []
 
 
-def epoch_entry(epoch: int, at: int, configuration: str | None = None) -> Entry:
+def epoch_entry(epoch: int, at: int, configuration: str | None = None) -> RegisterRow:
     """Return the entry of an epoch; the configuration is known where its tick is."""
     day = datetime.fromtimestamp(at, tz=UTC).date()
     values = {"epoch": epoch, "at": at, "happened_on": day, "configuration": configuration}
-    return Entry(schema.epochs, values)
+    return RegisterRow(schema.epochs, values)
 
 
-def refused_entry(record: RefusedRecord) -> Entry:
+def refused_entry(record: RefusedRecord) -> RegisterRow:
     """Return the entry of a refused record, from a topic or from an input file."""
     said = f"{record.place}\n{record.code}\n{record.reason}\n{record.content}"
     values = msgspec.structs.asdict(record)
     values["refused_at"] = values.pop("at")
     values["refused_id"] = "X-" + sha256(said.encode()).hexdigest()[:32]
     values["place"] = record.place
-    return Entry(schema.refused, values)
+    return RegisterRow(schema.refused, values)
 
 
-def _finding(row: Finding, epoch: int) -> list[Entry]:
+def _finding(row: Finding, epoch: int) -> list[RegisterRow]:
     return [_found(row, epoch, "pair", row.n_pair)]
 
 
-def _watch_finding(row: WatchFinding, epoch: int) -> list[Entry]:
+def _watch_finding(row: WatchFinding, epoch: int) -> list[RegisterRow]:
     return [_found(row, epoch, "watch", row.n_events)]
 
 
-def _prior(row: PriorFitted, epoch: int) -> list[Entry]:
+def _prior(row: PriorFitted, epoch: int) -> list[RegisterRow]:
     values = {
         "version": row.version,
         "epoch": epoch,
@@ -94,10 +95,10 @@ def _prior(row: PriorFitted, epoch: int) -> list[Entry]:
         "failure": row.failure,
         "document": _encode(row).decode(),
     }
-    return [Entry(schema.priors, values)]
+    return [RegisterRow(schema.priors, values)]
 
 
-def _found(row: Finding | WatchFinding, epoch: int, kind: str, n: int) -> Entry:
+def _found(row: Finding | WatchFinding, epoch: int, kind: str, n: int) -> RegisterRow:
     document = _encode(row)
     values = {
         "finding_id": "F-" + sha256(document).hexdigest()[:32],
@@ -113,10 +114,10 @@ def _found(row: Finding | WatchFinding, epoch: int, kind: str, n: int) -> Entry:
         "expected": row.expected,
         "document": document.decode(),
     }
-    return Entry(schema.findings, values)
+    return RegisterRow(schema.findings, values)
 
 
-def _signal(row: Signal, epoch: int) -> list[Entry]:
+def _signal(row: Signal, epoch: int) -> list[RegisterRow]:
     shared = {
         "signal_id": row.signal_id,
         "epoch": epoch,
@@ -137,10 +138,14 @@ def _signal(row: Signal, epoch: int) -> list[Entry]:
         "is_sentinel": row.is_sentinel,
     }
     reviews = [_review(review, row) for review in row.reviews]
-    return [Entry(schema.signal_changes, shared), Entry(schema.signals, shared | current), *reviews]
+    return [
+        RegisterRow(schema.signal_changes, shared),
+        RegisterRow(schema.signals, shared | current),
+        *reviews,
+    ]
 
 
-def _review(review: Review, signal: Signal) -> Entry:
+def _review(review: Review, signal: Signal) -> RegisterRow:
     values = {
         "review_id": review.review_id,
         "signal_id": signal.signal_id,
@@ -153,10 +158,10 @@ def _review(review: Review, signal: Signal) -> Entry:
         "answered_on": review.answered_on,
         "document": None,
     }
-    return Entry(schema.reviews, values)
+    return RegisterRow(schema.reviews, values)
 
 
-def _decision(row: Decision, epoch: int) -> list[Entry]:
+def _decision(row: Decision, epoch: int) -> list[RegisterRow]:
     values = {
         "decision_id": row.decision_id,
         "epoch": epoch,
@@ -165,10 +170,10 @@ def _decision(row: Decision, epoch: int) -> list[Entry]:
         "decided_by": row.decided_by,
         "document": _encode(row).decode(),
     }
-    return [Entry(schema.decisions, values)]
+    return [RegisterRow(schema.decisions, values)]
 
 
-def _passed_over(row: DecisionPassedOver, epoch: int) -> list[Entry]:
+def _passed_over(row: DecisionPassedOver, epoch: int) -> list[RegisterRow]:
     values = {
         "decision_id": row.decision_id,
         "epoch": epoch,
@@ -176,18 +181,18 @@ def _passed_over(row: DecisionPassedOver, epoch: int) -> list[Entry]:
         "passed_over_on": row.on,
         "reason": row.reason,
     }
-    return [Entry(schema.decisions_passed_over, values)]
+    return [RegisterRow(schema.decisions_passed_over, values)]
 
 
-def _dispositions(row: Dispositions, epoch: int) -> list[Entry]:
-    return [Entry(schema.dispositions, {"epoch": epoch, **msgspec.structs.asdict(row)})]
+def _dispositions(row: Dispositions, epoch: int) -> list[RegisterRow]:
+    return [RegisterRow(schema.dispositions, {"epoch": epoch, **msgspec.structs.asdict(row)})]
 
 
-def _tick(row: Tick, epoch: int) -> list[Entry]:
+def _tick(row: Tick, epoch: int) -> list[RegisterRow]:
     return [epoch_entry(epoch, row.at, row.configuration)]
 
 
-def _alert(value: bytes, epoch: int) -> list[Entry]:
+def _alert(value: bytes, epoch: int) -> list[RegisterRow]:
     event, alert = _read(value, Alert)
     values = {
         "alert_id": event.id,
@@ -202,18 +207,18 @@ def _alert(value: bytes, epoch: int) -> list[Entry]:
         "priority": alert.signal.priority,
         "document": value.decode(),
     }
-    return [Entry(schema.alerts, values)]
+    return [RegisterRow(schema.alerts, values)]
 
 
-def _review_opened(value: bytes, epoch: int) -> list[Entry]:  # noqa: ARG001 - one shape for all
+def _review_opened(value: bytes, epoch: int) -> list[RegisterRow]:  # noqa: ARG001 - one shape for all
     _, request = _read(value, ReviewRequest)
     review = next(r for r in request.signal.reviews if r.review_id == request.review_id)
     entry = _review(review, request.signal)
     told = {"ground": request.ground, "document": value.decode()}
-    return [Entry(entry.table, entry.values | told)]
+    return [RegisterRow(entry.table, entry.values | told)]
 
 
-def _refused(value: bytes, epoch: int) -> list[Entry]:  # noqa: ARG001 - one shape for all
+def _refused(value: bytes, epoch: int) -> list[RegisterRow]:  # noqa: ARG001 - one shape for all
     return [refused_entry(_decode_refused(value))]
 
 
@@ -226,7 +231,7 @@ def _day(at: datetime) -> date:
     return at.astimezone(UTC).date()
 
 
-_ROWS: dict[type, Callable[[Any, int], list[Entry]]] = {
+_ROWS: dict[type, Callable[[Any, int], list[RegisterRow]]] = {
     Finding: _finding,
     WatchFinding: _watch_finding,
     PriorFitted: _prior,
@@ -236,7 +241,7 @@ _ROWS: dict[type, Callable[[Any, int], list[Entry]]] = {
     Dispositions: _dispositions,
     Tick: _tick,
 }
-_FACTS: dict[str, Callable[[bytes, int], list[Entry]]] = {
+_FACTS: dict[str, Callable[[bytes, int], list[RegisterRow]]] = {
     ALERTS: _alert,
     REVIEWS: _review_opened,
     REFUSED: _refused,

@@ -23,7 +23,7 @@ from surveillance.domain.case import (
     Seriousness,
 )
 from surveillance.simulate.truth import MixCounts
-from surveillance.simulate.versions import Step
+from surveillance.simulate.versions import VersionStep
 
 SOURCE = "simulated"
 PARSER = "simulated/1"
@@ -50,7 +50,7 @@ OUTCOMES: tuple[Outcome, ...] = (
 _encode = msgspec.json.Encoder().encode
 
 
-class Line(NamedTuple):
+class SimulatedLine(NamedTuple):
     """One line of the stream: the day it arrives, its place within the day, its bytes."""
 
     arrival: int  # days after the scenario begins
@@ -95,34 +95,36 @@ class Calendar:
         return known
 
 
-def lines(case: Case, steps: Sequence[Step], calendar: Calendar, counts: MixCounts) -> list[Line]:
+def lines(
+    case: Case, steps: Sequence[VersionStep], calendar: Calendar, counts: MixCounts
+) -> list[SimulatedLine]:
     """Write every version of a case, and the exact duplicates.
 
     Parameters
     ----------
     case : Case
-    steps : sequence of Step
+    steps : sequence of VersionStep
     calendar : Calendar
     counts : MixCounts
         Added to.
 
     Returns
     -------
-    list of Line
+    list of SimulatedLine
         In the order of versions; the caller sorts by arrival.
     """
     said = []
     for version, step in enumerate(steps, 1):
         n_left = min(len(steps) - version, len(case.events) - 1)
         line = _encode(_version(case, version, step, n_left, len(steps), calendar))
-        said.append(Line(case.first_day + step.arrival, step.place, line))
+        said.append(SimulatedLine(case.first_day + step.arrival, step.place, line))
         if step.copy_arrival >= 0:
-            said.append(Line(case.first_day + step.copy_arrival, step.copy_place, line))
+            said.append(SimulatedLine(case.first_day + step.copy_arrival, step.copy_place, line))
     _count(case, steps, len(said), counts)
     return said
 
 
-def _count(case: Case, steps: Sequence[Step], n_lines: int, counts: MixCounts) -> None:
+def _count(case: Case, steps: Sequence[VersionStep], n_lines: int, counts: MixCounts) -> None:
     counts.n_cases += 1
     counts.n_versions += len(steps)
     counts.n_lines += n_lines
@@ -137,7 +139,7 @@ def _count(case: Case, steps: Sequence[Step], n_lines: int, counts: MixCounts) -
 
 
 def _version(
-    case: Case, version: int, step: Step, n_left: int, n_versions: int, calendar: Calendar
+    case: Case, version: int, step: VersionStep, n_left: int, n_versions: int, calendar: Calendar
 ) -> CaseVersion:
     if step.kind == "nullification":
         return CaseVersion(

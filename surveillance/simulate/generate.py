@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
 from surveillance.simulate import planting
-from surveillance.simulate.content import Calendar, Line
+from surveillance.simulate.content import Calendar, SimulatedLine
 from surveillance.simulate.national import National
 from surveillance.simulate.scenario import Scenario
 from surveillance.simulate.treated import Treated, treat
@@ -105,7 +105,7 @@ class _Stream:
             self.treated = treat(platform, scenario, scenario.platform, self.calendar)
 
     def lines(self) -> Iterator[bytes]:
-        waiting: defaultdict[int, list[Line]] = defaultdict(list)
+        waiting: defaultdict[int, list[SimulatedLine]] = defaultdict(list)
         for line in self.treated.cases if self.treated else ():
             waiting[line.arrival].append(line)
         for day, n in enumerate(self._cases_per_day()):
@@ -126,7 +126,7 @@ class _Stream:
         return per_day
 
 
-def _in_order(lines: list[Line]) -> Iterator[bytes]:
+def _in_order(lines: list[SimulatedLine]) -> Iterator[bytes]:
     lines.sort()
     return (line.line for line in lines)
 

@@ -15,13 +15,13 @@ from surveillance.simulate.content import (
     SERIOUSNESS,
     Calendar,
     Case,
-    Line,
+    SimulatedLine,
     lines,
     narrative_hash,
 )
 from surveillance.simulate.scenario import Scenario
 from surveillance.simulate.truth import MixCounts
-from surveillance.simulate.versions import Step, draw
+from surveillance.simulate.versions import VersionStep, draw
 
 ID_PREFIX = "SIM-B-"
 
@@ -57,7 +57,7 @@ class National:
             if is_null
         )
 
-    def day(self, day: int, n: int) -> Iterator[Line]:
+    def day(self, day: int, n: int) -> Iterator[SimulatedLine]:
         """Make the `n` cases first received on a day, with all their later versions."""
         mix = self._mix
         plans = draw(self._rng, n, mix, nullified=mix.nullified, reinstated=mix.reinstated)
@@ -142,7 +142,7 @@ class National:
         return events, products
 
 
-def _is_standing(steps: tuple[Step, ...]) -> bool:
+def _is_standing(steps: tuple[VersionStep, ...]) -> bool:
     return steps[-1].kind != "nullification"
 
 

@@ -12,7 +12,7 @@ import msgspec
 from numpy.random import Generator
 
 from surveillance.domain.outcome import EndpointEvent, FollowUp, OutcomeRecord, TreatmentGiven
-from surveillance.simulate.content import Calendar, Line
+from surveillance.simulate.content import Calendar, SimulatedLine
 from surveillance.simulate.natural_history import DAYS_PER_YEAR
 from surveillance.simulate.patients import Course
 from surveillance.simulate.scenario import Platform, VersionMix
@@ -24,7 +24,7 @@ DEATH = "death"
 _encode = msgspec.json.Encoder().encode
 
 
-class Told(NamedTuple):
+class ReportedOutcome(NamedTuple):
     """One outcome record, and the day it is received."""
 
     day: int
@@ -46,7 +46,7 @@ class Registry:
     def __init__(self, rng: Generator, platform: Platform, calendar: Calendar, n_days: int) -> None:
         self._rng, self._platform, self._calendar, self._n_days = rng, platform, calendar, n_days
 
-    def tell(self, course: Course) -> list[Told]:
+    def tell(self, course: Course) -> list[ReportedOutcome]:
         """Return every record of a patient that is received in time."""
         told = [
             *self._treatments(course),
@@ -60,7 +60,7 @@ class Registry:
     def _received(self, day: int) -> int:
         return day + int(self._rng.poisson(self._platform.lag_days_mean))
 
-    def _treatments(self, course: Course) -> Iterator[Told]:
+    def _treatments(self, course: Course) -> Iterator[ReportedOutcome]:
         for given in course.infusions:
             day = self._received(given.day)
             record = TreatmentGiven(
@@ -76,16 +76,16 @@ class Registry:
                 dose_mg_per_kg=given.mg_per_kg,
                 given_on=self._calendar[given.day],
             )
-            yield Told(day, record)
+            yield ReportedOutcome(day, record)
             yield self._contact(course, f"I{given.number}", given.day, day)
 
-    def _visits(self, course: Course) -> Iterator[Told]:
+    def _visits(self, course: Course) -> Iterator[ReportedOutcome]:
         for number, seen in enumerate(course.visits, 1):
             yield self._contact(course, f"V{number}", seen, self._received(seen))
 
     def _contact(
         self, course: Course, name: str, seen: int, day: int, *, is_last: bool = False
-    ) -> Told:
+    ) -> ReportedOutcome:
         record = FollowUp(
             record_id=f"{course.patient_id}-{name}",
             programme=course.programme.name,
@@ -94,7 +94,7 @@ class Registry:
             seen_on=self._calendar[seen],
             is_last=is_last,
         )
-        return Told(day, record)
+        return ReportedOutcome(day, record)
 
     def _event(
         self,
@@ -106,7 +106,7 @@ class Registry:
         version: int = 1,
         is_nullified: bool = False,
         endpoint: str = ENDPOINT,
-    ) -> Told:
+    ) -> ReportedOutcome:
         record = EndpointEvent(
             record_id=f"{course.patient_id}-{name}",
             version=version,
@@ -118,9 +118,9 @@ class Registry:
             occurred_on=self._calendar[occurred],
             is_fatal=endpoint == DEATH,
         )
-        return Told(day, record)
+        return ReportedOutcome(day, record)
 
-    def _events(self, course: Course) -> Iterator[Told]:
+    def _events(self, course: Course) -> Iterator[ReportedOutcome]:
         first = course.infusions[0].day
         for number, occurred in enumerate(course.events, 1):
             day = self._received(occurred)
@@ -130,7 +130,7 @@ class Registry:
                 amended = max(occurred - 1, first)
                 yield self._event(course, f"E{number}", amended, self._later(day), version=2)
 
-    def _taken_back(self, course: Course) -> Iterator[Told]:
+    def _taken_back(self, course: Course) -> Iterator[ReportedOutcome]:
         """Tell of days that were first taken for events, and then were not."""
         mean = self._platform.events_taken_back * len(course.events)
         for number in range(1, int(self._rng.poisson(mean)) + 1):
@@ -143,7 +143,7 @@ class Registry:
     def _later(self, day: int) -> int:
         return day + 1 + int(self._rng.poisson(14))
 
-    def _end(self, course: Course) -> Iterator[Told]:
+    def _end(self, course: Course) -> Iterator[ReportedOutcome]:
         if course.died is not None:
             day = self._received(course.died)
             yield self._event(course, "D1", course.died, day, endpoint=DEATH)
@@ -153,29 +153,31 @@ class Registry:
             yield self._contact(course, "END", course.lost, self._received(declared), is_last=True)
 
 
-def outcome_lines(rng: Generator, told: Sequence[Told], mix: VersionMix) -> Iterator[Line]:
+def outcome_lines(
+    rng: Generator, told: Sequence[ReportedOutcome], mix: VersionMix
+) -> Iterator[SimulatedLine]:
     """Write records, and the exact duplicates of some.
 
     Parameters
     ----------
     rng : Generator
-    told : sequence of Told
+    told : sequence of ReportedOutcome
     mix : VersionMix
         Its share of exact duplicates, and how late they may be.
 
     Yields
     ------
-    Line
+    SimulatedLine
         In the order of `told`; the caller sorts by arrival.
     """
     for day, record in told:
         line, place = _encode(record), float(rng.random())
-        yield Line(day, place, line)
+        yield SimulatedLine(day, place, line)
         if rng.random() < mix.exact_duplicates:
-            yield Line(day + int(rng.integers(0, mix.delay_days_max + 1)), place, line)
+            yield SimulatedLine(day + int(rng.integers(0, mix.delay_days_max + 1)), place, line)
 
 
-def standing(told: Sequence[Told]) -> list[OutcomeRecord]:
+def standing(told: Sequence[ReportedOutcome]) -> list[OutcomeRecord]:
     """Return the records that count: of each, the greatest version, if it is not nullified."""
     greatest: dict[str, OutcomeRecord] = {}
     for _, record in told:
@@ -186,7 +188,7 @@ def standing(told: Sequence[Told]) -> list[OutcomeRecord]:
 
 
 def construct_truth(
-    platform: Platform, of: Sequence[Course], told: Sequence[Told]
+    platform: Platform, of: Sequence[Course], told: Sequence[ReportedOutcome]
 ) -> ConstructTruth:
     """Count what the records say of one construct.
 
@@ -195,7 +197,7 @@ def construct_truth(
     platform : Platform
     of : sequence of Course
         Patients of one construct.
-    told : sequence of Told
+    told : sequence of ReportedOutcome
         Their records.
 
     Returns

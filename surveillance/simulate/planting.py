@@ -7,10 +7,9 @@ from surveillance.domain.outcome import EndpointEvent
 from surveillance.domain.product import key
 from surveillance.simulate.content import Calendar
 from surveillance.simulate.natural_history import DAYS_PER_YEAR
-from surveillance.simulate.outcomes import ENDPOINT, spans, standing
-from surveillance.simulate.outcomes import Told as Outcome
+from surveillance.simulate.outcomes import ENDPOINT, ReportedOutcome, spans, standing
 from surveillance.simulate.patients import Course
-from surveillance.simulate.reactions import ENDPOINT_PT, Told
+from surveillance.simulate.reactions import ENDPOINT_PT, ReportedReaction
 from surveillance.simulate.scenario import Platform, Programme, Scenario
 from surveillance.simulate.truth import Association, Nulls, Planted
 
@@ -30,7 +29,7 @@ def watch_names(programme: str) -> tuple[str, str]:
 
 
 def excess(
-    scenario: Scenario, platform: Platform, cases: Sequence[Told], expected: float
+    scenario: Scenario, platform: Platform, cases: Sequence[ReportedReaction], expected: float
 ) -> Iterator[Planted]:
     """Say what counts as finding the excess, if one was planted."""
     if scenario.excess is None:
@@ -55,7 +54,7 @@ def excess(
 
 
 def sentinel(
-    scenario: Scenario, platform: Platform, cases: Sequence[Told], calendar: Calendar
+    scenario: Scenario, platform: Platform, cases: Sequence[ReportedReaction], calendar: Calendar
 ) -> Iterator[Planted]:
     """Say what counts as finding the sentinel event, if one was planted."""
     if scenario.sentinel is None:
@@ -84,7 +83,7 @@ def lost_effect(
     scenario: Scenario,
     platform: Platform,
     patients: Sequence[Course],
-    records: Mapping[str, Sequence[Outcome]],
+    records: Mapping[str, Sequence[ReportedOutcome]],
     calendar: Calendar,
 ) -> Iterator[Planted]:
     """Say what counts as finding the lost effect, if one was planted."""

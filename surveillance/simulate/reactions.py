@@ -34,7 +34,7 @@ class Happened(NamedTuple):
         return bool(self.seriousness.death)
 
 
-class Told(NamedTuple):
+class ReportedReaction(NamedTuple):
     """One case of one patient, and what of it was planted."""
 
     case: Case
@@ -60,7 +60,7 @@ class Reports:
         self._calendar = calendar
         self._n_cases = 0
 
-    def tell(self, course: Course) -> list[Told]:
+    def tell(self, course: Course) -> list[ReportedReaction]:
         """Return every case of a patient that is first received within the scenario."""
         told = [self._case(course, group) for group in self._groups(course)]
         return [item for item in told if item.case.first_day < self._scenario.days]
@@ -120,7 +120,7 @@ class Reports:
                 is_planted=self._is_in_excess(course, reaction.pt, given),
             )
 
-    def _case(self, course: Course, group: Sequence[Happened]) -> Told:
+    def _case(self, course: Course, group: Sequence[Happened]) -> ReportedReaction:
         self._n_cases += 1
         known = max(one.onset for one in group)
         if any(one.is_fatal for one in group) and course.died is not None:
@@ -134,7 +134,7 @@ class Reports:
             events=tuple(self._event(one) for one in group),
             products=(self._product(course, known),),
         )
-        return Told(case, tuple(one.pt for one in group if one.is_planted))
+        return ReportedReaction(case, tuple(one.pt for one in group if one.is_planted))
 
     def _event(self, one: Happened) -> Event:
         return Event(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from numpy.random import Generator
 
 from surveillance.simulate import planting
-from surveillance.simulate.content import Calendar, Line, lines
+from surveillance.simulate.content import Calendar, SimulatedLine, lines
 from surveillance.simulate.outcomes import Registry, construct_truth, outcome_lines
 from surveillance.simulate.patients import Course, courses
 from surveillance.simulate.reactions import Reports
@@ -18,8 +18,8 @@ from surveillance.simulate.versions import draw
 class Treated(NamedTuple):
     """All that is said of a platform, and what of it is true."""
 
-    cases: list[Line]
-    outcomes: list[Line]
+    cases: list[SimulatedLine]
+    outcomes: list[SimulatedLine]
     planted: tuple[Planted, ...]
     constructs: tuple[ConstructTruth, ...]
     counts: MixCounts

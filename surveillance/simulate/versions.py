@@ -16,7 +16,7 @@ from surveillance.domain.case import Kind
 from surveillance.simulate.scenario import VersionMix
 
 
-class Step(NamedTuple):
+class VersionStep(NamedTuple):
     """One version of a case, in days after the case was first received."""
 
     kind: Kind
@@ -43,7 +43,7 @@ class _Draws(NamedTuple):
 
 def draw(
     rng: Generator, n_cases: int, mix: VersionMix, *, nullified: float, reinstated: float
-) -> Iterator[tuple[Step, ...]]:
+) -> Iterator[tuple[VersionStep, ...]]:
     """Draw the versions of `n_cases` cases.
 
     Parameters
@@ -56,7 +56,7 @@ def draw(
 
     Yields
     ------
-    tuple of Step
+    tuple of VersionStep
         The versions of one case in the order of their numbers.
     """
     follow_ups = rng.geometric(1 / (1 + mix.mean_follow_ups), n_cases) - 1
@@ -107,9 +107,9 @@ def _kinds(at: int, size: int, n_last: int, draws: _Draws) -> list[Kind]:
     return kinds
 
 
-def _steps(at: int, kinds: list[Kind], draws: _Draws, mix: VersionMix) -> tuple[Step, ...]:
+def _steps(at: int, kinds: list[Kind], draws: _Draws, mix: VersionMix) -> tuple[VersionStep, ...]:
     received = _received(at, len(kinds), draws)
-    steps: list[Step] = []
+    steps: list[VersionStep] = []
     for i in range(len(kinds) - 1, -1, -1):  # a reordered version waits for the next one
         following = steps[-1] if steps else None
         is_reordered = following is not None and draws.is_reordered[at + i]
@@ -122,7 +122,9 @@ def _steps(at: int, kinds: list[Kind], draws: _Draws, mix: VersionMix) -> tuple[
             if copy_arrival == arrival:
                 copy_place = _after(place, copy_place)
         steps.append(
-            Step(kinds[i], received[i], arrival, place, is_reordered, copy_arrival, copy_place)
+            VersionStep(
+                kinds[i], received[i], arrival, place, is_reordered, copy_arrival, copy_place
+            )
         )
     steps.reverse()
     return tuple(steps)
@@ -144,7 +146,7 @@ def _received(at: int, size: int, draws: _Draws) -> list[int]:
 def _arrival(
     received: int,
     place: float,
-    following: Step | None,
+    following: VersionStep | None,
     is_reordered: bool,  # noqa: FBT001 - private, and a fact rather than a choice
 ) -> tuple[int, float]:
     if following is not None and is_reordered:

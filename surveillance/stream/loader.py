@@ -8,15 +8,14 @@ from typing import Any
 
 from kafka import KafkaProducer
 
-from surveillance.core.fold import Tick, encode_tick
-from surveillance.core.pipeline import raw_partitions
-from surveillance.core.topics import TICKS
-from surveillance.domain.configuration import Configuration
+from surveillance.configuration.types import Configuration
 from surveillance.domain.errors import Misused
 from surveillance.intake.inputs import Progress
-from surveillance.intake.schedule import EndOfDay, Line, Message, end_of, schedule
+from surveillance.log.days import DatedLine, EndOfDay, RawMessage, end_of, messages_by_day
+from surveillance.log.ticks import Tick, encode_tick
+from surveillance.log.topics import TICKS, raw_partitions
 from surveillance.stream import manifest
-from surveillance.stream.broker import consumer, end_offsets, producer
+from surveillance.stream.clients import consumer, end_offsets, producer
 from surveillance.stream.ticker import last_tick
 
 N_DAYS_UNDER_WAY = 200  # days written whose acknowledgements are not yet awaited
@@ -51,12 +50,12 @@ class Loader:
         self._days: deque[tuple[int, list[Any]]] = deque()
         self._sent: list[Any] = []
 
-    def load(self, lines: Iterable[Line], *, progress: Progress) -> Counter[str]:
+    def load(self, lines: Iterable[DatedLine], *, progress: Progress) -> Counter[str]:
         """Write lines in the order of their days.
 
         Parameters
         ----------
-        lines : iterable of Line
+        lines : iterable of DatedLine
             In the order of their days.
         progress : Progress
             Told of every day.
@@ -72,8 +71,8 @@ class Loader:
             If the log's time is already past the first day: its tick would not count.
         """
         written: Counter[str] = Counter()
-        for item in schedule(self._not_past(lines), self._manifest):
-            if isinstance(item, Message):
+        for item in messages_by_day(self._not_past(lines), self._manifest):
+            if isinstance(item, RawMessage):
                 written["messages"] += 1
                 written["lines"] += item.value.count(b"\n") + 1
                 self._sent.append(
@@ -89,7 +88,7 @@ class Loader:
         self._producer.flush()
         return written
 
-    def _not_past(self, lines: Iterable[Line]) -> Iterator[Line]:
+    def _not_past(self, lines: Iterable[DatedLine]) -> Iterator[DatedLine]:
         """Refuse a day whose tick would not count, before anything of it is sent."""
         last = -1 if self._last is None else self._last.at
         for line in lines:

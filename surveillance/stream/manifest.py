@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from surveillance.core import topics
-from surveillance.core.pipeline import raw_partitions
-from surveillance.domain.configuration import Topics
+from surveillance.configuration.types import Topics
 from surveillance.domain.errors import Misused
-from surveillance.stream.broker import admin_client
+from surveillance.log import topics
+from surveillance.log.topics import raw_partitions
+from surveillance.stream.clients import admin_client
 
 SETTINGS = {
     "cleanup.policy": "delete",

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from surveillance.core import topics
-from surveillance.core.fold import Batch, decode_message
 from surveillance.domain.errors import Misused
-from surveillance.replay import FACT_FILES
-from surveillance.stream.broker import read_all
+from surveillance.log import topics
+from surveillance.log.messages import Batch, decode_message
+from surveillance.runs.replay import FACT_FILES
+from surveillance.stream.clients import read_all
 
 FILES = {
     **{topic: f"topics/{topic}.ndjson" for topic in topics.DERIVED},

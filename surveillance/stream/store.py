@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteOptions
 
-from surveillance.core.cells import Cells
-from surveillance.core.fold import Held, Stage
-from surveillance.core.topics import GENERATION
 from surveillance.domain.errors import Misused
+from surveillance.log.cells import Cells
+from surveillance.log.stage import ReaderState, Stage
+from surveillance.log.topics import GENERATION
 
 
 class Stored(msgspec.Struct, array_like=True, frozen=True):
@@ -30,20 +30,20 @@ class Stored(msgspec.Struct, array_like=True, frozen=True):
 class Store(Protocol):
     """Keeps held values by source."""
 
-    def open(self, source: str, stage: Stage) -> Held:
+    def open(self, source: str, stage: Stage) -> ReaderState:
         """Return what is held for a source, or the beginning."""
 
-    def save(self, source: str, stage: Stage, held: Held) -> None:
+    def save(self, source: str, stage: Stage, held: ReaderState) -> None:
         """Store what is held, with the cells that changed, in one atomic write."""
 
     def close(self) -> None:
         """Let go of files."""
 
 
-def _opened(stored: Stored | None, stage: Stage, cells: Cells) -> Held:
+def _opened(stored: Stored | None, stage: Stage, cells: Cells) -> ReaderState:
     if stored is None:
-        return Held(stage.init(cells), cells)
-    return Held(stage.load(stored.state, cells), cells, stored.resume, stored.epoch)
+        return ReaderState(stage.init(cells), cells)
+    return ReaderState(stage.load(stored.state, cells), cells, stored.resume, stored.epoch)
 
 
 class MemoryStore:
@@ -53,12 +53,12 @@ class MemoryStore:
         self._stored: dict[str, Stored] = {}
         self._cells: dict[str, dict[bytes, bytes]] = {}
 
-    def open(self, source: str, stage: Stage) -> Held:
+    def open(self, source: str, stage: Stage) -> ReaderState:
         """Return what is held for a source, or the beginning."""
         cells = Cells(self._cells.setdefault(source, {}).get)
         return _opened(self._stored.get(source), stage, cells)
 
-    def save(self, source: str, stage: Stage, held: Held) -> None:
+    def save(self, source: str, stage: Stage, held: ReaderState) -> None:
         """Store what is held."""
         self._stored[source] = Stored(held.resume, held.epoch, stage.dump(held.state))
         self._cells.setdefault(source, {}).update(held.cells.drain())
@@ -102,7 +102,7 @@ class RocksStore:
                 "remove it: the state is rebuilt from the log",
             ) from None  # fmt: skip
 
-    def open(self, source: str, stage: Stage) -> Held:
+    def open(self, source: str, stage: Stage) -> ReaderState:
         """Return what is held for a source, or the beginning."""
         prefix = self._key(b"c", source) + b"/"
 
@@ -114,7 +114,7 @@ class RocksStore:
         stored = None if raw is None else msgspec.msgpack.decode(raw, type=Stored)
         return _opened(stored, stage, Cells(base))
 
-    def save(self, source: str, stage: Stage, held: Held) -> None:
+    def save(self, source: str, stage: Stage, held: ReaderState) -> None:
         """Store what is held, with the cells that changed, in one atomic write."""
         stored = Stored(held.resume, held.epoch, stage.dump(held.state))
         prefix = self._key(b"c", source) + b"/"

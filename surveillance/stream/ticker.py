@@ -13,12 +13,11 @@ from collections.abc import Callable
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from surveillance.core.fold import Tick, encode_tick
-from surveillance.core.pipeline import raw_partitions
-from surveillance.core.topics import TICKS
-from surveillance.domain.configuration import Configuration
+from surveillance.configuration.types import Configuration
+from surveillance.log.ticks import Tick, encode_tick
+from surveillance.log.topics import TICKS, raw_partitions
 from surveillance.stream import manifest
-from surveillance.stream.broker import consumer, end_offsets, producer
+from surveillance.stream.clients import consumer, end_offsets, producer
 
 _decode = msgspec.json.Decoder(Tick).decode
 N_LOOKED_BACK = 1_000  # messages; ticks that were passed over may stand at the end

@@ -1,7 +1,7 @@
 """The stages under Faust on Kafka: state owns its offset.
 
 Faust assigns partitions, fetches and sends. Everything else that matters is here and is
-small: each assigned partition has a desk (`surveillance.stream.desk`), opened where its
+small: each assigned partition has a task (`surveillance.stream.partition_task`), opened where its
 stored state ends; every worker reads the ticks, outside the group.
 """
 
@@ -21,19 +21,15 @@ import faust.streams
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 
-from surveillance.core import topics
-from surveillance.core.fold import Place, Timeline
-from surveillance.core.pipeline import (
-    STAGES,
-    Configurations,
-    places,
-    raw_partitions,
-    source_of,
-)
+from surveillance.configuration.at_hand import Configurations
 from surveillance.domain.errors import Defect, Gap
 from surveillance.instrumentation.metrics import Metrics
-from surveillance.stream.calm import calm_clients
-from surveillance.stream.desk import Desk, Office, fail_stop
+from surveillance.log import topics
+from surveillance.log.ticks import Place, Timeline
+from surveillance.log.topics import raw_partitions
+from surveillance.pipeline import STAGES, places, source_of
+from surveillance.stream.client_logs import limit_client_logs
+from surveillance.stream.partition_task import PartitionTask, WorkerContext, fail_stop
 from surveillance.stream.store import Store
 
 GROUP = f"longwatch-g{topics.GENERATION}"
@@ -72,9 +68,11 @@ class Worker:
         self._address = address
         partitions = raw_partitions(configurations.current.topics)
         self.app = _application(address, data)
-        self._office = Office(configurations, store, Timeline(partitions), metrics, self._send)
-        self._desks: dict[Place, Desk] = {}
-        self._begun = asyncio.Event()  # a first desk was opened
+        self._context = WorkerContext(
+            configurations, store, Timeline(partitions), metrics, self._send
+        )
+        self._tasks: dict[Place, PartitionTask] = {}
+        self._begun = asyncio.Event()  # a first task was opened
         self._ticks_from: int | None = None  # offset to read ticks from, where it changed
         self._attach(places(configurations.current.topics))
 
@@ -98,7 +96,9 @@ class Worker:
                 return Thread(self, loop=self.loop, beacon=self.beacon)
 
             async def seek_to_committed(self) -> dict[Any, int]:
-                resume = worker.open_desks([tp for tp in self.assignment() if tp.topic in STAGES])
+                resume = worker.open_partitions(
+                    [tp for tp in self.assignment() if tp.topic in STAGES]
+                )
                 ends = await self.highwaters(*resume)
                 worker.refuse_ahead({tp: (resume[tp], ends[tp]) for tp in resume})
                 await self.seek_wait(resume)
@@ -122,12 +122,12 @@ class Worker:
         return asyncio.ensure_future(sent)
 
     def _leave_all(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Faust's signal
-        for desk in self._desks.values():
-            desk.leave()
-        self._desks.clear()
+        for task in self._tasks.values():
+            task.leave()
+        self._tasks.clear()
 
-    def open_desks(self, assigned: list[Any]) -> dict[Any, int]:
-        """Give up every desk and open one for each assigned partition, from what is stored.
+    def open_partitions(self, assigned: list[Any]) -> dict[Any, int]:
+        """Give up every task and open one for each assigned partition, from what is stored.
 
         Returns
         -------
@@ -138,11 +138,11 @@ class Worker:
             self._leave_all()
             resume = {}
             for tp in assigned:
-                desk = self._desks[tp.topic, tp.partition] = Desk(
-                    (tp.topic, tp.partition), self._office
+                task = self._tasks[tp.topic, tp.partition] = PartitionTask(
+                    (tp.topic, tp.partition), self._context
                 )
-                desk.news.set()
-                resume[tp] = desk.reader.held.resume
+                task.news.set()
+                resume[tp] = task.reader.held.resume
             self._reach_back()
         except BaseException as error:  # noqa: BLE001 - Faust would log it and go on
             fail_stop(error)
@@ -163,28 +163,28 @@ class Worker:
                 )
 
     async def _receive(self, stream: Any) -> None:  # noqa: ANN401 - Faust's stream
-        """Lay each message on its partition's desk."""
+        """Lay each message on its partition's task."""
         async for event in stream.events():
             try:
                 message = event.message
-                desk = await self._desk_with_room((message.topic, message.partition))
-                if desk is not None:
-                    desk.reader.feed(message.offset, message.value or b"")
-                    desk.news.set()
+                task = await self._task_with_room((message.topic, message.partition))
+                if task is not None:
+                    task.reader.feed(message.offset, message.value or b"")
+                    task.news.set()
             except asyncio.CancelledError:
                 raise
             except BaseException as error:  # noqa: BLE001 - an agent would acknowledge and skip
                 fail_stop(error)
 
-    async def _desk_with_room(self, place: Place) -> Desk | None:
-        """Wait until the desk of a partition can hold more; None if it was given up."""
-        while (desk := self._desks.get(place)) is not None and desk.is_full:
-            desk.room.clear()
-            await desk.room.wait()
-        return desk
+    async def _task_with_room(self, place: Place) -> PartitionTask | None:
+        """Wait until the task of a partition can hold more; None if it was given up."""
+        while (task := self._tasks.get(place)) is not None and task.is_full:
+            task.room.clear()
+            await task.room.wait()
+        return task
 
     async def _follow_ticks(self, _app: Any) -> None:  # noqa: ANN401 - Faust's own
-        """Read ticks outside the consumer group, from the earliest that a desk here needs."""
+        """Read ticks outside the consumer group, from the earliest that a task here needs."""
         place = TopicPartition(topics.TICKS, 0)
         ticks = AIOKafkaConsumer(
             bootstrap_servers=self._address,
@@ -211,15 +211,15 @@ class Worker:
         if self._ticks_from is not None:  # a rebalance asked for earlier ones meanwhile
             return
         for message in messages:
-            is_accepted = self._office.timeline.feed(message.offset, message.value or b"")
-            self._office.metrics.tick(is_accepted=is_accepted)
-        for desk in self._desks.values() if messages else ():
-            desk.news.set()
+            is_accepted = self._context.timeline.feed(message.offset, message.value or b"")
+            self._context.metrics.tick(is_accepted=is_accepted)
+        for task in self._tasks.values() if messages else ():
+            task.news.set()
 
     def _reach_back(self) -> None:
-        """Have every tick read that a desk needs; those before were forgotten, or never read."""
-        needed = min((desk.reader.held.epoch for desk in self._desks.values()), default=None)
-        timeline = self._office.timeline
+        """Have every tick read that a task needs; those before were forgotten, or never read."""
+        needed = min((task.reader.held.epoch for task in self._tasks.values()), default=None)
+        timeline = self._context.timeline
         if needed is None or (self._begun.is_set() and timeline.reaches(needed)):
             return
         timeline.begin_at(needed)
@@ -227,17 +227,17 @@ class Worker:
         self._begun.set()
 
     def _forget_ticks(self) -> None:
-        """Drop ticks that no desk will ask for, even if it is opened again from the store."""
-        needed = min((desk.stored_epoch for desk in self._desks.values()), default=-1)
-        self._office.timeline.forget(needed)
+        """Drop ticks that no task will ask for, even if it is opened again from the store."""
+        needed = min((task.stored_epoch for task in self._tasks.values()), default=-1)
+        self._context.timeline.forget(needed)
 
     async def _measure(self, app: Any) -> None:  # noqa: ANN401 - Faust's own
         """Tell the metrics how every partition stands, once a second."""
         try:
             while not app.should_stop:
-                for place, desk in list(self._desks.items()):
+                for place, task in list(self._tasks.items()):
                     end = app.consumer.highwater(faust.types.TP(*place)) or 0
-                    self._tell(place, desk, end)
+                    self._tell(place, task, end)
                 self._forget_ticks()
                 await asyncio.sleep(1.0)
         except asyncio.CancelledError:
@@ -245,20 +245,20 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - a task would be lost
             fail_stop(error)
 
-    def _tell(self, place: Place, desk: Desk, end: int) -> None:
+    def _tell(self, place: Place, task: PartitionTask, end: int) -> None:
         if STAGES[place[0]].name == "triage":
-            self._office.metrics.signals(desk.reader.held.state)
-        self._office.metrics.place(
+            self._context.metrics.signals(task.reader.held.state)
+        self._context.metrics.place(
             place,
-            lag=max(0, end - desk.reader.next_offset),
-            n_bytes_held=desk.reader.n_bytes_waiting,
-            age=None if desk.at is None else time.time() - desk.at,
+            lag=max(0, end - task.reader.next_offset),
+            n_bytes_held=task.reader.n_bytes_waiting,
+            age=None if task.at is None else time.time() - task.at,
         )
 
     def run(self, *, log_level: str = "warn") -> NoReturn:
         """Run until a signal ends it; exit 0 then."""
         if log_level not in ("info", "debug"):
-            calm_clients()
+            limit_client_logs()
         _Process(
             self.app, loglevel=log_level, quiet=True, redirect_stdouts=False
         ).execute_from_commandline()

@@ -18,14 +18,16 @@ import msgspec
 from kafka import KafkaProducer, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError, TopicAlreadyExistsError
 
-from surveillance.core import topics
-from surveillance.core.fold import End, Tick, Timeline, decode_message, encode_tick
-from surveillance.core.pipeline import Configurations, raw_partitions
-from surveillance.embedded import Embedded
-from surveillance.replay import RunDirectory
-from surveillance.settings import SHIPPED, read_configuration
+from surveillance.configuration.at_hand import Configurations
+from surveillance.configuration.reader import SHIPPED, read_configuration
+from surveillance.log import topics
+from surveillance.log.messages import End, decode_message
+from surveillance.log.ticks import Tick, Timeline, encode_tick
+from surveillance.log.topics import raw_partitions
+from surveillance.runs.in_process import Embedded
+from surveillance.runs.replay import RunDirectory
 from surveillance.stream import manifest
-from surveillance.stream.broker import admin_client, consumer, end_offsets, producer, read_all
+from surveillance.stream.clients import admin_client, consumer, end_offsets, producer, read_all
 from surveillance.stream.parity import Comparison, compare
 from surveillance.stream.worker import GROUP
 
@@ -33,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
-    from surveillance.core.fold import Place
     from surveillance.domain.contribution import Dispositions
-    from surveillance.intake.reading import Unusable
+    from surveillance.intake.format import Unusable
+    from surveillance.log.ticks import Place
     from surveillance.stream.local_broker import LocalBroker
 
 ROOT = Path(__file__).parents[2]

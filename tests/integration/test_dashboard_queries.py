@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from servers import Json, prometheus, queries
 
-from surveillance.core import topics
 from surveillance.intake.inputs import Progress, lines_of
+from surveillance.log import topics
 from surveillance.simulate import SCENARIOS, simulate
 from surveillance.stream.loader import Loader
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 from strategies import a_decision, encode
 
-from surveillance.core import topics
-from surveillance.core.pipeline import Configurations
-from surveillance.core.triage import signal_id
+from surveillance.configuration.at_hand import Configurations
+from surveillance.configuration.reader import read_configuration
 from surveillance.intake.inputs import Progress, lines_of
-from surveillance.intake.schedule import Line
-from surveillance.replay import FACT_FILES, replay
-from surveillance.settings import read_configuration
+from surveillance.log import topics
+from surveillance.log.days import DatedLine
+from surveillance.runs.replay import FACT_FILES, replay
 from surveillance.simulate import SCENARIOS, simulate
 from surveillance.stream.loader import Loader
+from surveillance.triage.triage import signal_id
 
 from .cluster import UCD, Cluster, compared, dispositions, refuse_none, until
 from .conftest import started
@@ -76,7 +76,7 @@ class Load:
         )
         days = sorted({line.on for line in lines})
         bounds = [days[len(days) * part // n_parts] for part in range(n_parts)]
-        self._parts: list[list[Line]] = [[] for _ in range(n_parts)]
+        self._parts: list[list[DatedLine]] = [[] for _ in range(n_parts)]
         for line in lines:
             self._parts[sum(line.on >= bound for bound in bounds) - 1].append(line)
         self._cluster = cluster

@@ -15,11 +15,11 @@ from kafka.errors import MessageSizeTooLargeError
 from kafka.structs import OffsetAndMetadata
 from strategies import AT, SECONDS_A_DAY, a_case, encode
 
-from surveillance.core import topics
-from surveillance.core.fold import Batch, decode_message
-from surveillance.core.partition import partition_of
-from surveillance.core.refusals import RefusedRecord
-from surveillance.stream.broker import admin_client, read_all
+from surveillance.log import topics
+from surveillance.log.messages import Batch, decode_message
+from surveillance.log.partitioner import partition_of
+from surveillance.log.refusals import RefusedRecord
+from surveillance.stream.clients import admin_client, read_all
 from surveillance.stream.manifest import manifest
 from surveillance.stream.worker import GROUP
 
@@ -28,7 +28,7 @@ from .cluster import Cluster, Log, compared, dispositions, embedded_run, until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from surveillance.core.fold import Place
+    from surveillance.log.ticks import Place
 
 pytestmark = pytest.mark.kafka
 
@@ -209,7 +209,7 @@ def test_a_message_of_ten_megabytes_never_reaches_the_log(cluster: Cluster) -> N
 
 
 DEFECT = """
-import surveillance.core.revise as revise
+import surveillance.screening.revise as revise
 decode = revise.decode_case
 def decode_or_fail(line):
     if b"C4" in line:
@@ -240,7 +240,7 @@ def test_a_defect_ends_the_process_and_skips_nothing(cluster: Cluster, tmp_path:
 # What waits for its tick
 
 A_SMALL_BOUND = """
-import surveillance.stream.desk as desk
+import surveillance.stream.partition_task as desk
 desk.N_BYTES_HELD_MAX = 4_000_000
 """
 

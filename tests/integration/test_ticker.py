@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from strategies import a_case, encode
 
-from surveillance.core import topics
-from surveillance.core.partition import partition_of
-from surveillance.stream.broker import read_all
+from surveillance.log import topics
+from surveillance.log.partitioner import partition_of
+from surveillance.stream.clients import read_all
 
 from .cluster import Cluster, compared, dispositions, embedded_run, until
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import generate_latest
 
-from surveillance.core import topics
-from surveillance.core.fold import Closing, Fact, Said
-from surveillance.core.triage import Triaging
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Misused
 from surveillance.instrumentation.metrics import Metrics
+from surveillance.log import topics
+from surveillance.log.messages import ClosedEpoch, Fact, Output
+from surveillance.triage.triage import TriageState
 
 if TYPE_CHECKING:
-    from surveillance.core.fold import Place
+    from surveillance.log.ticks import Place
 
 PLACE: Place = (topics.CASES, 1)
 CASES = "cases-received.v1"
@@ -28,11 +28,11 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"surveillance_{name}", labels)
 
 
-def a_closing(*facts: Fact) -> Closing:
+def a_closing(*facts: Fact) -> ClosedEpoch:
     row = Dispositions(
         topic=CASES, partition=1, applied=5, superseded=4, repeated=3, refused=2, control=1
     )
-    return Closing(0, 0, [], Said([], list(facts), row))
+    return ClosedEpoch(0, 0, [], Output([], list(facts), row))
 
 
 def test_a_closing_counts_its_records_by_what_became_of_them() -> None:
@@ -69,7 +69,7 @@ def test_facts_are_counted_by_their_code_and_topic() -> None:
 def test_every_status_is_told_from_the_first_close_on() -> None:
     metrics = a_metrics()
 
-    metrics.signals(Triaging())
+    metrics.signals(TriageState())
 
     for status in ("detected", "under_review", "confirmed", "refuted", "closed"):
         assert value(metrics, "signals", status=status) == 0

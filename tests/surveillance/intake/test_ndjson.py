@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from surveillance.domain.errors import Misused
-from surveillance.intake.counting import Tally
-from surveillance.intake.formats import FORMATS
+from surveillance.intake.format import Read, Unusable
 from surveillance.intake.ndjson import CASES, OUTCOMES
-from surveillance.intake.reading import Read, Unusable
+from surveillance.intake.registry import FORMATS
+from surveillance.intake.row_counts import RowCounts
 
 ROOT = Path(__file__).parents[3]
 GOOD = (
@@ -76,7 +76,7 @@ def test_a_bad_line_is_unusable_with_its_place_and_the_next_is_read(
     name: str, tmp_path: Path
 ) -> None:
     path = written(tmp_path, BAD_LINES[name] + b"\n" + GOOD + b"\n")
-    tally = Tally()
+    tally = RowCounts()
 
     bad, good = list(CASES.read(path, tally=tally))
 
@@ -93,7 +93,7 @@ def test_a_bad_line_is_unusable_with_its_place_and_the_next_is_read(
 
 def test_blank_lines_are_skipped_and_counted(tmp_path: Path) -> None:
     path = written(tmp_path, b"\n" + GOOD + b"\n  \r\n\n")
-    tally = Tally()
+    tally = RowCounts()
 
     assert len(list(CASES.read(path, tally=tally))) == 1
     assert tally.of(str(path)).n_blank == 3

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surveillance.domain.errors import Misused
-from surveillance.intake.reading import Read
+from surveillance.intake.format import Read
 from surveillance.intake.spool import FAN_IN, in_order, stable_sort
 
 READS = st.builds(

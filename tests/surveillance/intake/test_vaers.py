@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle.vaers_tables import canonical_tables, vaers_tables
 
-from surveillance.core.decode import decode_case
 from surveillance.domain.errors import Misused
-from surveillance.intake.counting import Tally
-from surveillance.intake.formats import paths
-from surveillance.intake.reading import Read, Unusable
+from surveillance.intake.format import Read, Unusable
+from surveillance.intake.registry import paths
+from surveillance.intake.row_counts import RowCounts
 from surveillance.intake.vaers import VAERS, Vaers
 from surveillance.intake.vaers_case import N_TERM_ROWS_MAX, N_VACCINES_MAX
+from surveillance.log.decode import decode_case
 
 from .vaers_files import DATA, SYMPTOMS, VAX, Row, packed, part, parts
 
@@ -32,7 +32,7 @@ YEARS = ROOT / ".." / "shared" / "data" / "vaers"
 
 def read(path: Path, *, reader: Vaers = VAERS) -> tuple[list[Read], list[Unusable]]:
     """Read a file, and check on the way that every row is accounted for."""
-    tally = Tally()
+    tally = RowCounts()
     items = list(reader.read(path, tally=tally))
     assert tally.is_balanced
     refused = sum(each.n_refused for each in tally.files.values())
@@ -133,7 +133,7 @@ def test_a_field_may_hold_line_ends_quotes_and_any_latin_1(tmp_path: Path) -> No
 
 def test_a_row_repeated_word_for_word_is_counted_and_used_once(tmp_path: Path) -> None:
     path = packed(tmp_path, parts(data=(DATA, DATA)))
-    tally = Tally()
+    tally = RowCounts()
 
     items = list(VAERS.read(path, tally=tally))
 
@@ -403,7 +403,7 @@ def test_memory_does_not_grow_with_a_file_twenty_times_as_large(tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def shared_lines() -> list[bytes]:
-    tally = Tally()
+    tally = RowCounts()
     items = [item for path in paths([YEARS], VAERS) for item in VAERS.read(path, tally=tally)]
     assert tally.is_balanced
     assert sum(each.n_read for each in tally.files.values()) == 423_365

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surveillance.core.decode import decode_case
 from surveillance.domain.case import CaseVersion, Dose, Seriousness
 from surveillance.domain.errors import Refused
 from surveillance.intake.vaers_case import (
@@ -20,6 +19,7 @@ from surveillance.intake.vaers_case import (
     build_case,
     clean,
 )
+from surveillance.log.decode import decode_case
 
 ORIGIN = Origin("1999VAERSData.zip/1999VAERSDATA.csv:2", "0" * 64, is_domestic=True)
 REPORT = Report(

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from surveillance.core.outward import outward
-from surveillance.core.refusals import refused_fact
-from surveillance.core.topics import ALERTS, CASES, REVIEWS
-from surveillance.core.triage import Alert, ReviewRequest
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.decision import Decision
 from surveillance.domain.errors import Refused
 from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.signal import DecisionPassedOver, Review, Signal, Step, Support
+from surveillance.log.cloudevents import outward
+from surveillance.log.refusals import refused_fact
+from surveillance.log.topics import ALERTS, CASES, REVIEWS
+from surveillance.triage.triage import Alert, ReviewRequest
 
 if TYPE_CHECKING:
-    from surveillance.core.fold import Fact
+    from surveillance.log.messages import Fact
 
 DAY = date(1999, 2, 12)
 AT = int(datetime(1999, 2, 12, 23, 59, 59, tzinfo=UTC).timestamp())

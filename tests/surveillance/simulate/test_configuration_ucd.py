@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from detectors.sequential import poisson_maxsprt
-from surveillance.core.naming import Naming
-from surveillance.core.patient_time import experience_of
-from surveillance.domain.configuration import Configuration, Sentinel
+from surveillance.configuration.reader import SHIPPED, read_configuration
+from surveillance.configuration.types import Configuration, Sentinel
 from surveillance.domain.outcome import OutcomeRecord
-from surveillance.settings import SHIPPED, read_configuration
+from surveillance.programmes.patient_time import experience_of
+from surveillance.screening.keys import Naming
 from surveillance.simulate import SCENARIOS
 from surveillance.simulate.content import Calendar
 from surveillance.simulate.natural_history import UREA_CYCLE
-from surveillance.simulate.outcomes import ENDPOINT, Registry, Told
+from surveillance.simulate.outcomes import ENDPOINT, Registry, ReportedOutcome
 from surveillance.simulate.patients import courses
 from surveillance.simulate.planting import SENTINEL, watch_names
 from surveillance.simulate.scenario import Platform
@@ -121,7 +121,7 @@ def _null_llrs(level: Literal["construct", "programme"], horizon: float) -> list
 
 
 def _greatest_llrs(
-    told: list[Told], level: Literal["construct", "programme"], horizon: float
+    told: list[ReportedOutcome], level: Literal["construct", "programme"], horizon: float
 ) -> dict[str, float]:
     """Look at the end of every day on which something was received, as the stage does."""
     standing = dict[str, OutcomeRecord]()

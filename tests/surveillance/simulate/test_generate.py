@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from surveillance.core.decode import decode_case, decode_outcome
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.outcome import EndpointEvent, FollowUp, OutcomeRecord, TreatmentGiven
+from surveillance.log.decode import decode_case, decode_outcome
 from surveillance.simulate import SCENARIOS, Scenario, Truth, case_lines, national, simulate
 from surveillance.simulate.truth import Planted
 

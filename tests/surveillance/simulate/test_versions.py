@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from surveillance.simulate.scenario import VersionMix
-from surveillance.simulate.versions import Step, draw
+from surveillance.simulate.versions import VersionStep, draw
 
 N_CASES = 40_000
 MIX = VersionMix()
 
 
 @pytest.fixture(scope="module")
-def drawn() -> list[tuple[Step, ...]]:
+def drawn() -> list[tuple[VersionStep, ...]]:
     rng = np.random.default_rng(11)
     return list(draw(rng, N_CASES, MIX, nullified=MIX.nullified, reinstated=MIX.reinstated))
 
@@ -23,7 +23,9 @@ def _is_close(n_seen: int, share: float, n: int) -> bool:
     return abs(n_seen / n - share) < 4 * sqrt(share * (1 - share) / n)
 
 
-def test_the_mean_number_of_versions_is_the_published_one(drawn: list[tuple[Step, ...]]) -> None:
+def test_the_mean_number_of_versions_is_the_published_one(
+    drawn: list[tuple[VersionStep, ...]],
+) -> None:
     sizes = np.array([len(steps) for steps in drawn])
 
     assert MIX.mean_versions == 1.73
@@ -34,14 +36,14 @@ def test_the_mean_number_of_versions_is_the_published_one(drawn: list[tuple[Step
     ("kind", "share"), [("nullification", MIX.nullified), ("reinstatement", MIX.reinstated)]
 )
 def test_nullified_and_reinstated_cases_have_their_shares(
-    drawn: list[tuple[Step, ...]], kind: str, share: float
+    drawn: list[tuple[VersionStep, ...]], kind: str, share: float
 ) -> None:
     n_seen = sum(any(step.kind == kind for step in steps) for steps in drawn)
 
     assert _is_close(n_seen, share, N_CASES)
 
 
-def test_only_a_nullified_case_is_reinstated(drawn: list[tuple[Step, ...]]) -> None:
+def test_only_a_nullified_case_is_reinstated(drawn: list[tuple[VersionStep, ...]]) -> None:
     for steps in drawn:
         kinds = [step.kind for step in steps]
         assert kinds[0] == "initial"
@@ -51,7 +53,7 @@ def test_only_a_nullified_case_is_reinstated(drawn: list[tuple[Step, ...]]) -> N
 
 
 def test_duplicates_and_reordered_versions_have_their_shares(
-    drawn: list[tuple[Step, ...]],
+    drawn: list[tuple[VersionStep, ...]],
 ) -> None:
     versions = [step for steps in drawn for step in steps]
     n_copied = sum(step.copy_arrival >= 0 for step in versions)
@@ -66,7 +68,9 @@ def test_duplicates_and_reordered_versions_have_their_shares(
     assert n_overtaken == sum(step.is_reordered for step in versions)
 
 
-def test_reordering_is_both_within_a_day_and_across_days(drawn: list[tuple[Step, ...]]) -> None:
+def test_reordering_is_both_within_a_day_and_across_days(
+    drawn: list[tuple[VersionStep, ...]],
+) -> None:
     waits = {
         following.received - one.received
         for steps in drawn
@@ -78,7 +82,7 @@ def test_reordering_is_both_within_a_day_and_across_days(drawn: list[tuple[Step,
 
 
 def test_nothing_arrives_before_it_was_received_or_later_than_the_limit(
-    drawn: list[tuple[Step, ...]],
+    drawn: list[tuple[VersionStep, ...]],
 ) -> None:
     for step in (step for steps in drawn for step in steps):
         assert 0 <= step.arrival - step.received <= MIX.delay_days_max

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from surveillance.core.fold import Said
-from surveillance.core.topics import GENERATION
 from surveillance.domain.errors import Misused
+from surveillance.log.messages import Output
+from surveillance.log.topics import GENERATION
 from surveillance.stream import store as module
 from surveillance.stream.store import MemoryStore, RocksStore, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from surveillance.core.cells import Cells
+    from surveillance.log.cells import Cells
 
 ROOT = Path(__file__).parents[3]
 N_CELLS = 100
@@ -39,8 +39,8 @@ class Counting:
     def apply(self, state: list[int], item: int) -> None:
         state[0] += item
 
-    def close(self, state: list[int], epoch: int, at: int) -> Said:  # noqa: ARG002 - as above
-        return Said([], [])
+    def close(self, state: list[int], epoch: int, at: int) -> Output:  # noqa: ARG002 - as above
+        return Output([], [])
 
     def dump(self, state: list[int]) -> bytes:
         return str(state[0]).encode()

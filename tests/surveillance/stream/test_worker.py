@@ -1,4 +1,4 @@
-"""The order in which a desk folds, writes and stores; no broker, no clock that matters."""
+"""The order in which a task folds, writes and stores; no broker, no clock that matters."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ import faust.streams
 import pytest
 from strategies import AT, a_case, a_configuration, encode
 
-from surveillance.core import topics
-from surveillance.core.fold import Tick, Timeline, encode_tick
-from surveillance.core.pipeline import Configurations, raw_partitions
+from surveillance.configuration.at_hand import Configurations
 from surveillance.domain.errors import Defect, Gap, Misused
 from surveillance.instrumentation.metrics import Metrics
-from surveillance.stream import desk as desks
+from surveillance.log import topics
+from surveillance.log.ticks import Tick, Timeline, encode_tick
+from surveillance.log.topics import raw_partitions
+from surveillance.stream import partition_task as tasks
 from surveillance.stream import worker as module
-from surveillance.stream.desk import Desk, Office, fail_stop
+from surveillance.stream.partition_task import PartitionTask, WorkerContext, fail_stop
 from surveillance.stream.store import MemoryStore
 
 if TYPE_CHECKING:
-    from surveillance.core.fold import Held, Place, Stage
+    from surveillance.log.stage import ReaderState, Stage
+    from surveillance.log.ticks import Place
 
 CONFIGURATION = a_configuration(topics=a_configuration().topics.__class__(cases=1, outcomes=1))
 PLACE: Place = (topics.CASES, 0)
@@ -38,13 +40,13 @@ class WatchedStore(MemoryStore):
         super().__init__()
         self.saved: list[int] = []
 
-    def save(self, source: str, stage: Stage, held: Held) -> None:
+    def save(self, source: str, stage: Stage, held: ReaderState) -> None:
         super().save(source, stage, held)
         self.saved.append(held.epoch)
 
 
 class Room:
-    """An office whose broker acknowledges when it is told to."""
+    """An context whose broker acknowledges when it is told to."""
 
     def __init__(self, *, acknowledges: bool = True) -> None:
         self.store = WatchedStore()
@@ -54,7 +56,9 @@ class Room:
         self.timeline = Timeline(raw_partitions(CONFIGURATION.topics))
         self.configurations = Configurations(CONFIGURATION)
         metrics = Metrics(version="0", configuration=CONFIGURATION.digest)
-        self.office = Office(self.configurations, self.store, self.timeline, metrics, self.send)
+        self.context = WorkerContext(
+            self.configurations, self.store, self.timeline, metrics, self.send
+        )
 
     async def send(self, topic: str, _key: bytes | None, value: bytes) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -68,17 +72,17 @@ class Room:
         cut = {topics.CASES: [n_cases], topics.OUTCOMES: [0], topics.DECISIONS: [0]}
         assert self.timeline.feed(epoch, encode_tick(Tick(AT + epoch, CONFIGURATION.digest, cut)))
 
-    def desk(self) -> Desk:
-        return Desk(PLACE, self.office)
+    def task(self) -> PartitionTask:
+        return PartitionTask(PLACE, self.context)
 
 
 async def passes(seconds: float = 0.05) -> None:
     await asyncio.sleep(seconds)
 
 
-def feed(desk: Desk, offset: int, value: bytes | None = None) -> None:
-    desk.reader.feed(offset, value or encode(a_case(f"C{offset}")))
-    desk.news.set()
+def feed(task: PartitionTask, offset: int, value: bytes | None = None) -> None:
+    task.reader.feed(offset, value or encode(a_case(f"C{offset}")))
+    task.news.set()
 
 
 @pytest.fixture(autouse=True)
@@ -96,9 +100,9 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def test_nothing_is_stored_before_the_broker_has_what_was_said() -> None:
     room = Room(acknowledges=False)
-    desk = room.desk()
+    task = room.task()
     room.tick(0, 1)
-    feed(desk, 0)
+    feed(task, 0)
     await passes()
 
     assert room.sent
@@ -109,17 +113,17 @@ async def test_nothing_is_stored_before_the_broker_has_what_was_said() -> None:
     await passes()
 
     assert room.store.saved == [0]
-    desk.leave()
+    task.leave()
 
 
 async def test_a_desk_that_is_given_up_between_write_and_store_stores_nothing() -> None:
     room = Room(acknowledges=False)
-    desk = room.desk()
+    task = room.task()
     room.tick(0, 1)
-    feed(desk, 0)
+    feed(task, 0)
     await passes()
 
-    desk.leave()
+    task.leave()
     for future in room.futures:
         assert not future.cancelled(), "a rebalance must not take back what is under way"
         future.set_result(None)
@@ -131,7 +135,7 @@ async def test_a_desk_that_is_given_up_between_write_and_store_stores_nothing() 
 
 async def test_a_desk_opened_again_says_the_same_bytes_again() -> None:
     room = Room(acknowledges=False)
-    first = room.desk()
+    first = room.task()
     room.tick(0, 2)
     feed(first, 0)
     feed(first, 1)
@@ -140,7 +144,7 @@ async def test_a_desk_opened_again_says_the_same_bytes_again() -> None:
     said, room.sent = room.sent, []
     room.acknowledges = True
 
-    second = room.desk()
+    second = room.task()
     assert second.reader.held.resume == 0
     feed(second, 0)
     feed(second, 1)
@@ -153,28 +157,28 @@ async def test_a_desk_opened_again_says_the_same_bytes_again() -> None:
 
 async def test_a_desk_resumes_where_the_stored_state_ends() -> None:
     room = Room()
-    first = room.desk()
+    first = room.task()
     room.tick(0, 2)
     feed(first, 0)
     feed(first, 1)
     await passes()
     first.leave()
 
-    assert room.desk().reader.held.resume == 2
+    assert room.task().reader.held.resume == 2
 
 
 async def test_a_write_that_the_broker_refuses_ends_the_process(ended: list[int]) -> None:
     room = Room(acknowledges=False)
-    desk = room.desk()
+    task = room.task()
     room.tick(0, 1)
-    feed(desk, 0)
+    feed(task, 0)
     await passes()
 
     room.futures[0].set_exception(RuntimeError("refused"))
     for future in room.futures[1:]:
         future.set_result(None)
     with pytest.raises(Ended):
-        await asyncio.wait_for(desk._task, 5)
+        await asyncio.wait_for(task._task, 5)
 
     assert ended == [70]
     assert room.store.saved == []
@@ -183,14 +187,14 @@ async def test_a_write_that_the_broker_refuses_ends_the_process(ended: list[int]
 async def test_a_broker_that_acknowledges_nothing_ends_the_process(
     ended: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desks, "ACKNOWLEDGED_WITHIN_SECONDS", 0.05)
+    monkeypatch.setattr(tasks, "ACKNOWLEDGED_WITHIN_SECONDS", 0.05)
     room = Room(acknowledges=False)
-    desk = room.desk()
+    task = room.task()
     room.tick(0, 1)
-    feed(desk, 0)
+    feed(task, 0)
 
     with pytest.raises(Ended):
-        await asyncio.wait_for(desk._task, 5)
+        await asyncio.wait_for(task._task, 5)
 
     assert ended == [70]
     assert room.store.saved == []
@@ -200,13 +204,13 @@ async def test_an_exception_of_ours_ends_the_process_and_stores_nothing(
     ended: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = Room()
-    desk = room.desk()
-    monkeypatch.setattr("surveillance.core.revise.decode_case", lambda _: 1 / 0)
+    task = room.task()
+    monkeypatch.setattr("surveillance.screening.revise.decode_case", lambda _: 1 / 0)
     room.tick(0, 1)
-    feed(desk, 0)
+    feed(task, 0)
 
     with pytest.raises(Ended):
-        await asyncio.wait_for(desk._task, 5)
+        await asyncio.wait_for(task._task, 5)
 
     assert ended == [70]
     assert room.store.saved == []
@@ -216,36 +220,36 @@ async def test_an_exception_of_ours_ends_the_process_and_stores_nothing(
 async def test_a_partition_whose_records_have_no_tick_yet_is_full_past_its_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(desks, "N_BYTES_HELD_MAX", 1_000)
+    monkeypatch.setattr(tasks, "N_BYTES_HELD_MAX", 1_000)
     room = Room()
-    desk = room.desk()
-    feed(desk, 0, b" " * 1_001)
+    task = room.task()
+    feed(task, 0, b" " * 1_001)
 
-    assert desk.is_full
+    assert task.is_full
 
     room.tick(0, 1)
-    desk.news.set()
+    task.news.set()
     await passes()
 
-    assert not desk.is_full
-    desk.leave()
+    assert not task.is_full
+    task.leave()
 
 
 async def test_a_desk_with_a_state_is_open_before_the_ticks_are_read() -> None:
     room = Room()
-    first = room.desk()
+    first = room.task()
     room.tick(0, 1)
     feed(first, 0)
     await passes()
     first.leave()
 
     started_anew = Room()
-    started_anew.office = started_anew.office._replace(store=room.store)
-    desk = started_anew.desk()
+    started_anew.context = started_anew.context._replace(store=room.store)
+    task = started_anew.task()
 
-    assert desk.reader.held.epoch == 0
-    assert desk.at is None
-    desk.leave()
+    assert task.reader.held.epoch == 0
+    assert task.at is None
+    task.leave()
 
 
 @pytest.mark.parametrize(

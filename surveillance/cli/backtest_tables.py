@@ -1,0 +1,113 @@
+"""A backtest as people read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from surveillance.cli.tables import number, print_table, say
+
+if TYPE_CHECKING:
+    from surveillance.views.backtest import Backtest, Burden, PairTested, Placed, Tested
+    from surveillance.views.weeks import Weekly
+
+_CROSSINGS = {
+    "criterion": "left", "first met": "left", "n": "right", "product": "right", "event": "right",
+    "all": "right", "expected": "right", "PRR": "right", "chi-square": "right",
+    "ROR lower": "right", "IC lower": "right", "days to action": "right",
+    "days to withdrawal": "right",
+}  # fmt: skip
+_RANKS = {
+    "to the end of": "left", "why this day": "left", "n": "right", "priority": "right",
+    "rank": "right", "of": "right", "tied": "right", "in level": "right",
+    "of all in it": "right",
+}  # fmt: skip
+_WEEKS = {
+    "a week": "left", "weeks": "right", "in all": "right", "mean": "right", "median": "right",
+    "most": "right", "in the week of": "left",
+}  # fmt: skip
+
+
+def print_backtest(found: Backtest) -> None:
+    """Print a backtest, its caution first."""
+    say(found.caution, f"The log ends on {found.log_ends_on}.")
+    for tested in found.signals:
+        _print_tested(tested)
+
+
+def _print_tested(tested: Tested) -> None:
+    known = tested.known
+    say(
+        "",
+        f"{known.id}: {known.product} and {known.event}; licensed {known.licensed}",
+        f"  {known.first_regulator_action}  {known.action}",
+        f"  {known.withdrawn or 'never'}  withdrawn; held to be: {known.truth}",
+        f"  source: {known.source}",
+    )
+    if not tested.is_in_log:
+        say("  the log ends before the first action: lead times are to a day outside it")
+    for reason in tested.not_matched:
+        say(f"  not matched: {reason}")
+    for pair in tested.pairs:
+        _print_pair(pair)
+    _print_burden(tested.burden)
+
+
+def _print_pair(pair: PairTested) -> None:
+    say(
+        "",
+        f"  {pair.product} ({pair.matched_product})",
+        f"  {pair.event} ({pair.matched_event})",
+        f"  first report {pair.first_report_on or 'never'}; first alert "
+        f"{pair.first_alert_on or 'never'}{_lead(pair.alert_lead_days_to_first_action)}",
+    )
+    if not pair.crossings:
+        say("  no criterion was ever met")
+        return
+    rows = [
+        (
+            one.criterion, one.first_on, one.n_pair, one.n_product, one.n_event, one.n_total,
+            number(one.expected), number(one.prr), number(one.chi_square),
+            number(one.ror_lower), number(one.ic_lower), one.lead_days_to_first_action,
+            one.lead_days_to_withdrawal,
+        )
+        for one in pair.crossings
+    ]  # fmt: skip
+    drop = ("ROR lower", "chi-square", "expected", "all", "event", "product")
+    print_table("first crossings", _CROSSINGS, rows, drop=drop)
+    title = f"rank of {pair.signal_id} over time"
+    ranks = [_rank(one) for one in pair.ranks]
+    print_table(title, _RANKS, ranks, drop=("tied", "of all in it", "of"))
+
+
+def _lead(days: int | None) -> str:
+    return "" if days is None else f", {days} days before the first action"
+
+
+def _rank(one: Placed) -> tuple[object, ...]:
+    priority = None if one.priority is None else f"{one.priority:.3f}"
+    place = (one.rank, one.n_ranked, one.n_tied, one.rank_in_level, one.n_in_level)
+    return (one.on, one.why, one.n_pair, priority, *place)
+
+
+def _print_burden(burden: Burden) -> None:
+    counted = {
+        "alerts": burden.alerts,
+        "findings newly met": burden.findings_newly_met,
+        **{f"  at level {name}": one for name, one in burden.findings_newly_met_by_level.items()},
+    }
+    rows = [_week(name, one) for name, one in counted.items() if one is not None]
+    if rows:
+        first = burden.findings_newly_met or burden.alerts
+        period = f", {first.first_on} to {first.last_on}" if first else ""
+        print_table(
+            f"what else came in, from licence to first action{period}",
+            _WEEKS,
+            rows,
+            drop=("in all",),
+        )
+
+
+def _week(name: str, one: Weekly) -> tuple[object, ...]:
+    return (
+        name, one.n_weeks, one.n, f"{one.mean:.1f}", f"{one.median:g}", one.max, one.max_week_of,
+    )  # fmt: skip

@@ -1,0 +1,116 @@
+"""A series as a drawing: in the terminal, and the same drawing as an SVG file.
+
+PRR and ROR are drawn by their base-2 logarithm, which is the scale of the IC: one scale
+on which 0 is "as often as expected" for all three.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from math import log2
+from typing import TYPE_CHECKING, Any
+
+import plotext
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
+from rich.text import Text
+
+from surveillance.domain.errors import Misused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from surveillance.views.series import Point
+
+N_POINTS_MIN = 2  # a line needs two
+WIDTH_OF_A_FILE = 110  # columns
+_N_ROWS, _N_TICKS = 18, 6
+_WIDTH_MIN, _WIDTH_MAX = 60, 200
+_FONT_FACES = re.compile(r"@font-face \{\{.*?\}\}\s*", re.DOTALL)
+
+
+def draw(points: Sequence[Point], title: str, *, width: int) -> str:
+    """Draw counts, and below them the lower limits, for a terminal of that width.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        Two or more.
+    title : str
+        What is drawn.
+    width : int
+        Columns.
+
+    Returns
+    -------
+    str
+        Lines of text without colour.
+    """
+    counts = [
+        ("cases", [float(point.n_pair) for point in points]),
+        ("expected", [point.expected for point in points]),
+    ]
+    limits = [
+        ("IC", [point.ic_lower for point in points]),
+        ("log2 PRR", [_log2(point.prr_lower) for point in points]),
+        ("log2 ROR", [_log2(point.ror_lower) for point in points]),
+    ]
+    days = [point.on.isoformat() for point in points]
+    wide = min(max(width, _WIDTH_MIN), _WIDTH_MAX)
+    lower = "lower 95 % limits, in bits; 0 is as often as expected"
+    return "\n".join((_plot(counts, days, title, wide), _plot(limits, days, lower, wide)))
+
+
+def _log2(value: float | None) -> float | None:
+    return log2(value) if value else None
+
+
+def _plot(
+    lines: Sequence[tuple[str, Sequence[float | None]]], days: list[str], title: str, width: int
+) -> str:
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.plotsize(width, _N_ROWS)
+    plotext.title(title)
+    for (label, values), marker in zip(lines, ("hd", "dot", "x"), strict=False):
+        known = [(place, value) for place, value in enumerate(values) if value is not None]
+        if known:
+            plotext.plot(*zip(*known, strict=True), label=label, marker=marker)
+    ticks = sorted({round(i * (len(days) - 1) / (_N_TICKS - 1)) for i in range(_N_TICKS)})
+    plotext.xticks(ticks, [days[tick] for tick in ticks])
+    built: Any = plotext.build()
+    return str(plotext.uncolorize(built))
+
+
+def save_svg(drawing: str, path: Path, *, title: str) -> None:
+    """Write a drawing as an SVG file, which asks for nothing from elsewhere.
+
+    Parameters
+    ----------
+    drawing : str
+        As `draw` returns it.
+    path : Path
+        Ends in ``.svg``.
+    title : str
+        Shown above it.
+
+    Raises
+    ------
+    Misused
+        If the path does not end in ``.svg``, or cannot be written.
+    """
+    if path.suffix.lower() != ".svg":
+        raise Misused(f"--plot {path}", "does not end in .svg", "SVG is what can be drawn")
+    width = max(len(line) for line in drawing.splitlines())
+    canvas = Console(record=True, width=width, file=io.StringIO(), color_system=None)
+    canvas.print(Text(drawing), end="")
+    # The library's own template fetches its font from a server; any local font will do.
+    template = _FONT_FACES.sub("", CONSOLE_SVG_FORMAT)
+    try:
+        path.write_text(canvas.export_svg(title=title, code_format=template), encoding="utf-8")
+    except OSError as error:
+        raise Misused(
+            f"--plot {path}", f"cannot be written ({error.strerror})", "name another file"
+        ) from None

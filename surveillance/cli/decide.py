@@ -1,0 +1,76 @@
+"""`longwatch decide`: write what people decided onto the log, or into a file for a replay."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+import typer
+
+from surveillance.cli import clock
+from surveillance.cli.terminal import out
+from surveillance.domain.decision import Action, PersonRole
+from surveillance.domain.errors import Misused, Refused
+from surveillance.log.decode import decode_decision
+from surveillance.log.topics import DECISIONS
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("decide")(decide)
+
+
+def decide(
+    signal_id: Annotated[str, typer.Argument(metavar="SIGNAL", help="As in `longwatch signals`.")],
+    action: Annotated[str, typer.Option(help=", ".join(get_args(Action)))],
+    by: Annotated[str, typer.Option("--by", help="Who decides.")],
+    role: Annotated[str, typer.Option(help=", ".join(get_args(PersonRole)))],
+    reason: Annotated[str, typer.Option(help="Ten characters at least; it is published.")],
+    approved_by: Annotated[str | None, typer.Option(help="The second person.")] = None,
+    approver_role: Annotated[str | None, typer.Option(help="As --role.")] = None,
+    broker: Annotated[str | None, typer.Option(help="HOST:PORT: onto Kafka.")] = None,
+    append: Annotated[Path | None, typer.Option(help="Onto the end of an NDJSON file.")] = None,
+) -> int:
+    """Record a decision about a signal. Signing is not here yet: keep the log's access closed."""
+    if (broker is None) == (append is None):
+        raise Misused("--broker or --append", "exactly one is needed", "say where to write")
+    line = _line(
+        {
+            "type": "decision",
+            "signal_id": signal_id,
+            "action": action,
+            "decided_by": by,
+            "role": role,
+            "reason": reason,
+            "decided_at": clock.now().isoformat(),
+            "approved_by": approved_by,
+            "approver_role": approver_role,
+        }
+    )
+    if append is not None:
+        with append.open("ab") as file:
+            file.write(line + b"\n")
+    elif broker is not None:
+        _send(broker, line)
+    out.print(f"{decode_decision(line).decision_id}: {action} {signal_id}, by {by}")
+    return 0
+
+
+def _line(fields: dict[str, Any]) -> bytes:
+    given = {name: value for name, value in fields.items() if value is not None}
+    identity = sha256(msgspec.json.encode(given, order="deterministic")).hexdigest()
+    line = msgspec.json.encode({"decision_id": f"D-{identity[:16]}", **given})
+    try:
+        return msgspec.json.encode(decode_decision(line))
+    except Refused as error:
+        raise Misused("decision", error.reason, "see `longwatch decide --help`") from None
+
+
+def _send(broker: str, line: bytes) -> None:
+    from surveillance.stream.clients import producer  # noqa: PLC0415 - Kafka clients load slowly
+
+    client = producer(broker)
+    client.send(DECISIONS, value=line, partition=0).get(timeout=30)
+    client.close()

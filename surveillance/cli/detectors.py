@@ -1,0 +1,60 @@
+"""The command that says what each detector is, and what has to hold for its numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from surveillance.cli import tables as showing
+from surveillance.cli.options import AsJson
+from surveillance.domain.errors import Misused
+
+if TYPE_CHECKING:
+    from detectors.catalogue import Description
+
+
+def detectors(
+    *,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Only this one, with all of it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the detectors: what each computes, where it is from, and how often it errs."""
+    from detectors.catalogue import CATALOGUE  # noqa: PLC0415 - all of it: no worker should wait for it
+
+    if name is not None and name not in CATALOGUE:
+        raise Misused(f"{name!r}", "is no detector", f"known are: {', '.join(sorted(CATALOGUE))}")
+    chosen = {one: CATALOGUE[one] for one in CATALOGUE if name in (None, one)}
+    if as_json:
+        showing.print_json([_plain(one, found) for one, found in chosen.items()])
+        return
+    if name is None:
+        columns = {"detector": "left", "what it computes": "left", "smallest count": "right"}
+        rows = [(one, found.statistic, found.smallest_count) for one, found in chosen.items()]
+        showing.print_table("detectors", columns, rows)
+        showing.say("`longwatch detectors NAME` shows assumptions, citation and error rates")
+        return
+    _say_whole(name, chosen[name])
+
+
+def _say_whole(name: str, found: Description) -> None:
+    showing.say(f"{name}: {found.statistic}", "", f"in detectors.{found.module}")
+    showing.say(f"from {found.citation}", "", "assumptions and limits")
+    showing.say(*(f"  - {assumption}" for assumption in found.assumptions))
+    showing.say("", f"smallest count to use it at: {found.smallest_count}")
+    showing.say(f"how often it errs: {found.characteristics}")
+
+
+def _plain(name: str, found: Description) -> dict[str, Any]:
+    return {
+        "name": name,
+        "module": f"detectors.{found.module}",
+        "statistic": found.statistic,
+        "citation": found.citation,
+        "assumptions": list(found.assumptions),
+        "smallest_count": found.smallest_count,
+        "characteristics": found.characteristics,
+        "is_sequential": found.watch is not None,
+    }

@@ -1,0 +1,113 @@
+"""`longwatch refused`: what could not be used, and how it can be sent again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from surveillance.cli import tables as showing
+from surveillance.cli.options import AsJson, FromRun, Limit, RegisterUrl, limit_of
+from surveillance.views.plain import plain
+from surveillance.views.refused import (
+    at_place,
+    place_of,
+    read_refused,
+    readable,
+    sort_out,
+    write_lines,
+)
+from surveillance.views.results import open_results
+
+app = typer.Typer(
+    help="Records that could not be used: list them, look at one, take them out to be mended.",
+    no_args_is_help=True,
+)
+Code = Annotated[str | None, typer.Option("--code", help="Only refused for this reason's code.")]
+
+
+@app.command("list")
+def list_refused(
+    *,
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
+    code: Code = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """List refused records, by code and place."""
+    records = read_refused(open_results(from_run, register), code=code)
+    n_shown = limit_of(limit, as_json=as_json)
+    some = records[:n_shown]
+    if as_json:
+        showing.print_json([{"place": place_of(record), **plain(record)} for record in some])
+        return
+    columns = {"code": "left", "place": "left", "reason": "left", "remedy": "left"}
+    rows = [(record.code, place_of(record), record.reason, record.remedy) for record in some]
+    showing.print_table("refused records", columns, rows, drop=("remedy",))
+    by_code = Counter(record.code for record in records).most_common()
+    counted = ", ".join(f"{name} {n:,}" for name, n in by_code) or "none"
+    showing.say(showing.shown(len(some), len(records), "refused records"), f"by code: {counted}")
+
+
+@app.command("show")
+def show(
+    place: Annotated[str, typer.Argument(metavar="PLACE", help="As `refused list` shows it.")],
+    *,
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what was refused at a place, its bytes decoded as far as they can be."""
+    records = at_place(read_refused(open_results(from_run, register)), place)
+    found = [(record, readable(record.content_bytes)) for record in records]
+    if as_json:
+        values = [
+            {"place": place_of(record), **plain(record), **plain(text)} for record, text in found
+        ]
+        showing.print_json(values)
+        return
+    for record, text in found:
+        showing.say(
+            f"place    {place_of(record)}",
+            f"code     {record.code}",
+            f"reason   {record.reason}",
+            f"remedy   {record.remedy}",
+            f"at       {record.at or 'never reached a log'}",
+            f"content  {len(record.content_bytes):,} bytes, {text.note}",
+            text.text,
+        )
+
+
+@app.command("retry")
+def retry(
+    *,
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
+    code: Code = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file.")],
+) -> None:
+    """Take refused lines out into a file, to be mended by hand and loaded again.
+
+    Nothing is mended here. A line that is loaded as it is will be refused again.
+    """
+    records = read_refused(open_results(from_run, register), code=code)
+    found = sort_out(records)
+    write_lines(found.lines, out)
+    showing.say(
+        f"{len(found.lines):,} refused lines are in {out}, just as they were received.",
+        "Nothing has been mended. Mend them there, then load the file again; "
+        "`longwatch refused list` says what is wrong with each.",
+    )
+    if found.cut:
+        showing.say(
+            f"{len(found.cut):,} were longer than what is kept, and are left out: "
+            "mend them where they came from."
+        )
+    if found.elsewhere:
+        showing.say(
+            f"{len(found.elsewhere):,} are rows of files in another format, and are left out: "
+            "mend those files and load them again."
+        )

@@ -1,0 +1,262 @@
+"""The commands that look at results. Each reads, and none writes into a run or register."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from surveillance.cli import charts as drawing
+from surveillance.cli import refused as refused_commands
+from surveillance.cli import tables as showing
+from surveillance.cli.backtest_tables import print_backtest
+from surveillance.cli.detectors import detectors
+from surveillance.cli.options import (
+    AsJson,
+    AsOf,
+    EventName,
+    FromRun,
+    Limit,
+    ProductName,
+    RegisterUrl,
+    RunOnly,
+    day_of,
+    limit_of,
+    one_of,
+)
+from surveillance.domain.errors import Misused
+from surveillance.domain.product import LEVELS, Level
+from surveillance.domain.signal import Signal, Status
+from surveillance.views.backtest import backtest
+from surveillance.views.known_signals import read_known
+from surveillance.views.plain import plain
+from surveillance.views.ranking import OPEN, Standings
+from surveillance.views.results import Results, open_results
+from surveillance.views.series import EVERY, NOTE, Every, points, sums_by_day
+
+if TYPE_CHECKING:
+    from surveillance.register.reader import AnyFinding, Chosen
+    from surveillance.views.ranking import Board, Rank
+    from surveillance.views.series import Point
+
+STATUSES: tuple[str, ...] = get_args(Status)
+N_IDS_MAX = 1_000  # named in one query; beyond that all are read
+
+
+def register_commands(app: typer.Typer) -> None:
+    """Add the commands.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        What they are added to. Its main program turns `Misused` into one line and exit 2.
+    """
+    app.command("findings")(findings)
+    app.command("priors")(priors)
+    app.command("signals")(signals)
+    app.command("ranking")(ranking)
+    app.command("series")(series)
+    app.command("backtest")(backtest_command)
+    app.command("detectors")(detectors)
+    app.add_typer(refused_commands.app, name="refused")
+
+
+def findings(
+    *,
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
+    product: ProductName = None,
+    event: EventName = None,
+    criterion: Annotated[str | None, typer.Option(help="Only of this criterion.")] = None,
+    first: Annotated[
+        bool, typer.Option("--first", help="Only the first time each criterion was met, by pair.")
+    ] = False,
+    as_of: AsOf = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """List findings in the order in which they were made."""
+    source = open_results(from_run, register)
+    chosen = source.choose(product, event, day_of(as_of))
+    _require_criterion(source, criterion)
+    n_shown = limit_of(limit, as_json=as_json)
+    found = source.reader.findings(chosen, criterion=criterion, first=first, limit=n_shown)
+    if as_json:
+        showing.print_json([_finding(item, first=first) for item in found])
+        return
+    showing.print_findings(found, day="first met" if first else "on")
+    n_all = source.reader.n_findings(chosen, criterion=criterion, first=first)
+    showing.say(showing.shown(len(found), n_all, "findings"))
+
+
+def priors(
+    *,
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the fits of the prior that the EBGM is computed under, and how good each was."""
+    found = open_results(from_run, register).reader.priors(day_of(as_of))
+    if as_json:
+        showing.print_json(found)
+        return
+    showing.print_priors(found)
+    n_failed = sum(bool(item.failure) for item in found)
+    showing.say(f"{len(found):,} fits; {n_failed:,} failed, and the prior before stayed in force")
+
+
+def _finding(item: AnyFinding, *, first: bool) -> dict[str, Any]:
+    values: dict[str, Any] = plain(item)
+    if first:
+        values["first_on"] = values.pop("on")
+    return values
+
+
+def _require_criterion(source: Results, criterion: str | None) -> None:
+    known = source.reader.criteria()
+    configuration = source.configuration()
+    if configuration is not None:
+        known += [one.name for one in configuration.criteria.criterion]
+        known += [one.name for one in configuration.watches.watch]
+    if criterion is not None and criterion not in known:
+        listed = ", ".join(sorted(set(known))) or "none"
+        raise Misused(f"--criterion {criterion!r}", "is not known here", f"known are: {listed}")
+
+
+def signals(
+    *,
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
+    product: ProductName = None,
+    event: EventName = None,
+    status: Annotated[str | None, typer.Option(help=f"Only: {', '.join(STATUSES)}.")] = None,
+    as_of: AsOf = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """List signals by priority, as they stand or stood."""
+    only: Status | None = one_of(status, STATUSES, "--status")
+    source = open_results(from_run, register)
+    chosen = source.choose(product, event, day_of(as_of))
+    n_shown = limit_of(limit, as_json=as_json)
+    found = source.reader.signals(chosen, status=only, limit=n_shown)
+    if as_json:
+        showing.print_json(found)
+        return
+    showing.print_signals(found)
+    n_all = source.reader.n_signals(chosen, status=only)
+    showing.say(showing.shown(len(found), n_all, "signals"))
+
+
+def ranking(
+    *,
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
+    product: ProductName = None,
+    event: EventName = None,
+    level: Annotated[
+        str | None, typer.Option(help=f"Only products at one level: {', '.join(LEVELS)}.")
+    ] = None,
+    as_of: AsOf = None,
+    top: Annotated[int | None, typer.Option("--top", min=1, help="The first so many.")] = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank open signals by priority, as they stood on a day; or give the rank of some."""
+    at_level = one_of(level, LEVELS, "--level")
+    source = open_results(from_run, register)
+    chosen = source.choose(product, event, day_of(as_of))
+    on = chosen.until or source.reader.last_day()
+    n_shown = limit_of(top or limit, as_json=as_json)
+    found: list[tuple[Rank, Signal]] = []
+    n_listed = 0
+    if on is not None:
+        board = Standings(source.reader.changes(on)).board(on)
+        n_listed = board.n(at_level)
+        found = _ranked(source, board, chosen._replace(until=on), at_level, n_shown)
+    if as_json:
+        showing.print_json([_ranked_signal(rank, item) for rank, item in found])
+        return
+    showing.print_ranking(f"signals by priority at the end of {on}", found)
+    showing.say(
+        f"{len(found):,} shown; {n_listed:,} signals were on the list"
+        f"{f' at level {at_level}' if at_level else ''} ({', '.join(OPEN)})",
+        "a part of the priority is its value from 0 to 1 x its weight; "
+        "the priority is their weighted mean, and orders work only",
+    )
+
+
+def _ranked_signal(rank: Rank, item: Signal) -> dict[str, Any]:
+    """Put a rank and its signal together; `on` is the day of the ranking."""
+    return {**plain(item), "changed_on": plain(item.on), **plain(rank)}
+
+
+def _ranked(
+    source: Results, board: Board, chosen: Chosen, level: Level | None, n: int | None
+) -> list[tuple[Rank, Signal]]:
+    """Return signals with their ranks: the first ones, or those that were asked for."""
+    if chosen.product is None and chosen.event is None:
+        ranks = board.top(level=level, n=n)
+        few = ranks if len(ranks) <= N_IDS_MAX else None
+        items = source.reader.signals(chosen, ids=few)
+        by_name = {item.signal_id: item for item in items}
+        return [(rank, by_name[name]) for name, rank in ranks.items()]
+    found = [(board.rank(item.signal_id), item) for item in source.reader.signals(chosen)]
+    at_level = [
+        (rank, item)
+        for rank, item in found
+        if rank is not None and (level is None or item.product.startswith(f"{level}:"))
+    ]
+    return at_level[:n]
+
+
+def series(
+    *,
+    from_run: RunOnly,
+    product: Annotated[str, typer.Option("--product", metavar="P", help="As for findings.")],
+    event: Annotated[str, typer.Option("--event", metavar="E", help="As for findings.")],
+    every: Annotated[str, typer.Option(help="day, month or year: ends of periods.")] = "month",
+    as_of: AsOf = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw into a file as well.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show counts and statistics of any pair over time, exactly, from the contributions."""
+    period: Every = one_of(every, EVERY, "--every")
+    chosen = open_results(from_run, None).choose(product, event)
+    pair = (chosen.product or "", chosen.event or "")
+    found = points(sums_by_day(from_run, [pair])[pair], period, day_of(as_of))
+    title = f"{pair[0]} and {pair[1]}"
+    if plot is not None:
+        drawing.save_svg(_drawing(found, title, drawing.WIDTH_OF_A_FILE), plot, title=title)
+    if as_json:
+        showing.print_json(found)
+        return
+    if len(found) >= drawing.N_POINTS_MIN:
+        showing.say(_drawing(found, title, showing.console().width))
+    showing.print_points(title, found)
+    showing.say(NOTE, "limits are 95 % limits" if found else f"{pair[0]} was never reported")
+
+
+def _drawing(found: list[Point], title: str, width: int) -> str:
+    if len(found) < drawing.N_POINTS_MIN:
+        raise Misused("--plot", f"needs {drawing.N_POINTS_MIN} points", "use --every day")
+    return drawing.draw(found, title, width=width)
+
+
+def backtest_command(
+    *,
+    from_run: RunOnly,
+    known: Annotated[Path, typer.Option(metavar="FILE", help="CSV of known signals.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare a run with signals that are known: first crossing, lead time, rank, burden."""
+    listed = read_known(known)
+    found = backtest(open_results(from_run, None), listed)
+    if as_json:
+        showing.print_json(found)
+        return
+    print_backtest(found)

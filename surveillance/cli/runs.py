@@ -1,0 +1,185 @@
+"""Commands that run the pipeline in this process: demo, replay, simulate, check-config."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.table import Table
+
+from surveillance.cli import clock
+from surveillance.cli import demo as demonstration
+from surveillance.cli.gc_tuning import collect_seldom
+from surveillance.cli.terminal import Bar, a_period, called, configurations, err, out
+from surveillance.configuration.reader import SHIPPED, read_configuration
+from surveillance.domain.errors import Misused
+from surveillance.log import topics
+from surveillance.runs.replay import replay
+from surveillance.simulate import SCENARIOS, simulate
+
+REFUSED_IN_PART = 3
+SHIPPED_FOR = {"vaers": "vaers", "folder": "ucd", "outcomes": "ucd"}
+
+Config = Annotated[
+    list[Path] | None,
+    typer.Option("--config", help="Configuration directory; the first given is in force."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("demo")(demo)
+    app.command("replay")(replay_command)
+    app.command("simulate")(simulate_command)
+    app.command("check-config")(check_config)
+    app.command("schema")(schema)
+
+
+def demo(
+    *,
+    kafka: Annotated[bool, typer.Option(help="On a Kafka that is started here.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the simulation.")] = 1,
+    scenario: Annotated[str, typer.Option(help="One of `longwatch simulate --help`.")] = "ucd",
+    directory: Annotated[Path, typer.Option("--out", help="Where to keep it.")] = Path("demo"),
+) -> int:
+    """Run the main job on a simulated gene-therapy platform, and compare with the truth."""
+    collect_seldom()
+    return demonstration.demo(kafka=kafka, seed=seed, scenario=scenario, directory=directory)
+
+
+def replay_command(
+    format_name: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="vaers, cases, outcomes, decisions or folder.")
+    ],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, zips or folders.")],
+    out_directory: Annotated[Path, typer.Option("--out", help="Directory to write.")],
+    config: Config = None,
+    from_day: Annotated[str | None, typer.Option("--from", help="First day of receipt.")] = None,
+    until_day: Annotated[str | None, typer.Option("--until", help="Last day of receipt.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Run the whole pipeline on files: every day of receipt is an epoch."""
+    collect_seldom()
+    first, last = a_period(from_day, until_day)
+    chosen, directory = configurations(config or [], default=SHIPPED_FOR.get(format_name, "vaers"))
+    with Bar() as bar:
+        summary = replay(
+            format_name,
+            paths,
+            out=out_directory,
+            configurations=chosen,
+            configuration_directory=directory,
+            from_day=first,
+            until_day=last,
+            today=clock.today(),
+            progress=bar,
+            clock=time.monotonic,
+        )
+    if as_json:
+        print(msgspec.json.encode(summary).decode())
+    else:
+        _show(summary, out_directory)
+    return _exit_code(summary, out_directory)
+
+
+def _exit_code(summary: dict[str, Any], directory: Path) -> int:
+    n_refused = sum(summary["refused_at_intake"].values()) + sum(
+        counts["refused"] for counts in summary["dispositions"].values()
+    )
+    if not n_refused:
+        return 0
+    err.print(
+        f"longwatch: {n_refused} record(s) refused; see {directory / 'refused.ndjson'} or "
+        f"`{called()} refused list --from-run {directory}`"
+    )
+    return REFUSED_IN_PART
+
+
+def _show(summary: dict[str, Any], directory: Path) -> None:
+    table = Table(title=f"{summary['n_lines']:,} records, {summary['n_epochs']:,} days of receipt")
+    for column in ("partition", "read", "applied", "superseded", "repeated", "refused", "control"):
+        table.add_column(column, justify="left" if column == "partition" else "right")
+    for source, counts in summary["dispositions"].items():
+        if any(counts.values()):
+            fields = [counts[c.header] for c in table.columns[2:]]
+            table.add_row(source, *(f"{n:,}" for n in (sum(fields), *fields)))
+    out.print(table)
+    rows, seconds = summary["rows"], summary["seconds"]
+    out.print(
+        f"{rows.get(topics.FINDINGS, 0):,} findings, {rows.get(topics.SIGNALS, 0):,} changes of "
+        f"signals, {rows.get(topics.FEED, 0):,} feed entries; "
+        f"{seconds['whole']:.1f} s, {summary['memory_mb']:.0f} MB; all of it in {directory}"
+    )
+    out.print(f"next: {called()} ranking --from-run {directory}")
+
+
+def simulate_command(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help=", ".join(SCENARIOS))],
+    out_directory: Annotated[Path, typer.Option("--out", help="Directory to write.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+) -> int:
+    """Write simulated case versions and outcomes, with the truth beside them."""
+    chosen = scenario_named(scenario)
+    _require_no_other_records(out_directory)
+    with Bar() as bar:
+        simulate(chosen, seed, out_directory, lambda n, _of: bar.reading(n))
+    out.print(f"simulated: {out_directory} (cases, outcomes, and truth.json)")
+    out.print(f"next: {called()} replay folder {out_directory} --out run")
+    return 0
+
+
+def _require_no_other_records(directory: Path) -> None:
+    """Refuse to write simulated records over any that may be real."""
+    is_ours = (directory / "truth.json").is_file()
+    for name in ("cases.ndjson", "outcomes.ndjson"):
+        if (directory / name).exists() and not is_ours:
+            raise Misused(
+                str(directory / name), "was not simulated here", "name another directory with --out"
+            )
+
+
+def scenario_named(name: str) -> Any:  # noqa: ANN401 - a Scenario
+    """Return a scenario by name; `Misused` if there is none."""
+    if name not in SCENARIOS:
+        raise Misused(f"scenario {name!r}", "is not known", f"use one of {', '.join(SCENARIOS)}")
+    return SCENARIOS[name]
+
+
+def check_config(
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Default: the one for VAERS that ships.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Check a configuration directory, and show its hash."""
+    chosen = directory or SHIPPED / "vaers"
+    found = read_configuration(chosen)
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+        return 0
+    out.print(f"{chosen}: in order")
+    out.print(f"hash        {found.digest}")
+    out.print(f"partitions  cases {found.topics.cases}, outcomes {found.topics.outcomes}")
+    out.print(f"levels      {', '.join(found.products.levels)}")
+    out.print(f"groups      {', '.join([*found.products.group, *found.events.group]) or 'none'}")
+    out.print(f"criteria    {', '.join(c.name for c in found.criteria.criterion)}")
+    out.print(f"watches     {', '.join(w.name for w in found.watches.watch) or 'none'}")
+    out.print(f"reviews     {', '.join(r.name for r in found.triage.review) or 'none'}")
+    return 0
+
+
+def schema(
+    directory: Annotated[Path, typer.Argument(metavar="DIR")] = Path("docs/schema"),
+) -> int:
+    """Write the JSON Schema of every record that longwatch reads or writes."""
+    from surveillance.cli.schemas import write_schemas  # noqa: PLC0415 - seldom needed
+
+    for path in write_schemas(directory):
+        out.print(str(path))
+    return 0

@@ -1,0 +1,209 @@
+"""Commands on Kafka: topics, load, ticker, worker, parity."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import signal
+import tempfile
+import time
+from pathlib import Path
+from threading import Event
+from typing import Annotated, Self
+
+import msgspec
+import typer
+
+from surveillance.cli import clock
+from surveillance.cli.gc_tuning import collect_seldom
+from surveillance.cli.runs import SHIPPED_FOR, AsJson, Config
+from surveillance.cli.terminal import Bar, a_period, configurations, err, out
+from surveillance.domain.errors import Misused
+from surveillance.intake.format import Unusable
+from surveillance.intake.inputs import lines_of, refused_at_intake, within
+
+Broker = Annotated[str, typer.Option("--broker", help="HOST:PORT of a broker.")]
+DEFAULT_BROKER = "127.0.0.1:9092"
+
+topics_app = typer.Typer(help="The topics as they must be.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(topics_app, name="topics")
+    app.command("load")(load)
+    app.command("ticker")(ticker)
+    app.command("worker")(worker)
+    app.command("parity")(parity)
+
+
+@topics_app.command("plan")
+def plan(broker: Broker = DEFAULT_BROKER, config: Config = None, *, as_json: AsJson = False) -> int:
+    """Show how the broker's topics differ from what they must be; exit 1 if they do."""
+    from surveillance.stream import manifest  # noqa: PLC0415 - Kafka clients load slowly
+
+    chosen, _ = configurations(config or [], default="vaers")
+    found = manifest.differences(broker, chosen.current.topics)
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        for one in found:
+            out.print(f"{one.topic} {one.reason}")
+        if not found:
+            out.print("all topics are as they must be")
+    return int(bool(found))
+
+
+@topics_app.command("apply")
+def apply(broker: Broker = DEFAULT_BROKER, config: Config = None) -> int:
+    """Make the topics that are missing; never change one that is there."""
+    from surveillance.stream import manifest  # noqa: PLC0415 - as above
+
+    chosen, _ = configurations(config or [], default="vaers")
+    for one in manifest.apply(broker, chosen.current.topics):
+        out.print(f"made {one.topic} with {one.must_have} partition(s)")
+    out.print("all topics are as they must be")
+    return 0
+
+
+def load(
+    format_name: Annotated[str, typer.Argument(metavar="FORMAT", help="As for replay.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...")],
+    broker: Broker = DEFAULT_BROKER,
+    config: Config = None,
+    from_day: Annotated[
+        str | None, typer.Option("--from", help="First day of receipt: to go on after a break.")
+    ] = None,
+    until_day: Annotated[str | None, typer.Option("--until", help="Last day of receipt.")] = None,
+    refused: Annotated[Path, typer.Option(help="File for rows that cannot be used.")] = Path(
+        "refused.ndjson"
+    ),
+) -> int:
+    """Write old data onto Kafka, with the ticks of their own dates."""
+    from surveillance.stream.loader import Loader  # noqa: PLC0415 - as above
+
+    period = a_period(from_day, until_day)
+    chosen, _ = configurations(config or [], default=SHIPPED_FOR.get(format_name, "vaers"))
+    loader = Loader(broker, chosen.current)
+
+    with (
+        tempfile.TemporaryDirectory(prefix="longwatch-") as spool,
+        Bar() as bar,
+        _Refusals(refused) as kept,
+    ):
+        lines = lines_of(
+            format_name,
+            paths,
+            refuse=kept,
+            spool=Path(spool),
+            progress=bar,
+            today=clock.today(),
+        )
+        lines = within(lines, *period)
+        written = loader.load(lines, progress=bar)
+        loader.close()
+    out.print(
+        f"{written['lines']:,} records in {written['messages']:,} messages, "
+        f"{written['ticks']:,} ticks, to {broker}"
+    )
+    if kept.n_rows:
+        err.print(f"longwatch: {kept.n_rows} row(s) refused; see {refused}")
+        return 3
+    return 0
+
+
+class _Refusals:
+    """Keeps rows that cannot be used, as they come: a load that breaks off loses none."""
+
+    def __init__(self, path: Path) -> None:
+        self.n_rows = 0
+        self._path = path
+        self._file = path.open("ab")  # before anything is written to the log
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        if self._path.stat().st_size == 0:
+            self._path.unlink()
+
+    def __call__(self, row: Unusable) -> None:
+        self.n_rows += 1
+        self._file.write(msgspec.json.encode(refused_at_intake(row)) + b"\n")
+
+
+def ticker(
+    broker: Broker = DEFAULT_BROKER,
+    config: Config = None,
+    every: Annotated[float, typer.Option(min=0.05, max=3600, help="Seconds.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Tick at most once, and end.")] = False,
+) -> int:
+    """Cut the log into epochs as records arrive."""
+    from surveillance.stream.ticker import Ticker  # noqa: PLC0415 - as above
+
+    chosen, _ = configurations(config or [], default="vaers")
+    ending = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    one = Ticker(broker, chosen.current)
+    one.tick()
+    while not once and not ending.wait(every):
+        one.tick()
+    one.close()
+    return 0
+
+
+def worker(
+    broker: Broker = DEFAULT_BROKER,
+    config: Config = None,
+    state: Annotated[Path, typer.Option(help="A directory of this worker's own.")] = Path("state"),
+    in_memory: Annotated[bool, typer.Option(help="Keep states in memory only.")] = False,
+    metrics_address: Annotated[
+        str, typer.Option(help="HOST:PORT for /metrics, or `off`.")
+    ] = "127.0.0.1:9464",
+    log_level: Annotated[str, typer.Option(help="crit, error, warn, info or debug.")] = "warn",
+) -> int:
+    """Run the stages on Kafka."""
+    from surveillance.instrumentation.metrics import Metrics  # noqa: PLC0415 - as above
+    from surveillance.stream import manifest  # noqa: PLC0415
+    from surveillance.stream.store import MemoryStore, RocksStore, Store  # noqa: PLC0415
+    from surveillance.stream.worker import Worker  # noqa: PLC0415
+
+    if log_level not in ("crit", "error", "warn", "info", "debug"):
+        raise Misused(f"--log-level {log_level}", "is not known", "crit, error, warn, info, debug")
+    chosen, _ = configurations(config or [], default="vaers")
+    wanted = chosen.current.topics
+    manifest.require(broker, wanted)
+    store: Store = (
+        MemoryStore()
+        if in_memory
+        else RocksStore(state / "store", namespace=f"{wanted.cases}x{wanted.outcomes}")
+    )
+    metrics = Metrics(
+        version=importlib.metadata.version("longwatch"), configuration=chosen.current.digest
+    )
+    if metrics_address != "off":
+        metrics.serve(metrics_address)
+    collect_seldom()
+    (state / "faust").mkdir(parents=True, exist_ok=True)
+    Worker(broker, chosen, store, metrics, data=state / "faust").run(log_level=log_level)
+
+
+def parity(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory of `replay`.")],
+    broker: Broker = DEFAULT_BROKER,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the last epoch.")] = 0.0,
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Compare the topics on Kafka with a replay, byte for byte; exit 1 if they differ."""
+    from surveillance.stream.parity import compare  # noqa: PLC0415 - as above
+
+    found = compare(directory, broker, until=time.monotonic() + wait, clock=time.monotonic)
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        for topic, n in found.n_messages.items():
+            out.print(f"{topic:<22} {n:>9,} messages {found.n_repeated[topic]:>9,} written again")
+        out.print(found.difference or "equal bytes")
+    return int(found.difference is not None)

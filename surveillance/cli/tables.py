@@ -1,0 +1,296 @@
+"""Tables for people, JSON for machines."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from surveillance.domain.finding import Finding
+from surveillance.views.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from surveillance.domain.finding import PriorFitted, WatchFinding
+    from surveillance.domain.signal import PriorityPart, Signal
+    from surveillance.views.ranking import Rank
+    from surveillance.views.series import Point
+
+WIDTH_OF_ALL = 10_000
+WIDTH_OF_A_PIPE = 320  # columns, where there is no terminal to ask
+ABSENT = "-"
+
+
+def console() -> Console:
+    """Return a console: colours only on a terminal, none if NO_COLOR is set."""
+    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if has_width else WIDTH_OF_A_PIPE)
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 - whatever `plain` takes
+    """Print JSON on standard output."""
+    typer.echo(msgspec.json.format(msgspec.json.encode(plain(value)), indent=2).decode())
+
+
+def say(*lines: str) -> None:
+    """Print lines for people, as they are."""
+    to = console()
+    for line in lines:
+        to.print(line, markup=False, soft_wrap=True)
+
+
+def print_table(
+    title: str,
+    columns: Mapping[str, str],
+    rows: Iterable[Sequence[object]],
+    *,
+    drop: Sequence[str] = (),
+) -> None:
+    """Print a table, if it has rows.
+
+    Parameters
+    ----------
+    title : str
+        Above it.
+    columns : mapping
+        Name of each column, and ``left`` or ``right``.
+    rows : iterable of sequences
+        A value for each column.
+    drop : sequence of str
+        Columns to leave out where the terminal is too narrow, the first one first.
+    """
+    cells = [dict(zip(columns, map(_cell, row), strict=True)) for row in rows]
+    if not cells:
+        return
+    to, left = console(), list(drop)
+    while True:
+        kept = {
+            name: justify for name, justify in columns.items() if name in left or name not in drop
+        }
+        table = _table(title, kept, cells, width_of_names=_width_of_names(to))
+        wide = to.options.update(width=WIDTH_OF_ALL)  # a table is never wider than it may be
+        if not left or to.measure(table, options=wide).maximum <= to.width:
+            break
+        del left[0]
+    to.print(table, markup=False)
+    if len(left) < len(drop):
+        say(f"left out for want of width: {', '.join(drop[: len(drop) - len(left)])}")
+
+
+def _width_of_names(to: Console) -> int:
+    return to.width if to.width >= WIDTH_OF_A_PIPE else max(to.width // 4, 16)
+
+
+def _table(
+    title: str, columns: Mapping[str, str], cells: Sequence[dict[str, str]], *, width_of_names: int
+) -> Table:
+    table = Table(title=Text(title), title_justify="left")
+    for name, justify in columns.items():
+        longest = max(len(row[name]) for row in cells)
+        if justify == "right":
+            table.add_column(name, justify="right", min_width=longest)
+        else:
+            widest = min(longest, width_of_names)
+            table.add_column(name, overflow="fold", min_width=widest, max_width=width_of_names)
+    for row in cells:
+        table.add_row(*(row[name] for name in columns))
+    return table
+
+
+def _cell(value: object) -> str:
+    return ABSENT if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def number(value: float | None) -> str:
+    """Write a statistic for people: three digits that mean something."""
+    if value is None:
+        return ABSENT
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
+
+
+def probability(log10_p: float | None) -> str:
+    """Write a probability that may be below the smallest double."""
+    if log10_p is None:
+        return ABSENT
+    if log10_p >= -300:  # noqa: PLR2004 - far above the smallest double
+        return f"{10**log10_p:.2g}"
+    exponent = math.floor(log10_p)
+    tenths = int(10 ** (log10_p - exponent + 1))  # cut, not rounded up to 10
+    return f"{tenths / 10}e{exponent}"
+
+
+def interval(point: float | None, lower: float | None, upper: float | None) -> str:
+    """Write an estimate with its limits."""
+    if point is None:
+        return ABSENT
+    return f"{number(point)} ({number(lower)} to {number(upper)})"
+
+
+def shown(n: int, of: int, what: str) -> str:
+    """Say how much of it is shown."""
+    return f"{of:,} {what}" if n == of else f"{n:,} of {of:,} {what} shown; --limit N shows more"
+
+
+_PAIR_COLUMNS = {
+    "criterion": "left", "change": "left", "product": "left", "event": "left", "n": "right",
+    "expected": "right", "PRR (limits)": "right", "ROR (limits)": "right", "IC (limits)": "right",
+    "EBGM (limits)": "right", "exact p": "right", "chi-square": "right", "serious": "right",
+    "fatal": "right",
+}  # fmt: skip
+_PAIR_DROP = (
+    "ROR (limits)", "chi-square", "PRR (limits)", "EBGM (limits)", "exact p", "fatal", "serious",
+    "change",
+)  # fmt: skip
+_WATCH_COLUMNS = {
+    "criterion": "left", "change": "left", "product": "left", "event": "left", "events": "right",
+    "patients": "right", "expected": "right", "rate ratio": "right", "LLR": "right",
+    "boundary": "right", "alpha": "right", "looks": "right",
+}  # fmt: skip
+_WATCH_DROP = ("looks", "alpha", "rate ratio", "patients", "change", "boundary", "LLR")
+
+
+def print_findings(found: Sequence[Finding | WatchFinding], *, day: str) -> None:
+    """Print findings: pairs in one table, sequential tests in another."""
+    pairs = [item for item in found if isinstance(item, Finding)]
+    watches = [item for item in found if not isinstance(item, Finding)]
+    if pairs:
+        rows = [_pair_row(item) for item in pairs]
+        print_table("product-event pairs", {day: "left", **_PAIR_COLUMNS}, rows, drop=_PAIR_DROP)
+    if watches:
+        rows = [_watch_row(item) for item in watches]
+        print_table("sequential tests", {day: "left", **_WATCH_COLUMNS}, rows, drop=_WATCH_DROP)
+
+
+def _pair_row(item: Finding) -> Sequence[object]:
+    return (
+        item.on, item.criterion, item.change, item.product, item.event, item.n_pair,
+        number(item.expected),
+        interval(item.prr, item.prr_lower, item.prr_upper),
+        interval(item.ror, item.ror_lower, item.ror_upper),
+        interval(item.ic, item.ic_lower, item.ic_upper),
+        interval(item.ebgm, item.eb05, item.eb95),
+        probability(item.exact_log10_p),
+        number(item.chi_square), item.n_serious, item.n_fatal,
+    )  # fmt: skip
+
+
+def print_priors(found: Sequence[PriorFitted]) -> None:
+    """Print the fits of the prior of the EBGM."""
+    columns = {
+        "version": "left", "pairs": "right", "alpha1": "right", "beta1": "right",
+        "alpha2": "right", "beta2": "right", "p": "right", "log-likelihood": "right",
+        "gradient": "right", "starts that agree": "right", "at a bound": "left",
+        "why it failed": "left",
+    }  # fmt: skip
+    rows = [
+        (
+            item.version, item.n_pairs,
+            *(number(value) for value in (item.alpha1, item.beta1, item.alpha2, item.beta2)),
+            number(item.p), number(item.log_likelihood), number(item.gradient_norm),
+            ABSENT if item.n_starts is None else f"{item.n_agreeing} of {item.n_starts}",
+            ", ".join(item.boundary_hits) or ABSENT, item.failure or ABSENT,
+        )
+        for item in found
+    ]  # fmt: skip
+    print_table("priors of the EBGM", columns, rows, drop=("gradient", "at a bound"))
+
+
+def _watch_row(item: WatchFinding) -> Sequence[object]:
+    return (
+        item.on, item.criterion, item.change, item.product, item.event, item.n_events,
+        item.n_patients, number(item.expected), number(item.rate_ratio), number(item.llr),
+        number(item.critical_value), number(item.alpha), item.looks,
+    )  # fmt: skip
+
+
+def print_signals(found: Iterable[Signal]) -> None:
+    """Print signals by priority."""
+    columns = {
+        "signal": "left", "status": "left", "priority": "right", "product": "left",
+        "event": "left", "n": "right", "serious": "right", "fatal": "right", "expected": "right",
+        "evidence": "right", "criteria that stand": "left", "first": "left", "changed": "left",
+        "reviews": "left",
+    }  # fmt: skip
+    rows = [
+        (
+            item.signal_id, item.status, f"{item.priority:.3f}", item.product, item.event, item.n,
+            item.n_serious, item.n_fatal, number(item.expected), number(item.evidence),
+            ", ".join(one.criterion for one in item.support if one.is_standing) or ABSENT,
+            item.first_on, item.on, _reviews(item),
+        )
+        for item in found
+    ]  # fmt: skip
+    drop = (
+        "evidence", "expected", "changed", "reviews", "criteria that stand", "status", "first",
+        "serious", "fatal",
+    )  # fmt: skip
+    print_table("signals", columns, rows, drop=drop)
+
+
+def _reviews(item: Signal) -> str:
+    answers = Counter(review.answer or "open" for review in item.reviews)
+    return ", ".join(f"{n} {answer}" for answer, n in answers.items()) or ABSENT
+
+
+def print_ranking(title: str, found: Sequence[tuple[Rank, Signal]]) -> None:
+    """Print ranked signals, with the parts of their priority."""
+    parts = [part.name for part in found[0][1].parts] if found else []
+    columns = {
+        "rank": "right", "in level": "right", "priority": "right",
+        **dict.fromkeys(parts, "right"),
+        "product": "left", "event": "left", "n": "right", "serious": "right", "fatal": "right",
+        "status": "left", "first": "left", "signal": "left",
+    }  # fmt: skip
+    rows = [
+        (
+            _place(rank), rank.rank_in_level, f"{rank.priority:.3f}",
+            *(_part(part) for part in item.parts),
+            item.product, item.event, item.n, item.n_serious, item.n_fatal, item.status,
+            item.first_on, item.signal_id,
+        )
+        for rank, item in found
+    ]  # fmt: skip
+    drop = ("signal", "first", *reversed(parts), "status", "serious", "fatal", "in level")
+    print_table(title, columns, rows, drop=drop)
+
+
+def _place(rank: Rank) -> str:
+    return f"{rank.rank:,}" if rank.n_tied == 1 else f"{rank.rank:,} (tie of {rank.n_tied})"
+
+
+def _part(part: PriorityPart) -> str:
+    return f"{part.value:.2f}x{part.weight:g}"
+
+
+def print_points(title: str, found: Iterable[Point]) -> None:
+    """Print counts and statistics over time."""
+    columns = {
+        "to the end of": "left", "n": "right", "new": "right", "product": "right",
+        "event": "right", "all": "right", "expected": "right", "PRR (limits)": "right",
+        "ROR (limits)": "right", "IC (limits)": "right", "chi-square": "right",
+        "serious": "right", "fatal": "right",
+    }  # fmt: skip
+    rows = [
+        (
+            one.on, one.n_pair, one.n_pair_new, one.n_product, one.n_event, one.n_total,
+            number(one.expected),
+            interval(one.prr, one.prr_lower, one.prr_upper),
+            interval(one.ror, one.ror_lower, one.ror_upper),
+            interval(one.ic, one.ic_lower, one.ic_upper),
+            number(one.chi_square), one.n_serious, one.n_fatal,
+        )
+        for one in found
+    ]  # fmt: skip
+    drop = (
+        "chi-square", "ROR (limits)", "fatal", "serious", "PRR (limits)", "all", "event", "product",
+    )  # fmt: skip
+    print_table(title, columns, rows, drop=drop)

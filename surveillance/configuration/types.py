@@ -1,0 +1,330 @@
+"""What is fixed before the data: one directory of TOML files, read strictly, hashed whole.
+
+Each struct mirrors one file. The tick carries the hash of the directory, so the log
+says which configuration held when; a finding carries it too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from surveillance.domain.case import Name
+from surveillance.domain.finding import Family
+from surveillance.domain.product import Level
+from surveillance.domain.signal import Status
+
+Share = Annotated[float, Meta(gt=0, lt=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Slug = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,59}$")]
+Every = Literal["day", "month", "quarter", "year"]  # at the first close of each, in UTC
+Levels = Annotated[tuple[Level, ...], Meta(min_length=1)]
+
+
+class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the parts of a configuration have in common: an unknown key is an error."""
+
+
+class Topics(_Part, frozen=True, kw_only=True):
+    """`topics.toml`: partitions of the raw topics; fixed for the life of a generation."""
+
+    cases: Annotated[int, Meta(ge=1, le=512)] = 4
+    outcomes: Annotated[int, Meta(ge=1, le=512)] = 2
+    replication: Annotated[int, Meta(ge=1, le=9)] = 1
+    lines_per_message: Annotated[int, Meta(ge=1, le=2_000)] = 200
+
+
+class VersionRule(_Part, frozen=True, kw_only=True):
+    """`sources.toml`: how the versions of one source follow each other.
+
+    ``version`` orders by version number, then information date; ``information_date`` the
+    other way round, for sources that do not number their versions (E2B).
+    """
+
+    order: Literal["version", "information_date"] = "version"
+
+
+class ListedProduct(_Part, frozen=True, kw_only=True):
+    """`products.toml`: one product, the names it is reported under, and where it belongs."""
+
+    name: Name
+    aliases: tuple[Name, ...] = ()
+    platform: Name | None = None
+    programme: Name | None = None
+
+
+class Group(_Part, frozen=True, kw_only=True):
+    """A set of products or of terms that a reviewer looks at as one.
+
+    Raises
+    ------
+    ValueError
+        If it names nothing, or its pattern is not a regular expression.
+    """
+
+    names: tuple[Name, ...] = ()
+    pattern: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.names and self.pattern is None:
+            raise ValueError("names or pattern: a group needs one of the two")
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(f"pattern: {error}") from None
+
+
+class Products(_Part, frozen=True, kw_only=True):
+    """`products.toml`: levels to count at, the hierarchy, and groups of products."""
+
+    levels: tuple[Level, ...] = ("platform", "programme", "product", "construct", "lot")
+    product: tuple[ListedProduct, ...] = ()
+    group: dict[Slug, Group] = {}
+
+
+class Events(_Part, frozen=True, kw_only=True):
+    """`events.toml`: groups of preferred terms."""
+
+    group: dict[Slug, Group] = {}
+
+
+class _Criterion(_Part, frozen=True, kw_only=True, tag_field="rule"):
+    """What the criteria have in common."""
+
+    name: Slug
+    version: Annotated[int, Meta(ge=1)] = 1
+    min_count: Annotated[int, Meta(ge=1)] = 3
+    multiplicity: str = "none: each pair is tested alone, at every close"
+
+
+class Evans(_Criterion, frozen=True, kw_only=True, tag="evans"):
+    """PRR and Yates's chi-square at or above a threshold (Evans et al. 2001)."""
+
+    prr: Positive = 2.0
+    chi_square: Positive = 4.0
+
+
+class PrrLower(_Criterion, frozen=True, kw_only=True, tag="prr_lower"):
+    """Lower confidence limit of the PRR above a threshold."""
+
+    above: Positive = 1.0
+    confidence_level: Share = 0.95
+
+
+class RorLower(_Criterion, frozen=True, kw_only=True, tag="ror_lower"):
+    """Lower confidence limit of the ROR above a threshold."""
+
+    above: Positive = 1.0
+    confidence_level: Share = 0.95
+
+
+class Ema(_Criterion, frozen=True, kw_only=True, tag="ema"):
+    """Lower confidence limit of the ROR above 1, with fewer cases where monitoring is additional.
+
+    EudraVigilance's rule for its reaction monitoring reports: three cases are enough for
+    substances under additional monitoring, and five are asked of all others.
+
+    Raises
+    ------
+    ValueError
+        If more cases are asked of the listed products than of the others.
+    """
+
+    additional_monitoring: tuple[str, ...] = ()  # keys, `level:name`
+    min_count_additional: Annotated[int, Meta(ge=1)] = 3
+    min_count: Annotated[int, Meta(ge=1)] = 5
+    above: Positive = 1.0
+    confidence_level: Share = 0.95
+
+    def __post_init__(self) -> None:
+        if self.min_count_additional > self.min_count:
+            raise ValueError("min_count_additional: must not exceed min_count")
+
+
+class IcLower(_Criterion, frozen=True, kw_only=True, tag="ic_lower"):
+    """Lower limit of the information component above 0, by the exact gamma quantile."""
+
+    tail: Share = 0.025
+    min_count: Annotated[int, Meta(ge=1)] = 1
+
+
+class Eb05(_Criterion, frozen=True, kw_only=True, tag="eb05"):
+    """Lower 5 % limit of the EBGM at or above a threshold, under the prior that stands.
+
+    Not met by a pair with no more cases than expected, nor before the first prior.
+    """
+
+    at_least: Annotated[float, Meta(ge=1)] = 2.0
+    multiplicity: str = "shrinkage to a prior over all pairs; no error rate is promised"
+
+
+class Exact(_Criterion, frozen=True, kw_only=True, tag="exact"):
+    """Fisher's exact test against an excess, over a family of pairs.
+
+    The family is every product at `levels` with every preferred term, reported together or
+    not. Decided at the first close of each `every`, for the whole family at once.
+    """
+
+    alpha: Annotated[float, Meta(gt=0, le=0.5)] = 0.05  # a pair without an excess has p >= 1/2
+    adjust: Literal["bh", "by", "e_bh"] = "e_bh"
+    levels: Levels = ("product",)
+    every: Every = "month"
+    multiplicity: str = "over the family of one decision; not shared over decisions"
+
+
+class Lrt(_Criterion, frozen=True, kw_only=True, tag="lrt"):
+    """Likelihood ratio test of one product over all its events (Huang et al. 2011).
+
+    For each listed product its preferred terms are tested step by step against the simulated
+    distribution of the greatest ratio, at the first close of each `every`.
+    """
+
+    products: Annotated[tuple[str, ...], Meta(min_length=1)]  # keys, `level:name`
+    alpha: Share = 0.05
+    n_draws: Annotated[int, Meta(ge=99, le=100_000)] = 999
+    seed: Annotated[int, Meta(ge=0)] = 1
+    every: Every = "month"
+    multiplicity: str = "family-wise over the events of one product, in one decision"
+
+    def __post_init__(self) -> None:
+        if (self.n_draws + 1) * self.alpha < 1:
+            raise ValueError("n_draws: too few for a p as small as alpha; ask for 1 / alpha")
+
+
+class Sentinel(_Criterion, frozen=True, kw_only=True, tag="sentinel"):
+    """A listed kind of event that is looked at from the first case on."""
+
+    products: tuple[str, ...]  # keys, `level:name`; `*` for every product
+    events: tuple[str, ...]  # keys, `pt:...` or `group:...`
+    min_count: Annotated[int, Meta(ge=1)] = 1
+    multiplicity: str = "not a test: every case of a listed kind is shown"
+
+
+class CountReached(_Criterion, frozen=True, kw_only=True, tag="count"):
+    """A count of cases of listed pairs, whatever is expected: what naive rules look at."""
+
+    products: tuple[str, ...]  # keys, `level:name`; `*` for every product
+    events: tuple[str, ...]  # keys, `pt:...` or `group:...`
+    multiplicity: str = "not a test: a count of cases"
+
+
+Listed = Sentinel | CountReached
+OfFamily = Exact | Lrt
+OfPair = Evans | PrrLower | RorLower | Ema | IcLower | Eb05
+Criterion = OfPair | OfFamily | Listed
+
+
+class PriorFit(_Part, frozen=True, kw_only=True):
+    """`criteria.toml`: how the prior of the EBGM follows the data.
+
+    It is fitted on the pairs of products at `level` with preferred terms that were reported
+    at least once, and used for every pair until the next fit.
+    """
+
+    level: Level = "product"
+    every: Every = "month"
+    likelihood: Literal["truncated_components", "truncated_mixture"] = "truncated_components"
+    min_pairs: Annotated[int, Meta(ge=50)] = 500
+
+
+class Criteria(_Part, frozen=True, kw_only=True):
+    """`criteria.toml`: what makes a pair a finding.
+
+    Raises
+    ------
+    ValueError
+        If two criteria have one name, or one needs a prior that nothing fits.
+    """
+
+    criterion: tuple[Criterion, ...]
+    growth_ratio: Annotated[float, Meta(gt=1)] = 2.0  # a standing finding is told again
+    prior: PriorFit | None = None  # without it there is no EBGM
+
+    def __post_init__(self) -> None:
+        if self.prior is None and any(isinstance(c, Eb05) for c in self.criterion):
+            raise ValueError("prior: a criterion on EB05 needs a [prior] section")
+        names = [c.name for c in self.criterion]
+        if len(set(names)) != len(names):
+            raise ValueError("criterion: names must differ")
+
+
+class Watch(_Part, frozen=True, kw_only=True):
+    """`watches.toml`: a sequential test of endpoint events against natural history."""
+
+    name: Slug
+    version: Annotated[int, Meta(ge=1)] = 1
+    programme: Name
+    endpoint: Name
+    level: Literal["construct", "programme"]
+    family: Family
+    rate_per_patient_year: Positive
+    rate_ratio_under_null: Positive = 1.0  # e.g. 0.2 where an 80 % reduction was approved
+    rate_source: Annotated[str, Meta(min_length=5)]
+    alpha: Share = 0.01
+    horizon: Positive  # expected events under the null, to the end of surveillance
+    min_events: Annotated[int, Meta(ge=1)] = 1
+    multiplicity: str = "alpha holds for each construct apart; not shared over watches"
+
+
+class Watches(_Part, frozen=True, kw_only=True):
+    """`watches.toml`."""
+
+    watch: tuple[Watch, ...] = ()
+
+
+class Weights(_Part, frozen=True, kw_only=True):
+    """Weights of the parts of the priority; the score is their weighted mean."""
+
+    evidence: Annotated[float, Meta(ge=0)] = 3.0
+    severity: Annotated[float, Meta(ge=0)] = 3.0
+    growth: Annotated[float, Meta(ge=0)] = 1.0
+    corroboration: Annotated[float, Meta(ge=0)] = 1.0
+    sentinel: Annotated[float, Meta(ge=0)] = 2.0
+
+
+class ReviewRule(_Part, frozen=True, kw_only=True):
+    """When to ask people for a review for market withdrawal; every condition must hold."""
+
+    name: Slug
+    is_sentinel: bool | None = None
+    families: tuple[Family, ...] = ()  # empty: any
+    criteria: tuple[Slug, ...] = ()  # all of these stand
+    statuses: tuple[Status, ...] = ()  # empty: any
+    min_cases: Annotated[int, Meta(ge=1)] = 1
+    min_fatal: Annotated[int, Meta(ge=0)] = 0
+    levels: tuple[Level, ...] = ()  # empty: any
+    ground: Annotated[str, Meta(min_length=5)]  # the legal ground that is asked about
+
+
+class Triage(_Part, frozen=True, kw_only=True):
+    """`triage.toml`: priority, alerts and requests for review."""
+
+    weights: Weights = Weights()
+    alert_priority: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    review: tuple[ReviewRule, ...] = ()
+
+
+class Feed(_Part, frozen=True, kw_only=True):
+    """`feed.toml`: what is published, and the smallest count that is shown."""
+
+    name: Slug = "longwatch"
+    levels: tuple[Level, ...] = ("platform", "programme", "product", "group")
+    smallest_cell: Annotated[int, Meta(ge=1, le=50)] = 3
+
+
+class Configuration(_Part, frozen=True, kw_only=True):
+    """The whole directory, and its hash."""
+
+    digest: str
+    topics: Topics
+    sources: dict[str, VersionRule]
+    products: Products
+    events: Events
+    criteria: Criteria
+    watches: Watches
+    triage: Triage
+    feed: Feed

@@ -1,0 +1,129 @@
+"""Signals → the feed for regulators and the public.
+
+Open, refuted and closed signals are published alike, whenever their status changes.
+Counts below the smallest cell are not shown, and signals at a level that could name a
+person (a construct given to five, a lot) are not published at all.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from surveillance.configuration.types import Configuration
+from surveillance.domain.finding import Family
+from surveillance.domain.product import split
+from surveillance.domain.signal import DecisionPassedOver, Signal, Status
+from surveillance.log.cells import Cells
+from surveillance.log.cloudevents import outward
+from surveillance.log.messages import Fact, Output
+from surveillance.log.topics import FEED
+
+
+class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the feed; `sequence` has no gaps."""
+
+    sequence: int
+    signal_id: str
+    family: Family
+    product: str
+    event: str
+    status: Status
+    is_open: bool
+    first_on: date
+    on: date
+    n: int | None  # None: below the smallest cell
+    n_fewer_than: int | None
+    criteria: tuple[str, ...]
+    reason: str
+    review: str | None  # "open", "upheld", "not_upheld"
+    configuration: str
+
+
+class PublishState(msgspec.Struct):
+    """State: how many entries there are, and what was last said of each signal."""
+
+    n_entries: int = 0
+    said: dict[str, tuple[str, str | None]] = {}
+    waiting: list[Signal] = []
+
+
+class Publish:
+    """The stage that writes the feed.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Levels that are published, and the smallest cell.
+    """
+
+    name = "publish"
+    row_type: Any = Signal | DecisionPassedOver
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._feed = configuration.feed
+
+    def init(self, cells: Cells) -> PublishState:  # noqa: ARG002 - the protocol
+        """Return the state before the first signal."""
+        return PublishState()
+
+    def apply(self, state: PublishState, item: Signal | DecisionPassedOver) -> None:
+        """Hold one signal until the close."""
+        if isinstance(item, Signal) and split(item.product)[0] in self._feed.levels:
+            state.waiting.append(item)
+
+    def close(self, state: PublishState, epoch: int, at: int) -> Output:  # noqa: ARG002 - the protocol
+        """Publish every signal whose status, or whose review, is not what was last said."""
+        facts: list[Fact] = []
+        for signal in state.waiting:
+            standing = signal.status, _review(signal)
+            if state.said.get(signal.signal_id) != standing:
+                state.said[signal.signal_id] = standing
+                facts.append(self._fact(state.n_entries, signal, at))
+                state.n_entries += 1
+        state.waiting = []
+        return Output([], facts)
+
+    def dump(self, state: PublishState) -> bytes:
+        """Return the state as bytes."""
+        return msgspec.msgpack.encode(state)
+
+    def load(self, data: bytes, cells: Cells) -> PublishState:  # noqa: ARG002 - the protocol
+        """Restore the state."""
+        return msgspec.msgpack.decode(data, type=PublishState)
+
+    def _fact(self, sequence: int, signal: Signal, at: int) -> Fact:
+        is_small = signal.n < self._feed.smallest_cell
+        entry: Any = FeedEntry(
+            sequence=sequence,
+            signal_id=signal.signal_id,
+            family=signal.family,
+            product=signal.product,
+            event=signal.event,
+            status=signal.status,
+            is_open=signal.status in ("detected", "under_review", "confirmed"),
+            first_on=signal.first_on,
+            on=signal.on,
+            n=None if is_small else signal.n,
+            n_fewer_than=self._feed.smallest_cell if is_small else None,
+            criteria=tuple(item.criterion for item in signal.support if item.is_standing),
+            reason=signal.history[-1].reason,
+            review=_review(signal),
+            configuration=signal.configuration,
+        )
+        return outward(
+            FEED,
+            kind=f"signal.{signal.status}",
+            code=signal.status,
+            source=self._feed.name,
+            subject=signal.signal_id,
+            at=at,
+            data=entry,
+        )
+
+
+def _review(signal: Signal) -> str | None:
+    """Say how the latest request for review stands; None if there is none."""
+    return (signal.reviews[-1].answer or "open") if signal.reviews else None

@@ -1,0 +1,113 @@
+"""What a stage reads and emits, and its form on a derived topic.
+
+Messages of a derived topic name their source and their epoch. An epoch is complete when
+every source that must emit in it has written its `End`, and the `End` counts the batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from surveillance.domain.contribution import Dispositions
+from surveillance.domain.errors import Defect
+
+N_ROWS_MAX = 500
+N_BATCH_BYTES_MAX = 500_000  # half of what a broker takes by default
+
+
+class End(msgspec.Struct, frozen=True, tag="end", omit_defaults=True):
+    """`source` has said all that it has to say about `epoch`, in `n_batches` batches."""
+
+    source: str
+    epoch: int
+    n_batches: int
+    dispositions: Dispositions | None = None  # of the records that a raw partition read
+
+
+class Batch(msgspec.Struct, frozen=True, tag="batch"):
+    """The `index`-th batch of rows that `source` wrote for `epoch`."""
+
+    source: str
+    epoch: int
+    index: int
+    rows: list[msgspec.Raw]
+
+
+class Record(NamedTuple):
+    """One message of a raw topic, with what its stage may know about it."""
+
+    offset: int
+    value: bytes
+    at: int  # of the tick that closes its epoch
+
+
+class Fact(NamedTuple):
+    """One message for an outward topic, or for the refused records."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    code: str  # what kind, from a bounded set: for those who count
+
+
+class Output(NamedTuple):
+    """What a stage says when an epoch closes: rows inward, facts outward."""
+
+    rows: list[Any]
+    facts: list[Fact]
+    dispositions: Dispositions | None = None
+
+
+class ClosedEpoch(NamedTuple):
+    """All that a stage said about one epoch, encoded and as it was."""
+
+    epoch: int
+    at: int
+    messages: list[bytes]
+    output: Output
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(End | Batch).decode
+
+
+def encode_output(source: str, epoch: int, output: Output) -> list[bytes]:
+    """Encode what `source` says about `epoch`: its batches, then its end."""
+    messages = [
+        _encode(Batch(source, epoch, index, chunk))
+        for index, chunk in enumerate(_chunks(output.rows))
+    ]
+    return [*messages, _encode(End(source, epoch, len(messages), output.dispositions))]
+
+
+def _chunks(rows: list[Any]) -> Iterator[list[msgspec.Raw]]:
+    chunk: list[msgspec.Raw] = []
+    n_bytes = 0
+    for row in rows:
+        value = row if isinstance(row, msgspec.Raw) else msgspec.Raw(_encode(row))
+        size = len(memoryview(value))
+        if chunk and (len(chunk) == N_ROWS_MAX or n_bytes + size > N_BATCH_BYTES_MAX):
+            yield chunk
+            chunk, n_bytes = [], 0
+        chunk.append(value)
+        n_bytes += size
+    if chunk:
+        yield chunk
+
+
+def decode_message(value: bytes) -> End | Batch:
+    """Read one message of a derived topic.
+
+    Raises
+    ------
+    Defect
+        If it is neither a batch nor an end: somebody else writes on this topic.
+    """
+    try:
+        message: End | Batch = _decode(value)
+    except (ValueError, RecursionError) as error:
+        raise Defect(f"a derived topic holds a foreign message: {error}") from None
+    return message

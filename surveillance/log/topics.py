@@ -1,0 +1,39 @@
+"""The topics, by name, and which stage reads and writes which.
+
+Raw topics are the only truth. Derived topics can always be computed again; the number
+in their names is the generation of the algorithms that wrote them. Outward topics are
+for people and systems outside: one fact a message.
+"""
+
+from __future__ import annotations
+
+from surveillance.configuration.types import Topics
+
+GENERATION = 1
+
+CASES = "cases-received.v1"
+OUTCOMES = "outcomes-received.v1"
+DECISIONS = "decisions-made.v1"
+TICKS = "ticks.v1"
+REFUSED = "records-refused.v1"
+
+CONTRIBUTIONS = f"contributions.v{GENERATION}"
+FINDINGS = f"findings.v{GENERATION}"
+SIGNALS = f"signals.v{GENERATION}"
+
+ALERTS = "alerts.v1"
+REVIEWS = "reviews-opened.v1"
+FEED = "feed.v1"
+
+RAW = (CASES, OUTCOMES, DECISIONS)
+DERIVED = (CONTRIBUTIONS, FINDINGS, SIGNALS)
+OUTWARD = (ALERTS, REVIEWS, FEED)
+
+
+def raw_partitions(manifest: Topics) -> dict[str, int]:
+    """Return the number of partitions of each raw topic."""
+    return {
+        CASES: manifest.cases,
+        OUTCOMES: manifest.outcomes,
+        DECISIONS: 1,
+    }

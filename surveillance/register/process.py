@@ -1,0 +1,120 @@
+"""Feed a register in a process of its own, from the bytes that the topics carry.
+
+Writing the register costs as much as the statistics do, and nothing waits for it; on a
+machine with two cores it is free this way. The pipe blocks when the register is behind,
+so memory stays flat.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing.connection import Connection
+from typing import Any
+
+import msgspec
+
+from surveillance.domain.contribution import Dispositions
+from surveillance.domain.errors import Defect
+from surveillance.feed.publish import Publish
+from surveillance.log.messages import Batch, Fact, decode_message
+from surveillance.log.refusals import RefusedRecord
+from surveillance.log.topics import FINDINGS, SIGNALS
+from surveillance.register.writer import Register
+from surveillance.triage.triage import TriageFindings
+
+ROW_TYPES = {FINDINGS: TriageFindings.row_type, SIGNALS: Publish.row_type}
+SECONDS_TO_END = 120.0
+
+
+class RegisterProcess:
+    """A register that is written by another process.
+
+    Parameters
+    ----------
+    url : str
+        As for `Register`.
+    """
+
+    def __init__(self, url: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        there, self._pipe = context.Pipe(duplex=False)
+        self._process = context.Process(target=_write, args=(url, there), name="register")
+        self._process.start()
+        there.close()
+
+    def take_epoch(self, epoch: int, at: int) -> None:
+        """Take an epoch that was cut."""
+        self._send(("epoch", epoch, at))
+
+    def take(
+        self,
+        topic: str | None,
+        epoch: int,
+        messages: list[bytes],
+        facts: list[Fact],
+        dispositions: Dispositions | None,
+    ) -> None:
+        """Take what a stage said about an epoch, as it was written."""
+        kept = messages if topic in ROW_TYPES else []
+        if kept or facts or dispositions is not None:
+            counts = None if dispositions is None else msgspec.to_builtins(dispositions)
+            self._send(("said", topic, epoch, kept, [tuple(fact) for fact in facts], counts))
+
+    def take_refused(self, record: RefusedRecord) -> None:
+        """Take a record that was refused before it reached a log."""
+        self._send(("refused", msgspec.json.encode(record)))
+
+    def _send(self, item: Any) -> None:  # noqa: ANN401 - one of the above
+        try:
+            self._pipe.send(item)
+        except OSError as error:
+            raise Defect(f"the register's process has ended: {error}") from error
+
+    def close(self) -> None:
+        """Wait until everything is written.
+
+        Raises
+        ------
+        Defect
+            If the register could not be written.
+        """
+        self._send(None)
+        self._process.join(SECONDS_TO_END)
+        if self._process.exitcode != 0:
+            self._process.kill()
+            raise Defect(f"the register's process ended with {self._process.exitcode}")
+
+    def abandon(self) -> None:
+        """End the process without waiting: what it feeds will not be used."""
+        self._process.kill()
+        self._process.join()
+
+
+def _write(url: str, pipe: Connection) -> None:
+    with Register(url) as register:
+        while (item := pipe.recv()) is not None:
+            _take(register, item)
+
+
+def _take(register: Register, item: tuple[Any, ...]) -> None:
+    if item[0] == "epoch":
+        register.take_epoch(item[1], item[2])
+    elif item[0] == "refused":
+        register.take_refused([msgspec.json.decode(item[1], type=RefusedRecord)])
+    else:
+        _, topic, epoch, messages, facts, counts = item
+        rows = [row for message in messages for row in _rows(topic, message)]
+        if counts is not None:
+            rows.append(msgspec.convert(counts, Dispositions))
+        register.take_said(epoch, rows, [Fact(*fact) for fact in facts])
+
+
+def _rows(topic: str, message: bytes) -> list[Any]:
+    batch = decode_message(message)
+    if not isinstance(batch, Batch):
+        return []
+    decode = _decoders[topic].decode
+    return [decode(row) for row in batch.rows]
+
+
+_decoders = {topic: msgspec.json.Decoder(kind) for topic, kind in ROW_TYPES.items()}

@@ -1,0 +1,288 @@
+"""Questions that people ask of a register."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, Table, and_, func, literal_column, select, true, union
+
+from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
+from surveillance.domain.signal import Signal, Status
+from surveillance.log.refusals import RefusedRecord
+from surveillance.register import database, schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+AnyFinding = Finding | WatchFinding
+_decode_finding = msgspec.json.Decoder(AnyFinding).decode
+_decode_prior = msgspec.json.Decoder(PriorFitted).decode
+_decode_signal = msgspec.json.Decoder(Signal).decode
+_REFUSED_COLUMNS = [
+    column for column in schema.refused.c if column.name not in ("refused_id", "place")
+]
+
+
+class Chosen(NamedTuple):
+    """Which rows are asked for; what is None leaves all."""
+
+    product: str | None = None  # keys
+    event: str | None = None
+    until: date | None = None
+
+
+class Change(NamedTuple):
+    """One state of a signal, as far as ranking needs it."""
+
+    signal_id: str
+    changed_on: date
+    level: str
+    status: str
+    priority: float
+
+
+class Counted(NamedTuple):
+    """How many there were on a day."""
+
+    on: date
+    level: str
+    n: int
+
+
+class RegisterReader:
+    """Reads a register.
+
+    Parameters
+    ----------
+    url : str
+        SQLite or PostgreSQL, as SQLAlchemy has it.
+
+    Raises
+    ------
+    Misused
+        If there is no register there, or this program does not know its schema.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = database.open_existing(url)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def _all(self, query: Select[Any]) -> list[Any]:
+        with database.reached(self._engine) as connection:
+            return list(connection.execute(query))
+
+    def findings(
+        self,
+        chosen: Chosen,
+        *,
+        criterion: str | None = None,
+        first: bool = False,
+        limit: int | None = None,
+    ) -> list[AnyFinding]:
+        """Return findings in the order in which they were said.
+
+        Parameters
+        ----------
+        chosen : Chosen
+            Product, event and last day.
+        criterion : str, optional
+            Only of this criterion.
+        first : bool
+            Only the first time that each criterion was met for each pair.
+        limit : int, optional
+            At most so many, from the first on.
+        """
+        table = schema.findings
+        condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
+        query = select(table.c.document).where(condition)
+        if first:
+            query = query.where(table.c.finding_id.in_(_first_met(condition)))
+        order = (table.c.epoch, table.c.product, table.c.event, table.c.criterion)
+        rows = self._all(query.order_by(*order).limit(limit))
+        return [_decode_finding(row.document) for row in rows]
+
+    def priors(self, until: date | None = None) -> list[PriorFitted]:
+        """Return the fits of the prior, those that failed as well, in the order of time.
+
+        Parameters
+        ----------
+        until : date, optional
+            Nothing later is returned.
+        """
+        table = schema.priors.c
+        query = select(table.document).order_by(table.fitted_on, table.epoch)
+        if until is not None:
+            query = query.where(table.fitted_on <= until)
+        return [_decode_prior(row.document) for row in self._all(query)]
+
+    def n_findings(
+        self, chosen: Chosen, *, criterion: str | None = None, first: bool = False
+    ) -> int:
+        """Count what `findings` would return without a limit."""
+        table = schema.findings
+        condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
+        found = _first_met(condition) if first else select(table.c.finding_id).where(condition)
+        rows = self._all(select(func.count()).select_from(found.subquery()))
+        return int(rows[0][0])
+
+    def signals(
+        self,
+        chosen: Chosen,
+        *,
+        status: Status | None = None,
+        ids: Iterable[str] | None = None,
+        limit: int | None = None,
+    ) -> list[Signal]:
+        """Return signals as they stood at the end of a day, by priority.
+
+        Parameters
+        ----------
+        chosen : Chosen
+            Product, event, and the day; without a day as they stand now.
+        status : str, optional
+            Only those in this status on that day.
+        ids : iterable of str, optional
+            Only these.
+        limit : int, optional
+            At most so many, from the greatest priority on.
+        """
+        query = _standing(chosen, status)
+        table = query.selected_columns
+        if ids is not None:
+            query = query.where(table.signal_id.in_(list(ids)))
+        ordered = query.order_by(table.priority.desc(), table.signal_id).limit(limit)
+        return [_decode_signal(row.document) for row in self._all(ordered)]
+
+    def n_signals(self, chosen: Chosen, *, status: Status | None = None) -> int:
+        """Count what `signals` would return without a limit."""
+        rows = self._all(select(func.count()).select_from(_standing(chosen, status).subquery()))
+        return int(rows[0][0])
+
+    def changes(self, until: date | None = None) -> list[Change]:
+        """Return every state of every signal up to a day, in the order of the epochs."""
+        table = schema.signal_changes.c
+        query = select(
+            table.signal_id, table.changed_on, table.level, table.status, table.priority
+        ).order_by(table.epoch, table.signal_id)
+        if until is not None:
+            query = query.where(table.changed_on <= until)
+        return [Change(*row) for row in self._all(query)]
+
+    def first_alert(self, product: str, event: str) -> date | None:
+        """Return the day on which people were first told of a pair."""
+        table = schema.alerts.c
+        query = select(func.min(table.alerted_on)).where(
+            table.product == product, table.event == event
+        )
+        day: date | None = self._all(query)[0][0]
+        return day
+
+    def alerts_by_day(self) -> list[Counted]:
+        """Count alerts by day and by level of the product."""
+        table = schema.alerts
+        return self._by_day(table, table.c.alerted_on)
+
+    def newly_met_by_day(self) -> list[Counted]:
+        """Count findings that are newly met, by day and by level of the product."""
+        table = schema.findings
+        return self._by_day(table, table.c.found_on, table.c.change == "met")
+
+    def _by_day(
+        self, table: Table, day: ColumnElement[date], *conditions: ColumnElement[bool]
+    ) -> list[Counted]:
+        query = select(day, table.c.level, func.count()).where(*conditions)
+        grouped = query.group_by(day, table.c.level).order_by(day, table.c.level)
+        return [Counted(*row) for row in self._all(grouped)]
+
+    def known_keys(self) -> tuple[list[str], list[str]]:
+        """Return the keys of all products and of all events that there is a row about."""
+        return self._keys("product"), self._keys("event")
+
+    def _keys(self, name: str) -> list[str]:
+        tables = (schema.findings, schema.signals)
+        both = union(*(select(table.c[name]) for table in tables)).order_by(literal_column("1"))
+        with database.reached(self._engine) as connection:
+            return list(connection.scalars(both))
+
+    def criteria(self) -> list[str]:
+        """Return the names of all criteria that there is a finding of."""
+        column = schema.findings.c.criterion
+        return [row[0] for row in self._all(select(column).distinct().order_by(column))]
+
+    def last_day(self) -> date | None:
+        """Return the day of the last epoch; None before the first."""
+        day: date | None = self._all(select(func.max(schema.epochs.c.happened_on)))[0][0]
+        return day
+
+    def refused(self, *, code: str | None = None, limit: int | None = None) -> list[RefusedRecord]:
+        """Return refused records by code, then by place."""
+        table = schema.refused.c
+        query = select(*_REFUSED_COLUMNS).order_by(
+            table.code, table.topic, table.partition, table.offset, table.line
+        )
+        if code is not None:
+            query = query.where(table.code == code)
+        return [_refused(row) for row in self._all(query.limit(limit))]
+
+    def refused_at(self, place: str) -> list[RefusedRecord]:
+        """Return what was refused at a place."""
+        query = select(*_REFUSED_COLUMNS).where(schema.refused.c.place == place)
+        return [_refused(row) for row in self._all(query)]
+
+    def refused_by_code(self) -> list[tuple[str, int]]:
+        """Count refused records by code, the most frequent first."""
+        table, n = schema.refused.c, func.count()
+        query = select(table.code, n).group_by(table.code).order_by(n.desc(), table.code)
+        return [(row[0], row[1]) for row in self._all(query)]
+
+
+def _conditions(
+    table: Table, chosen: Chosen, day: ColumnElement[date], *, criterion: str | None = None
+) -> list[ColumnElement[bool]]:
+    given = {"product": chosen.product, "event": chosen.event, "criterion": criterion}
+    conditions = [table.c[name] == value for name, value in given.items() if value is not None]
+    return [*conditions, day <= chosen.until] if chosen.until else conditions
+
+
+def _first_met(condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the ids of the findings that say first that a criterion is met for a pair."""
+    table = schema.findings.c
+    rank = func.row_number().over(
+        partition_by=(table.criterion, table.product, table.event),
+        order_by=(table.epoch, table.finding_id),
+    )
+    met = select(table.finding_id, rank.label("place")).where(condition, table.change == "met")
+    inner = met.subquery()
+    return select(inner.c.finding_id).where(inner.c.place == 1)
+
+
+def _standing(chosen: Chosen, status: Status | None) -> Select[Any]:
+    """Return a query of signals as they stood at the end of a day, or stand now."""
+    if chosen.until is None:
+        table = schema.signals
+        query = select(table.c.signal_id, table.c.priority, table.c.document)
+    else:
+        table = schema.signal_changes
+        query = select(table.c.signal_id, table.c.priority, table.c.document).join(
+            latest := _latest(chosen.until),
+            and_(table.c.signal_id == latest.c.signal_id, table.c.epoch == latest.c.epoch),
+        )
+    query = query.where(*_conditions(table, chosen._replace(until=None), table.c.changed_on))
+    return query if status is None else query.where(table.c.status == status)
+
+
+def _latest(until: date) -> Any:  # noqa: ANN401 - a subquery of two columns
+    table = schema.signal_changes.c
+    query = select(table.signal_id, func.max(table.epoch).label("epoch"))
+    return query.where(table.changed_on <= until).group_by(table.signal_id).subquery()
+
+
+def _refused(row: Any) -> RefusedRecord:  # noqa: ANN401 - a row of the refused records
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    at: datetime | None = values.pop("refused_at")
+    return RefusedRecord(at=at and at.replace(tzinfo=at.tzinfo or UTC), **values)

@@ -1,0 +1,156 @@
+"""The register: what the pipeline said, kept for people in a database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from surveillance.log.topics import CONTRIBUTIONS
+from surveillance.register import database, schema
+from surveillance.register.rows import (
+    RegisterRow,
+    Values,
+    entries_of_fact,
+    entries_of_row,
+    epoch_entry,
+    refused_entry,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from surveillance.log.messages import ClosedEpoch, Fact
+    from surveillance.log.refusals import RefusedRecord
+
+N_ROWS_A_BATCH = 5_000
+_TABLES = {table.name: table for table in schema.metadata.sorted_tables}
+
+
+class Register:
+    """Takes rows as the pipeline says them, and writes them in batches.
+
+    Whoever feeds it may say anything again: rows are keyed by what they say. Nothing
+    here knows where rows come from.
+
+    Parameters
+    ----------
+    url : str
+        SQLite or PostgreSQL, as SQLAlchemy has it.
+
+    Raises
+    ------
+    Misused
+        If the URL cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = database.open_engine(url)
+        self._waiting: dict[str, list[Values]] = {}
+        self._signals: dict[str, Values] = {}  # the latest of each that waits
+        self._n_waiting = 0
+
+    def __enter__(self) -> Self:
+        self.create()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if exception[0] is None:
+            self.flush()
+        self.close()
+
+    def create(self) -> None:
+        """Make the tables, where they are not there.
+
+        Raises
+        ------
+        Misused
+            If the database cannot be reached, or its schema is of another version.
+        """
+        database.create_tables(self._engine)
+
+    def take_epoch(self, epoch: int, at: int, configuration: str | None = None) -> None:
+        """Take an epoch that was cut.
+
+        Parameters
+        ----------
+        epoch : int
+            The offset of its tick.
+        at : int
+            Seconds since 1970 (UTC).
+        configuration : str, optional
+            The hash that the tick carries.
+        """
+        self._enter(epoch_entry(epoch, at, configuration))
+
+    def take(self, topic: str | None, closing: ClosedEpoch) -> None:
+        """Take all that a stage in this process said about an epoch.
+
+        Parameters
+        ----------
+        topic : str or None
+            Where its rows go. Contributions are not kept, and not looked at.
+        closing : ClosedEpoch
+            What it said.
+        """
+        said = closing.output
+        rows: Iterable[object] = () if topic == CONTRIBUTIONS else said.rows
+        self.take_said(closing.epoch, rows, said.facts)
+        if said.dispositions is not None:
+            self.take_said(closing.epoch, [said.dispositions], [])
+
+    def take_said(self, epoch: int, rows: Iterable[object], facts: Iterable[Fact]) -> None:
+        """Take rows and outward messages, wherever they were read.
+
+        Parameters
+        ----------
+        epoch : int
+            The epoch that they were said about.
+        rows : iterable
+            Findings, signals, decisions, dispositions, ticks; others are passed by.
+        facts : iterable of Fact
+            Messages for outward topics, and refused records.
+        """
+        for row in rows:
+            for entry in entries_of_row(row, epoch):
+                self._enter(entry)
+        for fact in facts:
+            for entry in entries_of_fact(fact, epoch):
+                self._enter(entry)
+
+    def take_refused(self, records: Iterable[RefusedRecord]) -> None:
+        """Take records that were refused before they reached a log."""
+        for record in records:
+            self._enter(refused_entry(record))
+
+    def _enter(self, entry: RegisterRow) -> None:
+        if entry.table is schema.signals:
+            name = entry.values["signal_id"]
+            old = self._signals.get(name)
+            if old is None or old["epoch"] <= entry.values["epoch"]:
+                self._signals[name] = entry.values
+        else:
+            self._waiting.setdefault(entry.table.name, []).append(entry.values)
+        self._n_waiting += 1
+        if self._n_waiting >= N_ROWS_A_BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, in one transaction.
+
+        Raises
+        ------
+        Misused
+            If the database cannot be written to.
+        """
+        if not self._n_waiting:
+            return
+        waiting = {**self._waiting, schema.signals.name: list(self._signals.values())}
+        with database.reached(self._engine) as connection:
+            for name, rows in waiting.items():
+                if rows:
+                    insert = database.statement(_TABLES[name], self._engine.dialect)
+                    connection.execute(insert, rows)
+        self._waiting, self._signals, self._n_waiting = {}, {}, 0
+
+    def close(self) -> None:
+        """Let go of the database; what was not flushed is dropped."""
+        database.close(self._engine)

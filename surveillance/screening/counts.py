@@ -1,0 +1,295 @@
+"""Counts of products, events and pairs at case level, summed from contributions.
+
+Names become numbers on first sight; contributions wait in flat lists until `settle`
+multiplies products with events and adds everything up in arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
+from surveillance.screening.keyed_sums import Ints, KeyedSums, add_up
+
+UNKNOWN_DAY = -1
+_FEATURE_BITS = 24
+_FEATURE_MASK = (1 << _FEATURE_BITS) - 1
+_DAYS_BASE = 1 << 23  # features from here on are onset intervals, in days
+
+
+class Names:
+    """Distinct names, numbered in the order in which they were first seen."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+        self._numbers = {name: number for number, name in enumerate(names)}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def number(self, name: str) -> int:
+        """Return the number of a name, a new one if it is new."""
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = len(self.names)
+            self.names.append(name)
+        return number
+
+    def find(self, name: str) -> int | None:
+        """Return the number of a name that was seen, else None."""
+        return self._numbers.get(name)
+
+
+class Growing:
+    """An int64 array that grows at its end."""
+
+    def __init__(self, values: Ints | None = None) -> None:
+        self._values = np.zeros(0, np.int64) if values is None else values
+        self._n = len(self._values)
+
+    @property
+    def values(self) -> Ints:
+        """The values so far, as a view."""
+        return self._values[: self._n]
+
+    def grow(self, n: int) -> None:
+        """Append zeros until there are `n` values."""
+        if n > len(self._values):
+            wider = np.zeros(max(n, 2 * len(self._values), 1024), np.int64)
+            wider[: self._n] = self.values
+            self._values = wider
+        self._n = max(self._n, n)
+
+
+class _Waiting:
+    """Contributions that came since the last `settle`, flat."""
+
+    def __init__(self) -> None:
+        self.weights: list[int] = []
+        self.countries: list[int] = []
+        self.reporters: list[int] = []
+        self.n_products: list[int] = []
+        self.n_events: list[int] = []
+        self.products: list[int] = []
+        self.starts: list[int] = []
+        self.events: list[int] = []
+        self.flags: list[int] = []
+        self.onsets: list[int] = []
+        self.construct_rows: list[int] = []
+        self.constructs: list[int] = []
+
+
+class Features(msgspec.Struct):
+    """What is known of a pair beyond its counts, for people and for ranking."""
+
+    onset_days_min: int | None = None
+    countries: list[str] = []
+    reporters: list[str] = []
+    constructs: list[str] = []
+
+    def of(self, kind: str) -> list[str]:
+        """Return the list of a kind of feature."""
+        if kind == "country":
+            return self.countries
+        return self.reporters if kind == "reporter" else self.constructs
+
+
+class Counts:
+    """All counts, and what is needed to keep them."""
+
+    def __init__(self) -> None:
+        self.products, self.events, self.features = Names([]), Names([]), Names([])
+        self.n_product, self.n_event = Growing(), Growing()
+        self.n_total = 0
+        self.pair_product, self.pair_event = Growing(), Growing()
+        self.n_pair, self.n_serious, self.n_fatal = Growing(), Growing(), Growing()
+        self.tally = KeyedSums()
+        self._index: dict[int, int] = {}
+        self._waiting = _Waiting()
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def add(self, row: Contribution) -> None:
+        """Hold one contribution until `settle`."""
+        waiting = self._waiting
+        number = self.products.number
+        line = len(waiting.weights)
+        waiting.weights.append(row.weight)
+        waiting.countries.append(self.features.number(f"country:{row.country}"))
+        waiting.reporters.append(self.features.number(f"reporter:{row.reporter}"))
+        waiting.n_products.append(len(row.products))
+        waiting.n_events.append(len(row.events))
+        for key, start in row.products:
+            waiting.products.append(number(key))
+            waiting.starts.append(UNKNOWN_DAY if start is None else start)
+            if key.startswith("construct:"):
+                waiting.construct_rows.append(line)
+                waiting.constructs.append(self.features.number(key))
+        number = self.events.number
+        for key, flags, onset in row.events:
+            waiting.events.append(number(key))
+            waiting.flags.append(flags)
+            waiting.onsets.append(UNKNOWN_DAY if onset is None else onset)
+
+    def settle(self) -> Ints:
+        """Add up what waits; return the places of the pairs that moved, ascending."""
+        waiting, self._waiting = self._waiting, _Waiting()
+        self.n_product.grow(len(self.products))
+        self.n_event.grow(len(self.events))
+        if not waiting.weights:
+            return np.zeros(0, np.int64)
+        crossed = _Crossed(waiting)
+        self.n_total += int(crossed.weights.sum())
+        np.add.at(self.n_product.values, crossed.products, crossed.product_weights)
+        np.add.at(self.n_event.values, crossed.events, crossed.event_weights)
+        keys = crossed.products[crossed.p] << 32 | crossed.events[crossed.e]
+        distinct, inverse = np.unique(keys, return_inverse=True)
+        places = self._places(distinct)
+        spot = places[inverse]
+        np.add.at(self.n_pair.values, spot, crossed.w)
+        for array, bit in ((self.n_serious, SERIOUS), (self.n_fatal, FATAL)):
+            has = (crossed.flags[crossed.e] & bit) != 0
+            np.add.at(array.values, spot[has], crossed.w[has])
+        self.tally.add(*crossed.features(spot))
+        return np.sort(places)
+
+    def _places(self, keys: Ints) -> Ints:
+        index, n_before = self._index, len(self._index)
+        places = np.fromiter(
+            (index.setdefault(key, len(index)) for key in keys.tolist()), np.int64, len(keys)
+        )
+        if len(index) > n_before:
+            for array in (
+                self.pair_product, self.pair_event, self.n_pair, self.n_serious, self.n_fatal,
+            ):  # fmt: skip
+                array.grow(len(index))
+            self.pair_product.values[places] = keys >> 32
+            self.pair_event.values[places] = keys & 0xFFFFFFFF
+        return places
+
+    def place(self, product: str, event: str) -> int | None:
+        """Return the place of a pair, or None if no case ever named it."""
+        p, e = self.products.find(product), self.events.find(event)
+        return None if p is None or e is None else self._index.get(p << 32 | e)
+
+    def cells(self, places: Ints | slice) -> tuple[Ints, Ints, Ints, int]:
+        """Return n_pair, n_product, n_event and n_total of the pairs at `places`."""
+        return (
+            self.n_pair.values[places],
+            self.n_product.values[self.pair_product.values[places]],
+            self.n_event.values[self.pair_event.values[places]],
+            self.n_total,
+        )
+
+    def about(self, places: Ints) -> dict[int, Features]:
+        """Return what is known of pairs beyond their counts, by place."""
+        found = {place: Features() for place in places.tolist()}
+        distinct = np.unique(places)
+        keys, sums = self.tally.between(distinct << _FEATURE_BITS, (distinct + 1) << _FEATURE_BITS)
+        for key in keys[sums > 0].tolist():
+            features, code = found[key >> _FEATURE_BITS], key & _FEATURE_MASK
+            if code < _DAYS_BASE:
+                kind, _, name = self.features.names[code].partition(":")
+                features.of(kind).append(name)
+            elif features.onset_days_min is None:  # keys ascend: the first is the least
+                features.onset_days_min = code - _DAYS_BASE
+        return found
+
+    def dump(self) -> bytes:
+        """Return everything, settled, as bytes."""
+        keys, sums = self.tally.whole()
+        arrays = (
+            self.n_product.values, self.n_event.values, self.pair_product.values,
+            self.pair_event.values, self.n_pair.values, self.n_serious.values,
+            self.n_fatal.values, keys, sums,
+        )  # fmt: skip
+        return msgspec.msgpack.encode(
+            (
+                self.n_total,
+                self.products.names,
+                self.events.names,
+                self.features.names,
+                [array.tobytes() for array in arrays],
+            )
+        )
+
+    @classmethod
+    def load(cls, data: bytes) -> Counts:
+        """Restore what `dump` returned."""
+        n_total, products, events, features, arrays = msgspec.msgpack.decode(data)
+        counts = cls()
+        counts.n_total = n_total
+        counts.products, counts.events = Names(products), Names(events)
+        counts.features = Names(features)
+        restored = [np.frombuffer(array, np.int64).copy() for array in arrays]
+        counts.n_product, counts.n_event = Growing(restored[0]), Growing(restored[1])
+        counts.pair_product, counts.pair_event = Growing(restored[2]), Growing(restored[3])
+        counts.n_pair, counts.n_serious = Growing(restored[4]), Growing(restored[5])
+        counts.n_fatal, counts.tally = Growing(restored[6]), KeyedSums(restored[7], restored[8])
+        keys = restored[2] << 32 | restored[3]
+        counts._index = {key: place for place, key in enumerate(keys.tolist())}
+        return counts
+
+
+class _Crossed:
+    """Contributions multiplied out: for each pair of each row, places in the flat lists."""
+
+    def __init__(self, waiting: _Waiting) -> None:
+        self.weights = _ints(waiting.weights)
+        self.products, self.events = _ints(waiting.products), _ints(waiting.events)
+        self.flags = _ints(waiting.flags)
+        n_products, n_events = _ints(waiting.n_products), _ints(waiting.n_events)
+        self.product_weights = np.repeat(self.weights, n_products)
+        self.event_weights = np.repeat(self.weights, n_events)
+        n_pairs = n_products * n_events
+        self.row = np.repeat(np.arange(len(n_pairs)), n_pairs)
+        within = np.arange(int(n_pairs.sum())) - (n_pairs.cumsum() - n_pairs)[self.row]
+        by_product, by_event = np.divmod(within, n_events[self.row])
+        self.p = (n_products.cumsum() - n_products)[self.row] + by_product
+        self.e = (n_events.cumsum() - n_events)[self.row] + by_event
+        self.w = self.weights[self.row]
+        self._waiting = waiting
+
+    def features(self, spot: Ints) -> tuple[Ints, Ints]:
+        """Return the features of every pair, as keys of the tally, and their weights."""
+        waiting = self._waiting
+        base = spot << _FEATURE_BITS
+        parts = [
+            (base + _ints(waiting.countries)[self.row], self.w),
+            (base + _ints(waiting.reporters)[self.row], self.w),
+            self._onsets(base),
+        ]
+        if waiting.constructs:
+            parts.append(self._constructs(base))
+        keys, weights = zip(*parts, strict=True)
+        return add_up(np.concatenate(keys), np.concatenate(weights))
+
+    def _onsets(self, base: Ints) -> tuple[Ints, Ints]:
+        start = _ints(self._waiting.starts)[self.p]
+        onset = _ints(self._waiting.onsets)[self.e]
+        known: NDArray[np.bool_] = (start != UNKNOWN_DAY) & (onset >= start)
+        days = np.minimum(onset - start, _DAYS_BASE - 1)
+        return base[known] + _DAYS_BASE + days[known], self.w[known]
+
+    def _constructs(self, base: Ints) -> tuple[Ints, Ints]:
+        # Each row's constructs, for each of its pairs; rows with constructs are few.
+        by_row: dict[int, list[int]] = {}
+        for row, code in zip(self._waiting.construct_rows, self._waiting.constructs, strict=True):
+            by_row.setdefault(row, []).append(code)
+        keys: list[Any] = []
+        weights: list[Any] = []
+        for row, codes in by_row.items():
+            first, last = np.searchsorted(self.row, (row, row + 1))
+            for code in codes:
+                keys.append(base[first:last] + code)
+                weights.append(self.w[first:last])
+        return np.concatenate(keys), np.concatenate(weights)
+
+
+def _ints(values: list[int]) -> Ints:
+    return np.array(values, np.int64)

@@ -1,0 +1,177 @@
+"""One partition at work: fold what the ticks allow, write what the stage says, store the state.
+
+What is not understood is neither skipped nor acknowledged: the process ends, and whoever
+supervises starts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, NoReturn
+
+from aiokafka.errors import KafkaError
+
+from surveillance.configuration.at_hand import Configurations
+from surveillance.domain.errors import Defect, LongwatchError, Misused
+from surveillance.instrumentation.metrics import Metrics
+from surveillance.log import topics
+from surveillance.log.messages import ClosedEpoch
+from surveillance.log.ticks import Place, Timeline
+from surveillance.pipeline import STAGES, reader, source_of, stage_for
+from surveillance.stream.store import Store
+
+EXIT_DEFECT, EXIT_MISUSED = 70, 2
+ACKNOWLEDGED_WITHIN_SECONDS = 30
+N_UNACKNOWLEDGED_MAX = 500  # messages of one task under way
+IDLE_SECONDS = 1.0  # without news: then what is not stored yet is stored
+STORING_SHARE_MAX = 0.05  # of the time, for each partition; seldom means further behind
+N_BYTES_HELD_MAX = 64 * 1024 * 1024  # a partition; past that its topic is read no further
+
+Send = Callable[[str, bytes | None, bytes], Awaitable[asyncio.Future[Any]]]
+
+
+class WorkerContext(NamedTuple):
+    """What the tasks of a worker share."""
+
+    configurations: Configurations
+    store: Store
+    timeline: Timeline
+    metrics: Metrics
+    send: Send
+
+
+def fail_stop(error: BaseException) -> NoReturn:
+    """End the process at once, saying why.
+
+    Nothing is flushed, committed or stored on the way out: what was not acknowledged and
+    stored will be folded again.
+    """
+    if isinstance(error, Misused):
+        os.write(2, f"longwatch: {error}\n".encode())
+        os._exit(EXIT_MISUSED)
+    if isinstance(error, LongwatchError | KafkaError):
+        os.write(2, f"longwatch: stopped: {error}\n".encode())
+    else:
+        traceback.print_exception(error)
+    os._exit(EXIT_DEFECT)
+
+
+class PartitionTask:
+    """One partition at work.
+
+    Parameters
+    ----------
+    place : tuple
+        Topic and partition.
+    context : WorkerContext
+        What tasks share.
+    """
+
+    def __init__(self, place: Place, context: WorkerContext) -> None:
+        self.place = place
+        self._context = context
+        stage_of = stage_for(place, context.configurations)
+        self._stage = stage_of(context.configurations.current.digest)
+        held = context.store.open(source_of(place), self._stage)
+        self.reader = reader(place, held, context.timeline, context.configurations)
+        self.news = asyncio.Event()  # a message or a tick has come
+        self.room = asyncio.Event()  # something held was folded
+        self.stored_epoch = held.epoch
+        self._storing = 0.0  # seconds that the last store took
+        self._is_unstored = False
+        self._unacknowledged: list[asyncio.Future[Any]] = []
+        self._since = time.monotonic()
+        self._task = asyncio.get_running_loop().create_task(self._work())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits for ticks that no more should be read."""
+        is_ahead = self.place[0] in topics.RAW
+        return is_ahead and self.reader.n_bytes_waiting > N_BYTES_HELD_MAX
+
+    @property
+    def at(self) -> int | None:
+        """Instant of the last closed epoch; None before the first, or before its tick is read."""
+        epoch = self.reader.held.epoch
+        timeline = self._context.timeline
+        return timeline.tick(epoch).at if 0 <= epoch <= timeline.latest else None
+
+    async def _work(self) -> None:
+        try:
+            while True:
+                if await self._has_news():
+                    await self._advance()
+                elif self._is_unstored:
+                    await self._store()
+                self.room.set()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - out of a task it would be lost
+            fail_stop(error)
+
+    async def _has_news(self) -> bool:
+        """Wait for a message or a tick; after a while, only if nothing is left to store."""
+        patience = IDLE_SECONDS if self._is_unstored else None
+        try:
+            await asyncio.wait_for(self.news.wait(), patience)
+        except TimeoutError:
+            return False
+        self.news.clear()
+        return True
+
+    async def _advance(self) -> None:
+        start = time.monotonic()
+        for closing in self.reader.advance():
+            self._context.metrics.closed(self.place, closing, time.monotonic() - start)
+            await self._say(closing)
+            if self._is_store_due():
+                await self._store()
+            self.room.set()
+            start = time.monotonic()
+
+    async def _say(self, closing: ClosedEpoch) -> None:
+        """Send everything; that the broker has it is awaited before the state is stored."""
+        topic = STAGES[self.place[0]].writes
+        send, sent = self._context.send, self._unacknowledged
+        if topic is not None:
+            for value in closing.messages:
+                sent.append(await send(topic, None, value))
+        for fact in closing.output.facts:
+            sent.append(await send(fact.topic, fact.key, fact.value))
+        self._is_unstored = True
+        if len(sent) > N_UNACKNOWLEDGED_MAX:
+            await self._acknowledged()
+
+    async def _acknowledged(self) -> None:
+        """Return when the broker has all that was sent; anything else ends the process."""
+        sent, self._unacknowledged = self._unacknowledged, []
+        if not sent:
+            return
+        # Not `gather`: a rebalance that cancels this task must not cancel what is under way.
+        _, late = await asyncio.wait(sent, timeout=ACKNOWLEDGED_WITHIN_SECONDS)
+        if late:
+            raise Defect(f"the broker acknowledged nothing for {ACKNOWLEDGED_WITHIN_SECONDS} s")
+        for one in sent:
+            one.result()
+
+    def _is_store_due(self) -> bool:
+        return self._storing <= STORING_SHARE_MAX * (time.monotonic() - self._since)
+
+    async def _store(self) -> None:
+        await self._acknowledged()
+        start = time.monotonic()
+        self._context.store.save(source_of(self.place), self._stage, self.reader.held)
+        self.stored_epoch = self.reader.held.epoch
+        seconds = time.monotonic() - start
+        self._storing, self._since, self._is_unstored = seconds, time.monotonic(), False
+        self._context.metrics.stored(self.place, seconds)
+
+    def leave(self) -> None:
+        """Give the partition up; what was not stored is folded again elsewhere."""
+        self._task.cancel()
+        self.room.set()
+        self._context.metrics.left(self.place)

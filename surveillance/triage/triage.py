@@ -1,0 +1,329 @@
+"""Findings and decisions → signals, alerts and requests for review.
+
+A finding opens a signal or adds to one. Only a decision moves it further. A crossing is
+never taken back: support that no longer stands is marked so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from hashlib import sha256
+from math import log2
+from typing import Any, Literal
+
+import msgspec
+
+from surveillance.configuration.types import Configuration, OfPair, ReviewRule, Sentinel
+from surveillance.domain.decision import Decision
+from surveillance.domain.finding import Family, Finding, PriorFitted, WatchFinding
+from surveillance.domain.product import split
+from surveillance.domain.signal import DecisionPassedOver, Review, Signal, Step, Support
+from surveillance.log.cells import Cells
+from surveillance.log.cloudevents import outward
+from surveillance.log.lines import day_of
+from surveillance.log.messages import Fact, Output
+from surveillance.log.topics import ALERTS, REVIEWS
+from surveillance.triage import priority
+from surveillance.triage.life_cycle import MOVES, why_not
+
+Item = Finding | WatchFinding | PriorFitted | Decision
+Taken = Finding | WatchFinding | Decision
+
+
+class TriageState(msgspec.Struct):
+    """State: every signal, and what changed since the last close."""
+
+    signals: dict[str, Signal] = {}
+    items: list[Taken] = []
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """What a safety team is told at once, and why."""
+
+    kind: str
+    signal: Signal
+
+
+class ReviewRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that people review a product for market withdrawal; they answer it.
+
+    It recommends nothing.
+    """
+
+    review_id: str
+    rule: str
+    ground: str
+    opened_on: date
+    signal: Signal
+
+
+def signal_id(product: str, event: str, kind: Family | Literal["safety_watch"]) -> str:
+    """Name the signal of a pair: the same wherever and whenever it is computed.
+
+    Examples
+    --------
+    >>> signal_id("group:rotashield", "group:intussusception", "safety")
+    'S-c6a6ea72fdf58cc8'
+    """
+    return "S-" + sha256(f"{product}\n{event}\n{kind}".encode()).hexdigest()[:16]
+
+
+def signal_of(finding: Finding | WatchFinding) -> str:
+    """Name the signal that a finding belongs to.
+
+    A pair that is screened and watched for safety has two: they count different things.
+    """
+    if isinstance(finding, Finding):
+        return signal_id(finding.product, finding.event, "safety")
+    kind = "safety_watch" if finding.family == "safety" else finding.family
+    return signal_id(finding.product, finding.event, kind)
+
+
+class TriageFindings:
+    """The stage that keeps the signals.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Weights, alert priority and review rules.
+    """
+
+    name = "triage"
+    row_type = Item
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._triage = configuration.triage
+        criteria = configuration.criteria.criterion
+        self._sentinels = {c.name for c in criteria if isinstance(c, Sentinel)}
+        # What every pair may meet; lists and families leave pairs out, and count for none.
+        self._n_criteria = sum(isinstance(c, OfPair) for c in criteria)
+        self._uncounted = frozenset(c.name for c in criteria if not isinstance(c, OfPair))
+
+    def init(self, cells: Cells) -> TriageState:  # noqa: ARG002 - the protocol
+        """Return the state before the first finding."""
+        return TriageState()
+
+    def apply(self, state: TriageState, item: Item) -> None:
+        """Hold one finding or decision until the close; a prior moves no signal."""
+        if not isinstance(item, PriorFitted):
+            state.items.append(item)
+
+    def close(self, state: TriageState, epoch: int, at: int) -> Output:
+        """Move signals, first by findings, then by decisions; tell what changed."""
+        passed_over: list[DecisionPassedOver] = []
+        before: dict[str, Signal | None] = {}  # of every signal that is touched
+        items, state.items = state.items, []
+        for item in sorted(items, key=lambda item: isinstance(item, Decision)):
+            name = _name(item)
+            before.setdefault(name, state.signals.get(name))
+            if isinstance(item, Decision):
+                refusal = self._decide(state, item, epoch, day_of(at))
+                passed_over += [refusal] if refusal else []
+            else:
+                self._take_up(state, name, item)
+        facts: list[Fact] = []
+        changed = [name for name in before if state.signals.get(name) is not before[name]]
+        for name in changed:
+            facts += self._say(state, name, before[name], at)
+        rows: list[Any] = [state.signals[name] for name in changed]
+        return Output([*rows, *passed_over], facts)
+
+    def dump(self, state: TriageState) -> bytes:
+        """Return the state as bytes."""
+        return msgspec.msgpack.encode(state)
+
+    def load(self, data: bytes, cells: Cells) -> TriageState:  # noqa: ARG002 - the protocol
+        """Restore the state."""
+        return msgspec.msgpack.decode(data, type=TriageState)
+
+    def _take_up(self, state: TriageState, name: str, finding: Finding | WatchFinding) -> None:
+        """Open the signal of a finding, or add the finding to it."""
+        numbers = _numbers(finding)
+        old = state.signals.get(name)
+        is_sentinel = finding.criterion in self._sentinels
+        is_sentinel |= old is not None and old.is_sentinel
+        support = _supported(old.support if old else (), finding, numbers["n"])
+        parts = priority.parts(
+            self._triage.weights,
+            evidence=numbers["evidence"],
+            n=numbers["n"],
+            n_serious=numbers["n_serious"],
+            n_fatal=numbers["n_fatal"],
+            support=support,
+            n_criteria=self._n_criteria if isinstance(finding, Finding) else 1,
+            uncounted=self._uncounted,
+            is_sentinel=is_sentinel,
+        )
+        first = Step(on=finding.on, status="detected", action="detect", n=numbers["n"])
+        state.signals[name] = Signal(
+            signal_id=name,
+            product=finding.product,
+            event=finding.event,
+            status=old.status if old else "detected",
+            first_on=old.first_on if old else finding.on,
+            on=finding.on,
+            epoch=finding.epoch,
+            priority=priority.score(parts),
+            parts=parts,
+            support=support,
+            is_sentinel=is_sentinel,
+            reviews=old.reviews if old else (),
+            history=old.history if old else (first,),
+            configuration=self._configuration.digest,
+            **numbers,
+        )
+
+    def _decide(
+        self, state: TriageState, decision: Decision, epoch: int, on: date
+    ) -> DecisionPassedOver | None:
+        signal = state.signals.get(decision.signal_id)
+        if signal is None:
+            reason: str | None = "there is no such signal"
+        else:
+            is_open = any(review.answer is None for review in signal.reviews)
+            reason = why_not(decision, signal.status, has_open_review=is_open)
+        if signal is None or reason is not None:
+            return DecisionPassedOver(
+                decision_id=decision.decision_id,
+                signal_id=decision.signal_id,
+                on=on,
+                reason=reason or "",
+            )
+        status = MOVES[decision.action].after or signal.status
+        step = Step(
+            on=on,
+            status=status,
+            action=decision.action,
+            n=signal.n,
+            decision_id=decision.decision_id,
+            decided_by=decision.decided_by,
+            approved_by=decision.approved_by,
+            reason=decision.reason,
+        )
+        state.signals[signal.signal_id] = msgspec.structs.replace(
+            signal,
+            status=status,
+            on=on,
+            epoch=epoch,
+            reviews=_answered(signal.reviews, decision, on),
+            history=(*signal.history, step),
+        )
+        return None
+
+    def _say(self, state: TriageState, name: str, before: Signal | None, at: int) -> Iterator[Fact]:
+        for rule in self._triage.review:
+            opened = _open(state.signals[name], rule, day_of(at))
+            if opened is not None:
+                state.signals[name], request = opened
+                yield self._fact(REVIEWS, "review.opened", name, at, request, rule.name)
+        signal = state.signals[name]
+        kind = self._alert(before, signal)
+        if kind is not None:
+            alert = Alert(kind=kind, signal=signal)
+            yield self._fact(ALERTS, f"signal.{kind}", name, at, alert, kind)
+
+    def _fact(
+        self, topic: str, kind: str, subject: str, at: int, data: Alert | ReviewRequest, code: str
+    ) -> Fact:
+        source = self._configuration.feed.name
+        return outward(
+            topic, kind=kind, code=code, source=source, subject=subject, at=at, data=data
+        )
+
+    def _alert(self, before: Signal | None, now: Signal) -> str | None:
+        """Say why a safety team should hear of this change; None if it need not."""
+        if len(now.reviews) > len(before.reviews if before else ()):
+            return "review_opened"
+        if now.is_sentinel and (before is None or now.n > before.n):
+            return "sentinel"
+        limit = self._triage.alert_priority
+        if now.priority >= limit and (before is None or before.priority < limit):
+            return "detected" if before is None else "raised"
+        if before is not None and before.status != now.status:
+            return "moved"
+        if before is not None and now.status in ("refuted", "closed"):
+            doubled = 2 * now.history[-1].n  # of what people knew when they decided
+            return "new_evidence" if before.n < doubled <= now.n else None
+        return None
+
+
+def _name(item: Taken) -> str:
+    """Return the id of the signal that an item is about."""
+    if isinstance(item, Decision):
+        return item.signal_id
+    return signal_of(item)
+
+
+def _numbers(finding: Finding | WatchFinding) -> dict[str, Any]:
+    if isinstance(finding, WatchFinding):
+        ratio = finding.rate_ratio or 0.0
+        return {
+            "family": finding.family,
+            "n": finding.n_events,
+            "n_serious": finding.n_events,
+            "n_fatal": finding.n_fatal,
+            "expected": finding.expected,
+            "evidence": log2(ratio) if ratio > 0 else 0.0,
+        }
+    return {
+        "family": "safety",
+        "n": finding.n_pair,
+        "n_serious": finding.n_serious,
+        "n_fatal": finding.n_fatal,
+        "expected": finding.expected,
+        "evidence": finding.ic_lower if finding.ic_lower is not None else 0.0,
+    }
+
+
+def _supported(
+    support: tuple[Support, ...], finding: Finding | WatchFinding, n: int
+) -> tuple[Support, ...]:
+    old = next((item for item in support if item.criterion == finding.criterion), None)
+    new = Support(
+        criterion=finding.criterion,
+        first_on=old.first_on if old else finding.on,
+        last_on=finding.on,
+        n=old.n if old else n,
+        is_standing=finding.change != "ceased",
+    )
+    return tuple(sorted((*(s for s in support if s is not old), new), key=lambda s: s.criterion))
+
+
+def _answered(reviews: tuple[Review, ...], decision: Decision, on: date) -> tuple[Review, ...]:
+    if MOVES[decision.action].after is not None:
+        return reviews
+    answer = "upheld" if decision.action == "uphold_review" else "not_upheld"
+    return tuple(
+        msgspec.structs.replace(review, answer=answer, answered_on=on)
+        if review.answer is None
+        else review
+        for review in reviews
+    )
+
+
+def _open(signal: Signal, rule: ReviewRule, on: date) -> tuple[Signal, ReviewRequest] | None:
+    """Open a request for review if the rule asks for one and did not before."""
+    if any(review.rule == rule.name for review in signal.reviews) or not _holds(rule, signal):
+        return None
+    review_id = "R-" + sha256(f"{signal.signal_id}\n{rule.name}".encode()).hexdigest()[:16]
+    review = Review(review_id=review_id, rule=rule.name, opened_on=on)
+    signal = msgspec.structs.replace(signal, reviews=(*signal.reviews, review))
+    request = ReviewRequest(
+        review_id=review_id, rule=rule.name, ground=rule.ground, opened_on=on, signal=signal
+    )
+    return signal, request
+
+
+def _holds(rule: ReviewRule, signal: Signal) -> bool:
+    standing = {item.criterion for item in signal.support if item.is_standing}
+    return (
+        rule.is_sentinel in (None, signal.is_sentinel)
+        and (not rule.families or signal.family in rule.families)
+        and standing.issuperset(rule.criteria)
+        and (not rule.statuses or signal.status in rule.statuses)
+        and (not rule.levels or split(signal.product)[0] in rule.levels)
+        and signal.n >= rule.min_cases
+        and signal.n_fatal >= rule.min_fatal
+    )

@@ -1,0 +1,262 @@
+"""Known signals: when each was first seen, how long before people acted, among how much else."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from surveillance.domain.finding import Finding
+from surveillance.register.reader import Chosen
+from surveillance.triage.triage import signal_id
+from surveillance.views.contributions import contributed_keys
+from surveillance.views.known_signals import Known, Match, match
+from surveillance.views.ranking import Standings
+from surveillance.views.series import sums_by_day
+from surveillance.views.weeks import Weekly, weekly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from surveillance.register.reader import Counted
+    from surveillance.views.ranking import Rank
+    from surveillance.views.results import Results
+    from surveillance.views.series import Sums
+
+CAUTION = (
+    "A replay is not what was knowable then. These are the public files as they were "
+    "extracted in 2014, with events coded again to MedDRA in 2007; they are read by day of "
+    "receipt. A lead time assumes a reviewer who looked at this pair on that day: read it "
+    "with the rank and with what else came in that week. Ranks count every level at which "
+    "a product and an event are counted, so one matter takes several places."
+)
+
+
+class Crossing(msgspec.Struct, frozen=True, kw_only=True):
+    """The first time that a rule was met."""
+
+    criterion: str
+    first_on: date
+    n_pair: int
+    n_product: int
+    n_event: int
+    n_total: int
+    expected: float
+    prr: float | None
+    ror_lower: float | None
+    chi_square: float | None
+    ic_lower: float | None
+    lead_days_to_first_action: int
+    lead_days_to_withdrawal: int | None
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the pair stood on a day, and why that day is looked at."""
+
+    on: date
+    why: str  # "first crossing: evans, ic", "month end", "first regulator action", "withdrawn"
+    n_pair: int
+    priority: float | None = None  # None: not on the list
+    rank: int | None = None
+    n_ranked: int | None = None
+    n_tied: int | None = None
+    rank_in_level: int | None = None
+    n_in_level: int | None = None
+
+
+class PairTested(msgspec.Struct, frozen=True, kw_only=True):
+    """One pair of keys that a known signal was matched to."""
+
+    product: str
+    event: str
+    matched_product: str
+    matched_event: str
+    signal_id: str
+    first_report_on: date | None
+    first_alert_on: date | None
+    alert_lead_days_to_first_action: int | None
+    crossings: tuple[Crossing, ...]
+    ranks: tuple[Placed, ...]
+
+
+class Burden(msgspec.Struct, frozen=True, kw_only=True):
+    """What else came in, a week, from licence to the first regulator action."""
+
+    alerts: Weekly | None
+    findings_newly_met: Weekly | None
+    findings_newly_met_by_level: dict[str, Weekly]
+
+
+class Tested(msgspec.Struct, frozen=True, kw_only=True):
+    """What the run says of one known signal."""
+
+    known: Known
+    pairs: tuple[PairTested, ...]
+    not_matched: tuple[str, ...]
+    burden: Burden
+    is_in_log: bool  # whether the log reaches the first regulator action
+
+
+class Backtest(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole, with what one must know to read it."""
+
+    caution: str
+    log_ends_on: date | None
+    signals: tuple[Tested, ...]
+
+
+class _Run:
+    """What is read once, and asked for each pair."""
+
+    def __init__(self, source: Results, pairs: Iterable[tuple[str, str]]) -> None:
+        self.reader = source.reader
+        self.standings = Standings(self.reader.changes())
+        self.sums = sums_by_day(source.run(), pairs)
+        self.alerts = self.reader.alerts_by_day()
+        self.newly_met = self.reader.newly_met_by_day()
+        self.last_day = self.reader.last_day()
+
+
+def backtest(source: Results, known: Sequence[Known]) -> Backtest:
+    """Test a run against known signals.
+
+    Parameters
+    ----------
+    source : Results
+        A run, with its directory.
+    known : sequence of Known
+        Signals that are known.
+
+    Returns
+    -------
+    Backtest
+        One entry for each of `known`, also where nothing was matched.
+
+    Raises
+    ------
+    Misused
+        If the source is not the directory of a run.
+    """
+    directory: Path = source.run()
+    keys = contributed_keys(directory)
+    configuration = source.configuration()
+    matched = [match(one, keys, configuration) for one in known]
+    pairs = {(p.key, e.key) for found in matched for p, e in found.pairs}
+    run = _Run(source, pairs)
+    return Backtest(
+        caution=CAUTION,
+        log_ends_on=run.last_day,
+        signals=tuple(
+            Tested(
+                known=one,
+                pairs=tuple(_tested(run, one, *pair) for pair in found.pairs),
+                not_matched=tuple(found.missing),
+                burden=_burden(run, one),
+                is_in_log=_is_in_log(run, one),
+            )
+            for one, found in zip(known, matched, strict=True)
+        ),
+    )
+
+
+def _tested(run: _Run, known: Known, product: Match, event: Match) -> PairTested:
+    pair = (product.key, event.key)
+    found = run.reader.findings(Chosen(*pair), first=True)
+    crossings = tuple(_crossing(known, item) for item in found if isinstance(item, Finding))
+    sums = run.sums[pair]
+    alerted = run.reader.first_alert(*pair)
+    name = signal_id(*pair, "safety")
+    return PairTested(
+        product=product.key,
+        event=event.key,
+        matched_product=product.how,
+        matched_event=event.how,
+        signal_id=name,
+        first_report_on=next((day for day, at in sums.items() if at.n_pair > 0), None),
+        first_alert_on=alerted,
+        alert_lead_days_to_first_action=_lead(alerted, known.first_regulator_action),
+        crossings=crossings,
+        ranks=tuple(
+            _placed(run.standings, name, sums, day, why)
+            for day, why in _days(known, crossings, run.last_day)
+        ),
+    )
+
+
+def _crossing(known: Known, item: Finding) -> Crossing:
+    return Crossing(
+        criterion=item.criterion,
+        first_on=item.on,
+        n_pair=item.n_pair,
+        n_product=item.n_product,
+        n_event=item.n_event,
+        n_total=item.n_total,
+        expected=item.expected,
+        prr=item.prr,
+        ror_lower=item.ror_lower,
+        chi_square=item.chi_square,
+        ic_lower=item.ic_lower,
+        lead_days_to_first_action=(known.first_regulator_action - item.on).days,
+        lead_days_to_withdrawal=_lead(item.on, known.withdrawn),
+    )
+
+
+def _lead(day: date | None, until: date | None) -> int | None:
+    return None if day is None or until is None else (until - day).days
+
+
+def _days(known: Known, crossings: Sequence[Crossing], last: date | None) -> list[tuple[date, str]]:
+    """Return the days to rank on: first crossings, month ends, action, withdrawal."""
+    if not crossings or last is None:
+        return []
+    until = known.withdrawn or known.first_regulator_action
+    first = min(item.first_on for item in crossings)
+    why = dict.fromkeys(_month_ends(first, until), "month end")
+    if known.withdrawn:
+        why[known.withdrawn] = "withdrawn"
+    why[known.first_regulator_action] = "first regulator action"
+    for item in crossings:
+        crossed = [other.criterion for other in crossings if other.first_on == item.first_on]
+        why[item.first_on] = f"first crossing: {', '.join(crossed)}"
+    return sorted((day, reason) for day, reason in why.items() if day <= last)
+
+
+def _month_ends(first: date, last: date) -> Iterable[date]:
+    month = first.replace(day=28)
+    while True:
+        after = (month + timedelta(days=4)).replace(day=1)
+        end = after - timedelta(days=1)
+        if end > last:
+            return
+        yield end
+        month = after.replace(day=28)
+
+
+def _placed(standings: Standings, name: str, sums: dict[date, Sums], on: date, why: str) -> Placed:
+    n_pair = next((at.n_pair for day, at in reversed(sums.items()) if day <= on), 0)
+    rank: Rank | None = standings.board(on).rank(name)
+    if rank is None:
+        return Placed(on=on, why=why, n_pair=n_pair)
+    return Placed(why=why, n_pair=n_pair, **rank._asdict())
+
+
+def _burden(run: _Run, known: Known) -> Burden:
+    first, last = known.licensed, known.first_regulator_action
+    last = min(last, run.last_day) if run.last_day else last
+
+    def over(counted: Iterable[Counted], level: str | None = None) -> Weekly | None:
+        return weekly(counted, first, last, level=level)
+
+    levels = sorted({item.level for item in run.newly_met})
+    by_level = {level: over(run.newly_met, level) for level in levels}
+    return Burden(
+        alerts=over(run.alerts),
+        findings_newly_met=over(run.newly_met),
+        findings_newly_met_by_level={name: one for name, one in by_level.items() if one},
+    )
+
+
+def _is_in_log(run: _Run, known: Known) -> bool:
+    return run.last_day is not None and run.last_day >= known.first_regulator_action

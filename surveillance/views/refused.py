@@ -1,0 +1,147 @@
+"""Refused records: what they hold, as far as it can be read, and lines to mend."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from surveillance.domain.errors import Misused
+from surveillance.log.refusals import RefusedRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from surveillance.views.results import Results
+
+_NDJSON = re.compile(r"\.(ndjson|jsonl)(:\d+)?$", re.IGNORECASE)  # a place in a file of lines
+_CUT = "bytes are kept)"  # how `surveillance.intake.format` says that a row was cut
+_decode = msgspec.json.Decoder(RefusedRecord).decode
+
+
+class Readable(NamedTuple):
+    """The bytes of a record as far as they can be read, and how far that is."""
+
+    text: str
+    note: str
+
+
+class Sorted(NamedTuple):
+    """Refused records, by whether they can be mended as lines."""
+
+    lines: list[RefusedRecord]
+    cut: list[RefusedRecord]  # longer than what was kept
+    elsewhere: list[RefusedRecord]  # rows of files in another format
+
+
+def read_refused(source: Results, *, code: str | None = None) -> list[RefusedRecord]:
+    """Return refused records by code, then by place.
+
+    A run has a file of them, which also holds the rows of its input that never reached
+    a log; a register holds what it was given.
+
+    Parameters
+    ----------
+    source : Results
+        A run or a register.
+    code : str, optional
+        Only of this code.
+
+    Raises
+    ------
+    Misused
+        If the run's file cannot be read.
+    """
+    if source.directory is None:
+        return source.reader.refused(code=code)
+    path = source.directory / "refused.ndjson"
+    records = _read(path) if path.exists() else []  # no file: nothing was refused
+    chosen = [record for record in records if code in (None, record.code)]
+    return sorted(chosen, key=_order)
+
+
+def _order(record: RefusedRecord) -> tuple[str, str, int, int, int]:
+    return record.code, record.topic, record.partition, record.offset, record.line
+
+
+def _read(path: Path) -> list[RefusedRecord]:
+    try:
+        return [_decode(line) for line in path.read_bytes().splitlines()]
+    except (OSError, ValueError) as error:
+        raise Misused(str(path), f"cannot be read ({error})", "replay again") from None
+
+
+def place_of(record: RefusedRecord) -> str:
+    """Return where a record lies: file and line, or topic, partition, offset and line."""
+    is_file = record.topic.startswith("file:")
+    return record.topic.removeprefix("file:") if is_file else record.place
+
+
+def at_place(records: Iterable[RefusedRecord], place: str) -> list[RefusedRecord]:
+    """Return what was refused at a place.
+
+    Raises
+    ------
+    Misused
+        If nothing was.
+    """
+    found = [record for record in records if place in (record.place, place_of(record))]
+    if not found:
+        raise Misused(
+            place, "is not the place of a refused record", "`longwatch refused list` shows places"
+        )
+    return found
+
+
+def readable(content: bytes) -> Readable:
+    r"""Decode bytes as far as they can be: JSON, else text, else text with escapes.
+
+    Examples
+    --------
+    >>> readable(b'{"case_id":"A"}').note
+    'JSON'
+    >>> readable(b"caf\xe9")
+    Readable(text='caf\\xe9', note='not UTF-8 from byte 3 on; such bytes are shown as \\x..')
+    """
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        note = f"not UTF-8 from byte {error.start} on; such bytes are shown as \\x.."
+        return Readable(content.decode(errors="backslashreplace"), note)
+    try:
+        return Readable(msgspec.json.format(text, indent=2), "JSON")
+    except msgspec.DecodeError as error:
+        return Readable(text, f"UTF-8, not JSON ({error})")
+
+
+def sort_out(records: Iterable[RefusedRecord]) -> Sorted:
+    """Say which records are whole lines of JSON files or topics, and so can be mended as such."""
+    found = Sorted([], [], [])
+    for record in records:
+        if record.topic.startswith("file:") and not _NDJSON.search(record.topic):
+            found.elsewhere.append(record)
+        elif record.reason.endswith(_CUT):
+            found.cut.append(record)
+        else:
+            found.lines.append(record)
+    return found
+
+
+def write_lines(records: Iterable[RefusedRecord], path: Path) -> None:
+    """Write the bytes of records, one a line, just as they were received.
+
+    Raises
+    ------
+    Misused
+        If the file is there already, or cannot be written.
+    """
+    try:
+        with path.open("xb") as file:
+            file.writelines(record.content_bytes.rstrip(b"\r\n") + b"\n" for record in records)
+    except FileExistsError:
+        raise Misused(str(path), "is there already", "name a new file with --out") from None
+    except OSError as error:
+        reason = f"cannot be written ({error.strerror})"
+        raise Misused(str(path), reason, "name another file with --out") from None

@@ -1,0 +1,122 @@
+"""Where results are looked for: the directory of a run, or a register."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from surveillance.configuration.reader import read_configuration
+from surveillance.domain.errors import Misused
+from surveillance.domain.product import key
+from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.views.contributions import contributed_keys
+from surveillance.views.names import resolve
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from surveillance.configuration.types import Configuration
+
+
+@dataclass(frozen=True)
+class Results:
+    """A register, and what lies beside it.
+
+    Parameters
+    ----------
+    reader : RegisterReader
+        The register.
+    directory : Path, optional
+        The run's directory; None where only a register was given.
+    """
+
+    reader: RegisterReader
+    directory: Path | None = None
+
+    def run(self) -> Path:
+        """Return the run's directory.
+
+        Raises
+        ------
+        Misused
+            If there is none: what is asked for is not in a register.
+        """
+        if self.directory is None:
+            raise Misused("--register", "does not hold the counts over time", "use --from-run DIR")
+        return self.directory
+
+    def configuration(self) -> Configuration | None:
+        """Return the configuration of the run; None if it is not here."""
+        if self.directory is None or not (self.directory / "configuration").is_dir():
+            return None
+        return read_configuration(self.directory / "configuration")
+
+    def choose(self, product: str | None, event: str | None, until: date | None = None) -> Chosen:
+        """Find the keys that a person means.
+
+        Parameters
+        ----------
+        product, event : str, optional
+            A key, a name, or the name of a group.
+        until : date, optional
+            Taken over.
+
+        Raises
+        ------
+        Misused
+            If a name is not known, or means several keys: lists the near ones.
+        """
+        if product is None and event is None:
+            return Chosen(until=until)
+        try:
+            return _choose(product, event, until, self._known())
+        except Misused:
+            if self.directory is None:
+                raise
+            return _choose(product, event, until, contributed_keys(self.directory, self._known()))
+
+    def _known(self) -> tuple[list[str], list[str]]:
+        """Return the keys of products and events that there is something about."""
+        products, events = (set(keys) for keys in self.reader.known_keys())
+        configuration = self.configuration()
+        if configuration is not None:
+            products |= {key("group", name) for name in configuration.products.group}
+            events |= {key("group", name) for name in configuration.events.group}
+        return sorted(products), sorted(events)
+
+
+def _choose(
+    product: str | None, event: str | None, until: date | None, known: tuple[list[str], list[str]]
+) -> Chosen:
+    return Chosen(
+        product=None if product is None else resolve(product, known[0], option="--product"),
+        event=None if event is None else resolve(event, known[1], option="--event"),
+        until=until,
+    )
+
+
+def open_results(from_run: Path | None, register: str | None) -> Results:
+    """Open what a command names.
+
+    Parameters
+    ----------
+    from_run : Path, optional
+        A directory written by `longwatch replay`.
+    register : str, optional
+        Address of a register.
+
+    Raises
+    ------
+    Misused
+        If not exactly one is given, or it holds no register.
+    """
+    if (from_run is None) == (register is None):
+        raise Misused("--from-run, --register", "exactly one is needed", "give one of the two")
+    if from_run is None:
+        return Results(RegisterReader(register or ""))
+    if not from_run.is_dir():
+        raise Misused(
+            str(from_run), "is not a directory", "give a directory that `longwatch replay` wrote"
+        )
+    return Results(RegisterReader(f"sqlite:///{from_run / 'register.db'}"), from_run)

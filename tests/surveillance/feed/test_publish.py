@@ -1,0 +1,85 @@
+"""The feed has no gaps, tells open, refuted and closed alike, and names no person."""
+
+import pytest
+from published import PublishedEpochs
+from strategies import DAY, a_decision
+from triaged import SIGNAL, TriagedEpochs, a_finding
+
+from surveillance.configuration.types import ReviewRule
+from surveillance.domain.signal import DecisionPassedOver
+
+
+def test_open_refuted_and_closed_are_published_alike_and_without_gaps() -> None:
+    triage, desk = TriagedEpochs(), PublishedEpochs()
+    entries = desk.close(triage.signal(a_finding()))
+    for action in ("start_review", "refute", "reopen", "confirm", "close"):
+        decision = a_decision(SIGNAL, action)
+        entries += desk.close(triage.signal(decision))
+
+    assert [(e.sequence, e.status, e.is_open) for e in entries] == [
+        (0, "detected", True),
+        (1, "under_review", True),
+        (2, "refuted", False),
+        (3, "under_review", True),
+        (4, "confirmed", True),
+        (5, "closed", False),
+    ]
+    assert {fact.code for fact in desk.facts} == {e.status for e in entries}
+    assert [e.reason for e in entries] == ["", *["ten letters or more"] * 5]
+
+
+def test_what_was_said_is_not_said_again() -> None:
+    triage, desk = TriagedEpochs(), PublishedEpochs()
+    desk.close(triage.signal(a_finding()))
+
+    assert desk.close(triage.signal(a_finding(change="grown", n_pair=8))) == []
+    (later,) = desk.close(triage.signal(a_decision(SIGNAL)))
+    assert (later.sequence, later.n) == (1, 8)
+
+
+def test_an_entry_tells_of_a_review_and_its_answer() -> None:
+    triage = TriagedEpochs(review=(ReviewRule(name="r", ground="a ground"),))
+    desk = PublishedEpochs()
+
+    (opened,) = desk.close(triage.signal(a_finding()))
+    (answered,) = desk.close(triage.signal(a_decision(SIGNAL, "reject_review")))
+
+    assert (opened.review, answered.review) == ("open", "not_upheld")
+    assert answered.status == "detected"
+
+
+@pytest.mark.parametrize(("n", "shown", "fewer"), [(1, None, 3), (2, None, 3), (3, 3, None)])
+def test_counts_below_the_smallest_cell_are_hidden(
+    n: int, shown: int | None, fewer: int | None
+) -> None:
+    desk = PublishedEpochs()
+    (told,) = desk.close(TriagedEpochs().signal(a_finding(n_pair=n, n_serious=n, expected=0.123)))
+
+    assert (told.n, told.n_fewer_than) == (shown, fewer)
+    assert b"0.123" not in desk.facts[0].value  # the expected number would give it away
+
+
+@pytest.mark.parametrize("level", ["construct", "lot"])
+def test_levels_that_could_name_a_person_are_left_out_and_leave_no_gap(level: str) -> None:
+    desk = PublishedEpochs()
+
+    named = TriagedEpochs().signal(a_finding(product=f"{level}:five people"))
+    entries = [*desk.close(named), *desk.close(TriagedEpochs().signal(a_finding()))]
+
+    assert [(e.sequence, e.product) for e in entries] == [(0, "product:P")]
+
+
+def test_a_decision_that_was_passed_over_is_not_published() -> None:
+    row = DecisionPassedOver(decision_id="D", signal_id=SIGNAL, on=DAY, reason="a reason")
+
+    assert PublishedEpochs().close(row) == []
+
+
+def test_only_criteria_that_stand_are_named() -> None:
+    triage = TriagedEpochs()
+    triage.close(a_finding(), a_finding("ror"))
+    signal = triage.signal(a_finding("ror", change="ceased"))
+
+    (told,) = PublishedEpochs().close(signal)
+
+    assert told.criteria == ("ic",)

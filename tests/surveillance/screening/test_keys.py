@@ -1,0 +1,72 @@
+"""One name is one key, at every level it belongs to."""
+
+import pytest
+from strategies import a_configuration
+
+from surveillance.configuration.types import Events, Group, ListedProduct, Products
+from surveillance.domain.case import Product
+from surveillance.domain.errors import Refused
+from surveillance.screening.keys import Naming, tidy
+
+LISTED = ListedProduct(name="One", aliases=("ONE (brand)",), platform="F", programme="G")
+NAMING = Naming(
+    a_configuration(
+        products=Products(
+            product=(LISTED,),
+            group={"ones": Group(names=("one",)), "vaccines": Group(pattern="vaccine$")},
+        ),
+        events=Events(group={"z": Group(names=("Rash",)), "a": Group(pattern="^rash")}),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "tidied"),
+    [("  a  b ", "a b"), ("Cafe\u0301", "Caf\u00e9"), ("a\u00a0b\tc", "a b c"), ("\u2003", "")],
+)
+def test_spaces_and_composition_do_not_make_another_name(name: str, tidied: str) -> None:
+    assert tidy(name) == tidied
+
+
+@pytest.mark.parametrize("name", ["One", "one", "ONE  (Brand)", " ONE (BRAND)"])
+def test_a_listed_product_has_one_key_under_all_its_names(name: str) -> None:
+    assert NAMING.product_keys(Product(role="suspect", product=name)) == (
+        "platform:F",
+        "programme:G",
+        "product:One",
+        "group:ones",
+    )
+
+
+def test_a_product_that_is_not_listed_belongs_where_the_case_says() -> None:
+    product = Product(role="suspect", product="Flu vaccine", platform="X", construct=" K  1 ")
+
+    assert NAMING.product_keys(product) == (
+        "platform:X",
+        "product:Flu vaccine",
+        "construct:K 1",
+        "group:vaccines",
+    )
+
+
+def test_two_products_that_differ_in_one_part_do_not_share_keys() -> None:
+    one = NAMING.product_keys(Product(role="suspect", product="P", platform="X"))
+    other = NAMING.product_keys(Product(role="suspect", product="P", programme="X"))
+
+    assert one == ("platform:X", "product:P")
+    assert other == ("programme:X", "product:P")
+
+
+def test_a_term_is_in_its_groups_in_the_order_of_their_names() -> None:
+    assert NAMING.event_keys("rash ") == ("pt:rash", "group:a", "group:z")
+    assert NAMING.event_keys("Rash pruritic") == ("pt:Rash pruritic", "group:a")
+
+
+def test_blank_parts_are_left_out_and_a_blank_name_is_refused() -> None:
+    product = Product(role="suspect", product="P", platform=" ", construct="\u2003", lot=" ")
+    assert NAMING.product_keys(product) == ("product:P",)
+
+    with pytest.raises(Refused, match="spaces alone"):
+        NAMING.product_keys(Product(role="suspect", product=" "))
+    with pytest.raises(Refused, match="spaces alone"):
+        NAMING.event_keys("\u2003")

@@ -1,0 +1,362 @@
+"""Findings open signals; people move them; a review is a question to people."""
+
+from datetime import date, timedelta
+from itertools import permutations
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from strategies import DAY, DIGEST, a_configuration, a_decision, encode, instant
+from triaged import RULE, SIGNAL, TriagedEpochs, a_crossing, a_finding, kinds
+
+from surveillance.configuration.types import (
+    Criteria,
+    Evans,
+    Exact,
+    ReviewRule,
+    Triage,
+    Weights,
+)
+from surveillance.domain.finding import PriorFitted
+from surveillance.domain.signal import Review, Signal, Step, Support
+from surveillance.log.cells import Cells, nothing_stored
+from surveillance.log.cloudevents import CloudEvent
+from surveillance.log.topics import ALERTS, REVIEWS
+from surveillance.triage import priority
+from surveillance.triage.triage import Item, TriageFindings, signal_id, signal_of
+
+
+def test_a_finding_opens_a_signal_with_all_that_it_says() -> None:
+    signal = TriagedEpochs().signal(a_finding(n_serious=2, n_fatal=1))
+
+    parts = priority.parts(
+        Weights(),
+        evidence=1.0,
+        n=4,
+        n_serious=2,
+        n_fatal=1,
+        support=signal.support,
+        n_criteria=3,
+        uncounted=frozenset({"sentinel"}),
+        is_sentinel=False,
+    )
+    assert signal == Signal(
+        signal_id=SIGNAL,
+        family="safety",
+        product="product:P",
+        event="pt:Rash",
+        status="detected",
+        first_on=DAY,
+        on=DAY,
+        epoch=0,
+        priority=priority.score(parts),
+        parts=parts,
+        support=(Support(criterion="ic", first_on=DAY, last_on=DAY, n=4),),
+        n=4,
+        n_serious=2,
+        n_fatal=1,
+        expected=0.7,
+        evidence=1.0,
+        history=(Step(on=DAY, status="detected", action="detect", n=4),),
+        configuration=DIGEST,
+    )
+
+
+def test_the_score_of_a_signal_can_be_computed_from_its_parts() -> None:
+    signal = TriagedEpochs().signal(a_finding(), a_finding("sentinel", n_serious=3))
+
+    whole = sum(part.weight for part in signal.parts)
+    assert signal.priority == sum(p.value * p.weight for p in signal.parts) / whole > 0
+
+
+def test_a_crossing_opens_a_signal_of_its_family_with_its_rate_ratio_in_bits() -> None:
+    signal = TriagedEpochs().signal(a_crossing())
+
+    assert signal.signal_id == signal_id("construct:K1", "pt:hepatic failure", "effectiveness")
+    assert (signal.evidence, signal.n, signal.family) == (2.0, 3, "effectiveness")
+
+
+def test_an_earlier_crossing_is_never_taken_back_and_its_support_is_marked() -> None:
+    desk = TriagedEpochs()
+    desk.close(a_finding(), a_finding("ror"))
+
+    later = DAY + timedelta(days=1)
+    signal = desk.signal(a_finding(change="ceased", on=later, n_pair=1, ic_lower=None))
+
+    assert signal.support == (
+        Support(criterion="ic", first_on=DAY, last_on=later, n=4, is_standing=False),
+        Support(criterion="ror", first_on=DAY, last_on=DAY, n=4),
+    )
+    assert (signal.status, signal.first_on, signal.n, signal.evidence) == ("detected", DAY, 1, 0.0)
+
+
+def test_support_that_is_met_again_stands_again_from_its_first_day() -> None:
+    desk = TriagedEpochs()
+    desk.close(a_finding())
+    desk.close(a_finding(change="ceased", n_pair=1))
+
+    (support,) = desk.signal(a_finding(n_pair=7, on=DAY + timedelta(days=9))).support
+
+    assert support == Support(
+        criterion="ic", first_on=DAY, last_on=DAY + timedelta(days=9), n=4, is_standing=True
+    )
+
+
+def test_nothing_in_software_moves_a_status() -> None:
+    desk = TriagedEpochs(review=(ReviewRule(name="any", ground="a ground"),), alert_priority=0.0)
+    statuses = set()
+    for n in range(1, 9):
+        for change in ("met", "grown", "ceased"):
+            found = a_finding(change=change, n_pair=4 * n, n_fatal=n, ic_lower=float(n))
+            statuses.add(desk.signal(found).status)
+
+    assert statuses == {"detected"}
+
+
+def test_a_signal_that_did_not_change_is_not_said_again() -> None:
+    desk = TriagedEpochs()
+    desk.close(a_finding())
+
+    assert desk.close().rows == []
+    assert desk.passed_over(a_decision(SIGNAL, "confirm")).signal_id == SIGNAL
+
+
+# Decisions
+
+
+def test_people_move_a_signal_and_every_step_is_kept() -> None:
+    desk = TriagedEpochs()
+    signal = desk.signal(a_finding())
+    for action, status in (
+        ("start_review", "under_review"),
+        ("refute", "refuted"),
+        ("reopen", "under_review"),
+        ("confirm", "confirmed"),
+        ("close", "closed"),
+    ):
+        decision = a_decision(SIGNAL, action)  # type: ignore[arg-type]
+        signal = desk.signal(decision)
+
+        assert signal.status == status
+        assert signal.epoch == desk.epoch
+        assert signal.history[-1] == Step(
+            on=desk.today,
+            status=signal.status,
+            action=decision.action,
+            n=4,
+            decision_id=decision.decision_id,
+            decided_by="first person",
+            approved_by="second person",
+            reason=decision.reason,
+        )
+    assert len(signal.history) == 6
+    assert signal.n == 4  # a decision changes no number
+
+
+def test_a_finding_does_not_move_what_people_decided() -> None:
+    desk = TriagedEpochs()
+    desk.close(a_finding())
+    desk.close(a_decision(SIGNAL, "start_review"))
+    before = desk.signal(a_decision(SIGNAL, "refute"))
+
+    after = desk.signal(a_finding(change="grown", n_pair=9))
+
+    assert (after.status, after.history) == ("refuted", before.history)
+
+
+def test_findings_of_an_epoch_come_before_its_decisions() -> None:
+    items: tuple[Item, ...] = (a_decision(SIGNAL), a_finding())
+
+    said = [TriagedEpochs().close(*order).rows for order in permutations(items)]
+
+    assert said[0] == said[1]
+    assert [row.status for row in said[0]] == ["under_review"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"signal_id": "S-nowhere"}, "there is no such signal"),
+        ({"action": "close"}, "close is not possible from detected"),
+        ({"role": "regulator"}, "start_review is not for the role regulator"),
+        ({"action": "uphold_review"}, "uphold_review answers a request for review"),
+    ],
+)
+def test_a_decision_that_is_not_allowed_is_kept_with_the_reason(
+    changes: dict[str, Any], reason: str
+) -> None:
+    desk = TriagedEpochs()
+    desk.close(a_finding())
+
+    row = desk.passed_over(a_decision(**({"signal_id": SIGNAL} | changes)))
+
+    assert row.reason.startswith(reason)
+    assert (row.decision_id, row.on) == (f"D-{changes.get('action', 'start_review')}", desk.today)
+    assert desk.signal(a_decision(SIGNAL)).status == "under_review"
+
+
+# Reviews
+
+
+def test_a_review_is_opened_once_a_rule_and_recommends_nothing() -> None:
+    desk = TriagedEpochs(
+        review=(RULE, ReviewRule(name="many", min_cases=9, ground="another ground"))
+    )
+    first = desk.close(a_finding(n_fatal=1))
+    (signal,) = first.rows
+
+    assert kinds(first) == [(REVIEWS, "fatal"), (ALERTS, "review_opened")]
+    request = msgspec.json.decode(first.facts[0].value, type=CloudEvent).data
+    assert set(request) == {"review_id", "rule", "ground", "opened_on", "signal"}
+    assert (request["rule"], request["ground"]) == ("fatal", "a ground to ask about")
+    (review,) = signal.reviews
+    assert review == Review(review_id=request["review_id"], rule="fatal", opened_on=DAY)
+    assert REVIEWS not in [t for t, _ in kinds(desk.close(a_finding(n_fatal=2, change="grown")))]
+    later = desk.close(a_finding(n_pair=9, change="grown"))
+    assert kinds(later) == [(REVIEWS, "many"), (ALERTS, "review_opened")]
+
+
+@pytest.mark.parametrize(
+    ("action", "answer"), [("uphold_review", "upheld"), ("reject_review", "not_upheld")]
+)
+def test_a_review_is_answered_by_people_and_not_opened_again(action: Any, answer: str) -> None:  # noqa: ANN401 - an action
+    desk = TriagedEpochs(review=(RULE,))
+    opened = desk.signal(a_finding(n_fatal=1))
+
+    signal = desk.signal(a_decision(SIGNAL, action))
+
+    (review,) = signal.reviews
+    assert (review.answer, review.answered_on) == (answer, desk.today)
+    assert signal.status == opened.status == "detected"
+    assert kinds(desk.close(a_finding(n_fatal=2, change="grown"))) == []
+    again = desk.passed_over(a_decision(SIGNAL, action, decision_id="again"))
+    assert "none is open" in again.reason
+
+
+@pytest.mark.parametrize(
+    ("rule", "opens"),
+    [
+        ({}, True),
+        ({"is_sentinel": True}, False),
+        ({"is_sentinel": False}, True),
+        ({"criteria": ("ic",)}, True),
+        ({"criteria": ("ic", "ror")}, False),
+        ({"statuses": ("detected",)}, True),
+        ({"statuses": ("confirmed",)}, False),
+        ({"levels": ("platform", "product")}, True),
+        ({"levels": ("platform",)}, False),
+        ({"min_cases": 4}, True),
+        ({"min_cases": 5}, False),
+        ({"min_fatal": 1}, False),
+        ({"min_cases": 4, "levels": ("lot",)}, False),
+    ],
+)
+def test_every_condition_of_a_review_rule_must_hold(rule: dict[str, Any], opens: bool) -> None:  # noqa: FBT001 - what should be
+    desk = TriagedEpochs(review=(ReviewRule(name="rule", ground="a ground", **rule),))
+
+    assert bool(desk.signal(a_finding()).reviews) == opens
+
+
+def test_a_rule_that_asks_for_a_status_opens_when_people_come_to_it() -> None:
+    desk = TriagedEpochs(
+        review=(ReviewRule(name="r", statuses=("under_review",), ground="a ground"),)
+    )
+    assert kinds(desk.close(a_finding())) == []
+
+    assert kinds(desk.close(a_decision(SIGNAL))) == [(REVIEWS, "r"), (ALERTS, "review_opened")]
+
+
+def test_support_that_has_ceased_does_not_count_for_a_review() -> None:
+    desk = TriagedEpochs(
+        review=(ReviewRule(name="r", criteria=("ic",), min_cases=5, ground="a ground"),)
+    )
+    desk.close(a_finding())
+
+    assert kinds(desk.close(a_finding(change="ceased", n_pair=6))) == []
+    assert kinds(desk.close(a_finding(n_pair=6)))[0] == (REVIEWS, "r")
+
+
+# Alerts
+
+
+def test_an_alert_says_why_it_is_sent() -> None:
+    loud = a_configuration(triage=Triage(alert_priority=0.3))
+    desk = TriagedEpochs(loud)
+
+    assert kinds(desk.close(a_finding())) == []
+    assert kinds(desk.close(a_finding(ic_lower=4.0, change="grown"))) == [(ALERTS, "raised")]
+    assert kinds(desk.close(a_finding(ic_lower=4.0, n_pair=9, change="grown"))) == []
+    assert kinds(desk.close(a_decision(SIGNAL))) == [(ALERTS, "moved")]
+    assert kinds(desk.close(a_decision(SIGNAL, "refute"))) == [(ALERTS, "moved")]
+    assert kinds(desk.close(a_finding(n_pair=18, change="grown"))) == [(ALERTS, "new_evidence")]
+    assert kinds(TriagedEpochs(loud).close(a_finding(ic_lower=4.0))) == [(ALERTS, "detected")]
+
+
+def test_evidence_that_doubles_in_small_steps_since_the_decision_is_an_alert_once() -> None:
+    desk = TriagedEpochs(a_configuration(triage=Triage(alert_priority=1)))
+    desk.close(a_finding(n_pair=4))
+    desk.close(a_decision(SIGNAL))
+    desk.close(a_decision(SIGNAL, "refute"))
+
+    said = [kinds(desk.close(a_finding(n_pair=n, change="grown"))) for n in (5, 7, 8, 9, 15)]
+
+    assert said == [[], [], [(ALERTS, "new_evidence")], [], []]
+
+
+def test_a_pair_that_is_screened_and_watched_for_safety_has_two_signals() -> None:
+    screened = a_finding(product="construct:K1", event="pt:hepatic failure")
+    watched = a_crossing(product="construct:K1", event="pt:hepatic failure", family="safety")
+
+    assert signal_of(screened) != signal_of(watched)
+    assert signal_of(watched) != signal_of(replace(watched, family="effectiveness"))
+
+
+def test_every_new_sentinel_case_is_an_alert() -> None:
+    desk = TriagedEpochs()
+
+    assert kinds(desk.close(a_finding("sentinel", n_pair=1))) == [(ALERTS, "sentinel")]
+    assert kinds(desk.close(a_finding("ic", n_pair=1))) == []
+    signal = desk.signal(a_finding("ic", n_pair=1))
+    assert signal.is_sentinel
+    assert kinds(desk.close(a_finding("sentinel", n_pair=2, change="grown"))) == [
+        (ALERTS, "sentinel")
+    ]
+
+
+def test_the_same_items_give_the_same_bytes() -> None:
+    items: list[Item] = [a_finding(n_fatal=1), a_decision(SIGNAL), a_crossing()]
+
+    def run() -> bytes:
+        desk = TriagedEpochs(review=(RULE,))
+        return encode([desk.close(item) for item in items])
+
+    assert run() == run()
+
+
+def test_a_test_of_a_family_that_not_every_pair_belongs_to_does_not_change_corroboration() -> None:
+    alone = Criteria(criterion=(Evans(name="evans"),))
+    beside = Criteria(criterion=(Evans(name="evans"), Exact(name="exact")))
+
+    parts = []
+    for criteria in (alone, beside):
+        stage = TriageFindings(a_configuration(criteria=criteria))
+        state = stage.init(Cells(nothing_stored))
+        stage.apply(state, a_finding(criterion="evans"))
+        (signal, *_) = stage.close(state, 0, instant()).rows
+        parts.append(signal.parts)
+
+    assert parts[0] == parts[1]
+
+
+def test_a_fit_of_the_prior_moves_no_signal() -> None:
+    stage = TriageFindings(a_configuration())
+    state = stage.init(Cells(nothing_stored))
+    fitted = PriorFitted(
+        version="product/2024-03-01", on=date(2024, 3, 1), epoch=0, level="product",
+        likelihood="truncated_components", n_pairs=900,
+    )  # fmt: skip
+
+    stage.apply(state, fitted)
+
+    assert stage.close(state, 0, instant()).rows == []

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from small_run import PAIR, given, write_configuration
+
+from surveillance.configuration.reader import read_configuration
+from surveillance.domain.errors import Misused
+from surveillance.register.reader import Counted
+from surveillance.views.known_signals import match, read_known
+from surveillance.views.weeks import weekly
+
+if TYPE_CHECKING:
+    from answers import Look
+
+KNOWN = (
+    Path(__file__).parents[3]
+    / ".."
+    / "shared"
+    / "data"
+    / "ground_truth"
+    / "known_signals_vaers.csv"
+)
+REPORTS = sorted(one.on for one in given() if one.case_id.startswith("R-"))
+HEADER = (
+    "id,product,vax_name_regex,event,pt_regex,licensed,first_regulator_action,action,withdrawn,"
+    "truth,source\n"
+)
+ROW = "one,P,ROTASHIELD,E,intussusc,1998-08-31,1999-02-26,suspended,,positive,none\n"
+
+
+def write_known(path: Path, *rows: str) -> Path:
+    path.write_text(HEADER + "".join(rows), encoding="utf-8")
+    return path
+
+
+def test_lead_times_are_days_from_the_first_crossing(run: Path, look: Look) -> None:
+    found = look("backtest", "--from-run", run, "--known", KNOWN, "--json").json
+
+    rotashield = found["signals"][0]
+    assert rotashield["known"]["id"] == "rotashield-intussusception"
+    assert [(pair["product"], pair["event"]) for pair in rotashield["pairs"]] == [
+        ("group:rotashield", "group:intussusception"),
+        (PAIR[0], "group:intussusception"),
+    ]
+    for pair in rotashield["pairs"]:
+        assert [one["criterion"] for one in pair["crossings"]] == ["evans", "ic", "ror"]
+        for crossing in pair["crossings"]:
+            assert crossing["first_on"] == str(REPORTS[2])
+            assert crossing["n_pair"] == 3
+            lead = (date(1999, 7, 16) - REPORTS[2]).days
+            assert crossing["lead_days_to_first_action"] == lead
+            assert crossing["lead_days_to_withdrawal"] == lead + 91
+        assert pair["first_report_on"] == str(REPORTS[0])
+
+
+def test_a_log_that_ends_before_the_action_is_said_to(run: Path, look: Look) -> None:
+    rotashield = look("backtest", "--from-run", run, "--known", KNOWN, "--json").json["signals"][0]
+
+    assert rotashield["is_in_log"] is False
+    text = look("backtest", "--from-run", run, "--known", KNOWN).output
+    assert "the log ends before the first action" in text
+
+
+def test_ranks_over_time_are_those_of_the_ranking(run: Path, look: Look, tmp_path: Path) -> None:
+    known = write_known(tmp_path / "known.csv", ROW)
+    found = look("backtest", "--from-run", run, "--known", known, "--json").json
+    pair = found["signals"][0]["pairs"][0]
+
+    assert [(one["on"], one["why"]) for one in pair["ranks"]] == [
+        (str(REPORTS[2]), "first crossing: evans, ic, ror"),
+        ("1999-01-31", "month end"),
+        ("1999-02-26", "first regulator action"),
+    ]
+    for one in pair["ranks"]:
+        options = ("--product", pair["product"], "--event", pair["event"], "--as-of", one["on"])
+        (ranked,) = look("ranking", "--from-run", run, *options, "--json").json
+        for name in ("rank", "n_ranked", "n_tied", "rank_in_level", "n_in_level", "priority"):
+            assert one[name] == ranked[name]
+
+
+def test_a_known_signal_that_is_not_in_the_run_is_kept_and_said_to_be_missing(
+    run: Path, look: Look
+) -> None:
+    lymerix = look("backtest", "--from-run", run, "--known", KNOWN, "--json").json["signals"][1]
+
+    assert lymerix["pairs"] == []
+    assert any("LYMERIX" in reason for reason in lymerix["not_matched"])
+
+
+def test_the_caution_comes_with_it(run: Path, look: Look) -> None:
+    found = look("backtest", "--from-run", run, "--known", KNOWN, "--json").json
+
+    assert "2014" in found["caution"]
+    assert "2007" in found["caution"]
+    assert "assumes a reviewer" in found["caution"]
+
+
+def test_the_burden_counts_what_was_newly_met_a_week(run: Path, look: Look, tmp_path: Path) -> None:
+    known = write_known(tmp_path / "known.csv", ROW)
+    burden = look("backtest", "--from-run", run, "--known", known, "--json").json["signals"][0][
+        "burden"
+    ]
+    findings = look("findings", "--from-run", run, "--as-of", "1999-02-26", "--json").json
+
+    met = [one for one in findings if one["change"] == "met"]
+    assert burden["findings_newly_met"]["n"] == len(met)
+    assert sum(one["n"] for one in burden["findings_newly_met_by_level"].values()) == len(met)
+
+
+def test_weeks_begin_on_monday_and_empty_ones_count() -> None:
+    counted = [
+        Counted(date(1999, 1, 3), "product", 5),  # a Sunday, before the period
+        Counted(date(1999, 1, 4), "product", 2),
+        Counted(date(1999, 1, 10), "group", 1),
+        Counted(date(1999, 1, 18), "product", 4),
+    ]
+
+    found = weekly(counted, date(1999, 1, 4), date(1999, 1, 24))
+
+    assert found is not None
+    assert (found.n_weeks, found.n, found.max, found.max_week_of) == (3, 7, 4, date(1999, 1, 18))
+    assert found.mean == pytest.approx(7 / 3)
+    assert found.median == 3
+    only = weekly(counted, date(1999, 1, 4), date(1999, 1, 24), level="group")
+    assert only is not None
+    assert (only.n, only.median) == (1, 0)
+    assert weekly(counted, date(1999, 1, 4), date(1999, 1, 3)) is None
+
+
+def test_a_group_is_matched_only_if_it_holds_just_what_the_pattern_finds(
+    tmp_path: Path,
+) -> None:
+    (known,) = read_known(KNOWN)[:1]
+    configuration = read_configuration(write_configuration(tmp_path / "configuration"))
+    products = ["product:ROTAVIRUS (ROTASHIELD)", "product:ROTASHIELD II", "lot:X/1"]
+    events = ["pt:Intussusception", "pt:Intussusception of the ileum", "pt:Rash"]
+
+    found = match(known, (products, events), configuration)
+
+    assert found.products == []
+    assert "2 names are found by 'ROTASHIELD'" in found.missing[0]
+    assert [one.key for one in found.events] == ["group:intussusception"]
+
+
+def test_a_single_name_is_matched_without_a_configuration() -> None:
+    (known,) = read_known(KNOWN)[:1]
+
+    found = match(known, ([PAIR[0], "product:HIB (ACTHIB)"], [PAIR[1]]), None)
+
+    assert [(product.key, event.key) for product, event in found.pairs] == [PAIR]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("one,P,(,E,intussusc,1998-08-31,1999-02-26,a,,b,c\n", ":2:"),
+        ("one,P,R,E,i,31.8.1998,1999-02-26,a,,b,c\n", "licensed"),
+        ("one,P,R,E\n", ":2:"),
+    ],
+)
+def test_a_file_of_known_signals_that_is_wrong_names_the_line(
+    tmp_path: Path, row: str, said: str
+) -> None:
+    with pytest.raises(Misused) as caught:
+        read_known(write_known(tmp_path / "known.csv", row))
+
+    assert said in str(caught.value)
+
+
+def test_a_file_of_known_signals_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misused):
+        read_known(tmp_path / "none.csv")

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+
+from surveillance.domain.errors import Misused
+from surveillance.intake.format import N_BYTES_KEPT, unusable
+from surveillance.intake.inputs import refused_at_intake
+from surveillance.log.refusals import RefusedRecord
+from surveillance.views.refused import at_place, sort_out, write_lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FAULT = ("not_json", "the line ends too soon", "send one JSON object a line")
+
+
+def from_file(place: str, content: bytes = b"{") -> RefusedRecord:
+    return refused_at_intake(unusable(place, FAULT, content))
+
+
+def from_topic(content: bytes = b"{") -> RefusedRecord:
+    return RefusedRecord(
+        topic="cases-received.v1",
+        partition=2,
+        offset=41,
+        line=3,
+        code="not_json",
+        reason="the line ends too soon",
+        remedy="send one JSON object a line",
+        at=None,
+        content=base64.b64encode(content).decode(),
+    )
+
+
+def test_only_whole_lines_of_json_can_be_mended_as_lines() -> None:
+    line, topic = from_file("cases.ndjson:12"), from_topic()
+    zipped = from_file("cases.zip/cases.jsonl:3")
+    row = from_file("1999VAERSData.zip/1999VAERSVAX.csv:7", b"117862,VAX")
+    cut = from_file("cases.ndjson:13", b"x" * (N_BYTES_KEPT + 1))
+
+    found = sort_out([line, topic, zipped, row, cut])
+
+    assert found.lines == [line, topic, zipped]
+    assert found.cut == [cut]
+    assert found.elsewhere == [row]
+
+
+def test_lines_are_written_just_as_they_came(tmp_path: Path) -> None:
+    records = [from_topic(b'{"a": \xff'), from_file("cases.ndjson:1", b"{}\r\n")]
+
+    write_lines(records, tmp_path / "mend.ndjson")
+
+    assert (tmp_path / "mend.ndjson").read_bytes() == b'{"a": \xff\n{}\n'
+
+
+def test_a_file_is_not_written_where_there_is_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(Misused, match="cannot be written"):
+        write_lines([from_topic()], tmp_path / "none" / "mend.ndjson")
+
+
+def test_a_record_is_found_by_the_place_that_is_shown_and_by_the_whole_one() -> None:
+    record = from_file("cases.ndjson:12")
+
+    assert at_place([record, from_topic()], "cases.ndjson:12") == [record]
+    assert at_place([record, from_topic()], record.place) == [record]
+    assert at_place([record, from_topic()], "cases-received.v1/2@41:3") == [from_topic()]
