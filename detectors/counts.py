@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,60 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+
+
+class Cells(NamedTuple):
+    """Cells of 2x2 tables, as formulas take them; nothing is checked.
+
+    Attributes
+    ----------
+    a, b, c, d : ndarray of float64, all of one shape
+        Reports of both, of the product alone, of the event alone, and of neither.
+    """
+
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+    c: NDArray[np.float64]
+    d: NDArray[np.float64]
+
+    @classmethod
+    def from_margins(
+        cls,
+        n_pair: NDArray[np.int64],
+        n_product: NDArray[np.int64],
+        n_event: NDArray[np.int64],
+        n_total: NDArray[np.int64] | int,
+    ) -> Cells:
+        """Compute the cells from one of them and the margins.
+
+        Parameters
+        ----------
+        n_pair, n_product, n_event : ndarray of int64, all of one shape
+            Reports of the pair, of its product, and of its event.
+        n_total : ndarray of int64 or int
+            All reports.
+
+        Returns
+        -------
+        Cells
+            The four cells.
+        """
+        b, c = n_product - n_pair, n_event - n_pair
+        d = n_total - n_event - b
+        return cls(*(cell.astype(np.float64) for cell in (n_pair, b, c, d)))
+
+    @property
+    def expected(self) -> NDArray[np.float64]:
+        """Number expected if product and event were independent; NaN where there is no report.
+
+        Returns
+        -------
+        ndarray of float64
+            Product of the two margins, divided by the total.
+        """
+        a, b, c, d = self
+        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN, as it should be
+            return np.asarray((a + b) * (a + c) / (a + b + c + d))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,24 +183,17 @@ class Table:
         """
         if self._expected is not None:
             return self._expected
-        product, event, total = (
-            x.astype(np.float64) for x in (self.n_product, self.n_event, self.n_total)
-        )
-        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN, as it should be
-            return np.asarray(product * event / total)
+        return self.cells().expected
 
-    def cells(self) -> tuple[NDArray[np.float64], ...]:
-        """Give the four cells, as formulas want them.
+    def cells(self) -> Cells:
+        """Compute the four cells.
 
         Returns
         -------
-        tuple of four ndarray of float64
+        Cells
             *a* (both), *b* (product alone), *c* (event alone), *d* (neither).
         """
-        b = self.n_product - self.n_pair
-        c = self.n_event - self.n_pair
-        d = self.n_total - self.n_event - b
-        return tuple(cell.astype(np.float64) for cell in (self.n_pair, b, c, d))
+        return Cells.from_margins(self.n_pair, self.n_product, self.n_event, self.n_total)
 
     @classmethod
     def from_reports(

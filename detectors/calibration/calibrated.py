@@ -11,6 +11,7 @@ from detectors.calibration.null import Null
 from detectors.elementary import LN2
 from detectors.estimate import Estimate, PValue, Statistic, first_reason, where_defined
 from detectors.validation import require_between
+from detectors.wald import two_sided_z
 
 Alternative = Literal["two-sided", "greater", "less"]
 
@@ -173,7 +174,7 @@ def calibrate_interval(
     y, s = _broadcast(log_rr, se)
     state = _state(y, s)
     point = where_defined(y - null.mean, state)
-    half = float(special.ndtri(0.5 + confidence_level / 2)) * np.sqrt(null.sd * null.sd + s * s)
+    half = two_sided_z(confidence_level) * np.sqrt(null.sd * null.sd + s * s)
     return Estimate(point=point, lower=point - half, upper=point + half, state=state)
 
 

@@ -3,8 +3,9 @@
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detectors.counts import Table
+from detectors.counts import Cells, Table
 from detectors.estimate import Statistic, first_reason, where_defined
 
 
@@ -49,17 +50,44 @@ def chi_square(table: Table, *, correction: Literal["yates"] | None = "yates") -
     """
     if correction not in ("yates", None):
         raise ValueError(f"correction is {correction!r}: must be 'yates' or None")
-    a, b, c, d = table.cells()
-    total = a + b + c + d
+    cells = table.cells()
+    a, b, c, d = cells
     state = first_reason(
         ("no_product", a + b == 0),
         ("no_comparator", c + d == 0),
         ("no_event", a + c == 0),
         ("no_variation", b + d == 0),
     )
+    value = chi_square_values(cells, correction=correction)
+    return Statistic(value=where_defined(value, state), state=state)
+
+
+def chi_square_values(
+    cells: Cells, *, correction: Literal["yates"] | None = "yates"
+) -> NDArray[np.float64]:
+    """Compute the statistic alone, for a decision on many tables at once.
+
+    Parameters
+    ----------
+    cells : Cells
+        Cells of the tables.
+    correction : {"yates", None}, default: "yates"
+        Yates' correction for continuity, or none.
+
+    Returns
+    -------
+    ndarray of float64, of the shape of the cells
+        As `chi_square` defines it; NaN where a margin is 0, so that no threshold is reached.
+
+    Examples
+    --------
+    >>> chi_square_values(Table([25, 0], [10025, 0], 10025, 10020025).cells())
+    array([20.91741016,         nan])
+    """
+    a, b, c, d = cells
+    total = a + b + c + d
     excess = np.abs(a * d - b * c)
     if correction == "yates":
         excess = np.maximum(excess - total / 2, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # those elements have a state
-        value = total * excess * excess / ((a + b) * (c + d) * (a + c) * (b + d))
-    return Statistic(value=where_defined(value, state), state=state)
+    with np.errstate(invalid="ignore"):  # a margin of 0: 0 / 0
+        return np.asarray(total * excess * excess / ((a + b) * (c + d) * (a + c) * (b + d)))

@@ -1,10 +1,11 @@
 """Proportional reporting ratio."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detectors.counts import Table
+from detectors.counts import Cells, Table
 from detectors.estimate import Estimate, first_reason
-from detectors.wald import ratio_estimate
+from detectors.wald import log_lower_limit, ratio_estimate
 
 
 def prr(table: Table, *, confidence_level: float = 0.95) -> Estimate:
@@ -53,14 +54,90 @@ def prr(table: Table, *, confidence_level: float = 0.95) -> Estimate:
     >>> round(float(ratio.point), 6), round(float(ratio.lower), 6)
     (2.496259, 1.686744)
     """
-    a, b, c, d = table.cells()
+    cells = table.cells()
+    a, b, c, d = cells
     state = first_reason(
         ("no_report", a == 0),
         ("no_comparator", c + d == 0),
         ("no_other_report", c == 0),
         ("no_variation", b + d == 0),
     )
-    with np.errstate(divide="ignore", invalid="ignore"):  # those elements have a state
+    return ratio_estimate(*prr_moments(cells), state, confidence_level=confidence_level)
+
+
+def prr_moments(cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute the ratio and the variance of its logarithm.
+
+    Parameters
+    ----------
+    cells : Cells
+        Cells of the tables.
+
+    Returns
+    -------
+    point, variance : ndarray of float64, of the shape of the cells
+        As `prr` defines them; infinite or NaN where a cell that divides is empty.
+    """
+    a, b, c, d = cells
+    with np.errstate(divide="ignore", invalid="ignore"):  # an empty cell
         point = a * (c + d) / ((a + b) * c)
         variance = b / (a * (a + b)) + d / (c * (c + d))
-    return ratio_estimate(point, variance, state, confidence_level=confidence_level)
+    return point, variance
+
+
+def prr_log_lower(cells: Cells, *, confidence_level: float = 0.95) -> NDArray[np.float64]:
+    """Compute the logarithm of the lower limit, for a decision on many tables at once.
+
+    Parameters
+    ----------
+    cells : Cells
+        Cells of the tables.
+    confidence_level : float, default: 0.95
+        Coverage of the two-sided interval, in (0, 1).
+
+    Returns
+    -------
+    ndarray of float64, of the shape of the cells
+        Natural logarithms; NaN or minus infinity where there is no interval, so that no threshold
+        is exceeded.
+
+    Examples
+    --------
+    >>> cells = Table([25, 25], [10025, 10025], [10025, 25], 10020025).cells()
+    >>> np.exp(prr_log_lower(cells)).round(6)
+    array([1.686744,      nan])
+    """
+    point, variance = prr_moments(cells)
+    with np.errstate(divide="ignore", invalid="ignore"):  # as above
+        lower = log_lower_limit(point, variance, confidence_level=confidence_level)
+    return np.where(cells.b + cells.d > 0, lower, np.nan)  # else the variance is 0, and wrong
+
+
+def prr_reaches(cells: Cells, threshold: float) -> NDArray[np.bool_]:
+    """Decide whether the ratio is at least a threshold.
+
+    Parameters
+    ----------
+    cells : Cells
+        Cells of the tables.
+    threshold : float
+        Ratio to reach.
+
+    Returns
+    -------
+    ndarray of bool, of the shape of the cells
+        Whether it is reached.
+
+    Notes
+    -----
+    The inequality is multiplied out, so that it holds for an event that was never reported without
+    the product, whose ratio has no finite value. It does not hold while no other product was
+    reported.
+
+    Examples
+    --------
+    >>> prr_reaches(Table([2, 2, 2], 10, [3, 4, 2], [50, 50, 10]).cells(), 8.0)
+    array([ True, False, False])
+    """
+    a, b, c, d = cells
+    return np.asarray((a * (c + d) >= threshold * c * (a + b)) & (c + d > 0))

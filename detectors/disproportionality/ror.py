@@ -1,10 +1,11 @@
 """Reporting odds ratio."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detectors.counts import Table
+from detectors.counts import Cells, Table
 from detectors.estimate import Estimate, first_reason
-from detectors.wald import ratio_estimate
+from detectors.wald import log_lower_limit, ratio_estimate
 
 
 def ror(table: Table, *, confidence_level: float = 0.95) -> Estimate:
@@ -47,7 +48,8 @@ def ror(table: Table, *, confidence_level: float = 0.95) -> Estimate:
     >>> round(float(ratio.point), 6), round(float(ratio.lower), 6)
     (2.5, 1.687619)
     """
-    a, b, c, d = table.cells()
+    cells = table.cells()
+    a, b, c, d = cells
     state = first_reason(
         ("no_report", a == 0),
         ("no_comparator", c + d == 0),
@@ -55,10 +57,7 @@ def ror(table: Table, *, confidence_level: float = 0.95) -> Estimate:
         ("no_other_event", b == 0),
         ("no_background", d == 0),
     )
-    with np.errstate(divide="ignore", invalid="ignore"):  # those elements have a state
-        point = a * d / (b * c)
-        variance = 1 / a + 1 / b + 1 / c + 1 / d
-    return ratio_estimate(point, variance, state, confidence_level=confidence_level)
+    return ratio_estimate(*ror_moments(cells), state, confidence_level=confidence_level)
 
 
 def ror_haldane(table: Table, *, confidence_level: float = 0.95) -> Estimate:
@@ -107,8 +106,53 @@ def ror_haldane(table: Table, *, confidence_level: float = 0.95) -> Estimate:
     >>> round(float(ratio.point), 6), round(float(ratio.lower), 6)
     (205.42577, 68.215019)
     """
-    a, b, c, d = (cell + 0.5 for cell in table.cells())
+    cells = Cells(*(cell + 0.5 for cell in table.cells()))
     state = first_reason(("empty", table.n_total == 0))
-    point = a * d / (b * c)
-    variance = 1 / a + 1 / b + 1 / c + 1 / d
-    return ratio_estimate(point, variance, state, confidence_level=confidence_level)
+    return ratio_estimate(*ror_moments(cells), state, confidence_level=confidence_level)
+
+
+def ror_moments(cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute the ratio and the variance of its logarithm.
+
+    Parameters
+    ----------
+    cells : Cells
+        Cells of the tables.
+
+    Returns
+    -------
+    point, variance : ndarray of float64, of the shape of the cells
+        As `ror` defines them; infinite or NaN where a cell is empty.
+    """
+    a, b, c, d = cells
+    with np.errstate(divide="ignore", invalid="ignore"):  # an empty cell
+        point = a * d / (b * c)
+        variance = 1 / a + 1 / b + 1 / c + 1 / d
+    return point, variance
+
+
+def ror_log_lower(cells: Cells, *, confidence_level: float = 0.95) -> NDArray[np.float64]:
+    """Compute the logarithm of the lower limit, for a decision on many tables at once.
+
+    Parameters
+    ----------
+    cells : Cells
+        Cells of the tables.
+    confidence_level : float, default: 0.95
+        Coverage of the two-sided interval, in (0, 1).
+
+    Returns
+    -------
+    ndarray of float64, of the shape of the cells
+        Natural logarithms; NaN or minus infinity where there is no interval, so that no threshold
+        is exceeded.
+
+    Examples
+    --------
+    >>> cells = Table([25, 25], [10025, 10025], [10025, 25], 10020025).cells()
+    >>> np.exp(ror_log_lower(cells)).round(6)
+    array([1.687619,      nan])
+    """
+    point, variance = ror_moments(cells)
+    with np.errstate(divide="ignore", invalid="ignore"):  # as above
+        return log_lower_limit(point, variance, confidence_level=confidence_level)

@@ -18,6 +18,7 @@ from detectors.effectiveness.lines import (
 from detectors.effectiveness.normal_pair import both_above
 from detectors.estimate import Estimate, Statistic
 from detectors.validation import require_between
+from detectors.wald import two_sided_z
 
 GREATEST_AHEAD = 1e6
 
@@ -137,7 +138,7 @@ def durability(
     if given.is_at_one_time:
         return _undefined(given)
     mean, lines = fit_lines(given, components)
-    z = float(special.ndtri(0.5 + confidence_level / 2))
+    z = two_sided_z(confidence_level)
     ends = [(line.at(now), line.at(now + ahead)) for line in lines]
     at_end = [_below(end, threshold) for _, end in ends]
     within = [_below_within(line, now, now + ahead, threshold) for line in lines]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from detectors.counts import Table
 from detectors.disproportionality.ic import ic
@@ -15,6 +14,7 @@ from detectors.estimate import Estimate, PValue, first_reason, where_defined
 from detectors.subgroup.trio import Trio
 from detectors.subgroup.zelen import Alternative, conditional_test
 from detectors.validation import require_between
+from detectors.wald import two_sided_z
 
 
 def omega(trio: Trio, *, tail: float = 0.025) -> Estimate:
@@ -113,7 +113,7 @@ def omega_normal(trio: Trio, *, confidence_level: float = 0.95) -> Estimate:
     state = first_reason(
         *((name, reasons == name) for name in _OMEGA_REASONS), ("no_report", trio.event_both == 0)
     )
-    z = float(special.ndtri(0.5 + confidence_level / 2))
+    z = two_sided_z(confidence_level)
     point = where_defined(omega(trio).point, state)
     with np.errstate(divide="ignore"):  # without a report there is a state
         half = where_defined(z / (LN2 * np.sqrt(trio.event_both.astype(np.float64))), state)
