@@ -6,7 +6,6 @@ event. The mixture is over chances on one side of the null alone, which makes th
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, get_args
 
@@ -17,7 +16,7 @@ from detectors.anytime.convex import outermost_below
 from detectors.anytime.horizon import characteristics, cross_in_trials
 from detectors.anytime.log_tails import log_beta_above, log_beta_ratio
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import GREATEST_COUNT, as_counts, refuse_where
 
@@ -312,31 +311,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return State(design=state.design, record=record, hits=hits, trials=trials), look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design: a correction of data is no reason for another.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The watch as the corrected data make it; a crossing that they do not support is gone.
-    tuple of Look
-        Each look again. What was already said of a crossing is the caller's to keep and to mark.
-
-    Raises
-    ------
-    ValueError
-        If a total went back, or is not one.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def _require_totals(hits: int, trials: int) -> None:

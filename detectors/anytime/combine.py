@@ -5,14 +5,14 @@ constructs' patients are independent of each other.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from detectors.anytime.look import NO_LOOKS, Look, Record, record_look, require_alpha
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.validation import as_numbers_within, refuse_where
 
 GREATEST_COMPONENTS = 1_000
@@ -235,31 +235,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return State(design=design, record=record), look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design: a correction of data is no reason for another.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The watch as the corrected data make it; a crossing that they do not support is gone.
-    tuple of Look
-        Each look again. What was already said of a crossing is the caller's to keep and to mark.
-
-    Raises
-    ------
-    ValueError
-        If an observation does not fit the design.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def _as_logs(log_e: ArrayLike) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ t-mixture. A patient's change from baseline is such a value: each is its own con
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, get_args
 
@@ -25,7 +25,7 @@ from detectors.anytime.normal_operating import (
     require_looks,
 )
 from detectors.anytime.student_paths import Chain, crossing
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.validation import GREATEST_COUNT, as_numbers_within, refuse_where
 
 Direction = Literal["more", "fewer", "either"]
@@ -391,31 +391,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return following, look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design: a correction of data is no reason for another.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The watch as the corrected data make it; a crossing that they do not support is gone.
-    tuple of Look
-        Each look again. What was already said of a crossing is the caller's to keep and to mark.
-
-    Raises
-    ------
-    ValueError
-        If a total went back, or is not one.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def _require_totals(observation: Observation) -> None:

@@ -5,7 +5,6 @@ true ratio up to 1 makes the process a supermartingale. An uncut prior protects 
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, get_args
 
@@ -16,7 +15,7 @@ from detectors.anytime.convex import outermost_below, reach
 from detectors.anytime.horizon import characteristics, cross_early, cross_late, limit_of
 from detectors.anytime.log_tails import log_gamma_above, log_gamma_below, log_gamma_ratio
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import GREATEST_COUNT, as_counts, as_reals, refuse_where
 
@@ -331,31 +330,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return following, look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design: a correction of data is no reason for another.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The watch as the corrected data make it; a crossing that they do not support is gone.
-    tuple of Look
-        Each look again. What was already said of a crossing is the caller's to keep and to mark.
-
-    Raises
-    ------
-    ValueError
-        If a total went back, or is not one.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def _require_totals(events: int, expected: float) -> None:

@@ -5,7 +5,6 @@ The rate ratio is averaged over points on one side of the null, which makes the 
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from typing import Literal, get_args
@@ -19,7 +18,7 @@ from detectors.anytime.horizon import characteristics, limit_of
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
 from detectors.anytime.polya import cross_early, cross_late
 from detectors.elementary import log, log_sum
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import GREATEST_COUNT
 
@@ -372,31 +371,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return following, look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design: a correction of data is no reason for another.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The watch as the corrected data make it; a crossing that they do not support is gone.
-    tuple of Look
-        Each look again. What was already said of a crossing is the caller's to keep and to mark.
-
-    Raises
-    ------
-    ValueError
-        If a total went back, or is not one.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def _require_count(name: str, value: int) -> None:

@@ -4,7 +4,7 @@ Neither the patient's level nor the spread of the values is known, and neither i
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
@@ -19,7 +19,7 @@ from detectors.anytime.normal_operating import (
 )
 from detectors.anytime.student_paths import Chain, crossing
 from detectors.effectiveness.shift import Direction, Halves, log_bayes_factor
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.validation import as_numbers_within, refuse_where, require_between
 
 GREATEST = 1e60  # its square is a double
@@ -380,31 +380,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return following, look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Take all values again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design, with the corrected baseline if that was wrong.
-    observations : iterable of Observation
-        Every value in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The follow-up as the corrected values make it.
-    tuple of Look
-        Each look again.
-
-    Raises
-    ------
-    ValueError
-        If a value is missing, or 1e60 and beyond.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def _pooled(design: Design, squares: float) -> float:

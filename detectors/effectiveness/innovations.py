@@ -1,7 +1,6 @@
 """A CUSUM on what is new in each value of one patient's series, with an exact threshold."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -13,7 +12,7 @@ from scipy.optimize import brentq
 
 from detectors.elementary import exp
 from detectors.quadrature import fejer
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.validation import require_between
 
 GREATEST = 1e60
@@ -268,31 +267,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return following, look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Take all values again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design: a correction of data is no reason for another.
-    observations : iterable of Observation
-        Every value in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The series as the corrected values make it.
-    tuple of Look
-        Each look again.
-
-    Raises
-    ------
-    ValueError
-        If a value is missing, or 1e60 and beyond.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def operating_characteristics(design: Design, shift: float) -> Characteristics:

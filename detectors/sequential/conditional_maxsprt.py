@@ -5,12 +5,11 @@ crossed too often. Here the count is judged given the historical count, exactly.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 
 from scipy import special
 
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.sequential.conditional_boundary import (
     Boundary,
     CriticalValue,
@@ -337,31 +336,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return following, look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design: a correction of data is no reason for another.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The watch as the corrected data make it; a crossing that they do not support is gone.
-    tuple of Look
-        Each look again. What was already said of a crossing is the caller's to keep and to mark.
-
-    Raises
-    ------
-    ValueError
-        If a total went back, or is not one.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def operating_characteristics(design: Design, rate_ratio: float) -> OperatingCharacteristics:

@@ -1,7 +1,7 @@
 """Group sequential tests of a normal statistic: boundaries, and the test look by look."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -9,7 +9,7 @@ from typing import Literal
 from scipy import special
 from scipy.optimize import brentq
 
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.sequential.normal_paths import START, Density, advanced, chance_above
 from detectors.sequential.spending_functions import FUNCTIONS, SpendingName, spent
 
@@ -227,31 +227,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return State(design=design, looks=number, first_crossing=first), look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design: a correction of data is no reason for another.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The test as the corrected data make it; a crossing that they do not support is gone.
-    tuple of Look
-        Each look again. What was already said of a crossing is the caller's to keep and to mark.
-
-    Raises
-    ------
-    ValueError
-        As `step` does.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def operating_characteristics(design: Design, effect: float) -> Characteristics:

@@ -26,8 +26,9 @@ ROOT = Path(__file__).parents[2]
 FAMILIES = {"disproportionality": disproportionality, "sequential": sequential}
 # Modules that are no detectors: what detectors are made of.
 HELPERS = {
-    "catalogue", "counts", "elementary", "estimate", "hypergeometric", "quadrature", "replay",
-    "reports", "validation", "wald", "disproportionality.deviance", "disproportionality.maxima",
+    "catalogue", "counts", "elementary", "estimate", "hypergeometric", "quadrature",
+    "recomputation", "reports", "validation", "wald", "disproportionality.deviance",
+    "disproportionality.maxima",
     "disproportionality.null_tables", "disproportionality.zero_inflation",
     "sequential.between_edges", "sequential.binomial_paths", "sequential.chart_rules",
     "sequential.chart_value", "sequential.conditional_boundary",

@@ -1,10 +1,9 @@
 """The test look by look."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.sequential.alpha_spending.boundaries import Boundaries, next_of, paths_of
 from detectors.sequential.alpha_spending.design import Design, allowed_by
 from detectors.sequential.look import Observation
@@ -169,31 +168,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return following, look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design: a correction of data is no reason for another.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The watch as the corrected data make it; a crossing that they do not support is gone.
-    tuple of Look
-        Each look again. What was already said of a crossing is the caller's to keep and to mark.
-
-    Raises
-    ------
-    ValueError
-        If a total went back, or is not one.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def _extended(

@@ -1,12 +1,11 @@
 """The test look by look, and how often and how soon it signals."""
 
-from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from functools import lru_cache
 
 from scipy import special
 
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.sequential.binomial_maxsprt.boundary import (
     CriticalValue,
     critical_value_of,
@@ -214,31 +213,7 @@ def step(state: State, observation: Observation) -> tuple[State, BinomialLook]:
     return following, look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[BinomialLook, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design: a correction of data is no reason for another.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The watch as the corrected data make it; a crossing that they do not support is gone.
-    tuple of BinomialLook
-        Each look again.
-
-    Raises
-    ------
-    ValueError
-        As `step`.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def operating_characteristics(design: Design, rate_ratio: float) -> OperatingCharacteristics:

@@ -2,10 +2,9 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.sequential.look import Look, Observation
 from detectors.sequential.poisson_band import Band
 from detectors.sequential.poisson_maxsprt.boundary import (
@@ -177,31 +176,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return following, look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design: a correction of data is no reason for another.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The watch as the corrected data make it; a crossing that they do not support is gone.
-    tuple of Look
-        Each look again. What was already said of a crossing is the caller's to keep and to mark.
-
-    Raises
-    ------
-    ValueError
-        As `step`.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def _crosses(design: Design, seen: Observation, llr: float) -> bool:

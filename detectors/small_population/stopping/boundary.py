@@ -5,13 +5,12 @@ also the watch, patient by patient. `beta_binomial` and `pocock` make such rules
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.validation import as_counts
 
 Direction = Literal["harm", "loss"]
@@ -207,31 +206,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return following, look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same rule.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The watch as the corrected data make it.
-    tuple of Look
-        Each look again. What was already said of a crossing is the caller's to keep.
-
-    Raises
-    ------
-    ValueError
-        As `step`.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def operating_characteristics(design: Design, proportion: float) -> StoppingCharacteristics:

@@ -4,7 +4,6 @@ Here they check a retained effect: a good event is a response that still holds.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from detectors.features.tails import binomial_mass
-from detectors.replay import replay
+from detectors.recomputation import recomputation
 from detectors.validation import require_between
 
 Criterion = Literal["optimal", "minimax"]
@@ -341,31 +340,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     return following, look
 
 
-def recompute(
-    design: Design, observations: Iterable[Observation]
-) -> tuple[State, tuple[Look, ...]]:
-    """Look again from the start, after the past was corrected.
-
-    Parameters
-    ----------
-    design : Design
-        The same design.
-    observations : iterable of Observation
-        Every observation in order, as it should have been.
-
-    Returns
-    -------
-    State
-        The watch as the corrected data make it.
-    tuple of Look
-        Each look again.
-
-    Raises
-    ------
-    ValueError
-        As `step`.
-    """
-    return replay(step, init(design), observations)
+recompute = recomputation(init, step)
 
 
 def _fewest_patients(p0: float, p1: float, alpha: float, beta: float) -> int:
