@@ -71,8 +71,8 @@ class WatchFinding(
 ):
     """A look of a sequential test on outcomes that crossed its boundary.
 
-    The design is carried whole: alpha, horizon, looks so far and the alpha spent by
-    them, so that the error budget can be read off the finding.
+    The design is carried whole: alpha, how much of it the boundary attains over the whole
+    horizon, the horizon and the looks so far. How much of it those looks spent is not.
     """
 
     criterion: str
