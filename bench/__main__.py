@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from bench import data, machine, on_kafka, show, vaers
 from bench.apart import Unfinished, apart
 from bench.peers import PEERS
+from bench.public import folder
 from surveillance.stream.local_broker import BrokerFailed, BrokerMissing
 
 
@@ -145,7 +146,7 @@ class Bench:
     def _vaers(self) -> dict[str, Any]:
         files = vaers.files()
         if not files:
-            return {"failed": [f"no files in {vaers.FILES.name}: see docs/intake.md"]}
+            return {"failed": [f"no VAERS files in {folder()}: see docs/data.md"]}
         chosen = files[-self._size.n_vaers_files :]
         found = _once(lambda: vaers.replay(chosen, seconds=self._size.seconds))
         return {**found, "is_whole": len(chosen) == len(files)}

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.public import public
 from detectors.counts import Table
-
-DATA = Path(__file__).parents[1] / ".." / "shared/data"
-SETS = DATA / "reference_sets"
 
 # Words for salts, esters and hydrates that may end a name. Written before any area was computed.
 SALTS = frozenset(
@@ -48,7 +45,7 @@ class Controls(NamedTuple):
 def read_reports() -> pd.DataFrame:
     """Read the cases, each with its one drug and its terms."""
     return pd.read_csv(
-        DATA / "faers/faers_2022q3_primary_suspect_pairs.csv.gz", keep_default_na=False
+        public("faers/faers_2022q3_primary_suspect_pairs.csv.gz"), keep_default_na=False
     )
 
 
@@ -66,7 +63,7 @@ def names_of(name: str) -> set[str]:
 
 def find(reports: pd.DataFrame) -> Controls:
     """Count the reports of every pair of the reference set."""
-    reference = pd.read_csv(SETS / "omop_reference_set.csv")
+    reference = pd.read_csv(public("reference_sets/omop_reference_set.csv"))
     wanted = _wanted_terms()
     case, cases = pd.factorize(reports["CASEID"])
     by_term = _cases_by_name(reports["AE"].str.lower(), case)
@@ -135,7 +132,7 @@ def _names_taken(drugs: set[str], reported: Iterable[str]) -> dict[str, set[str]
 
 
 def _wanted_terms() -> dict[int, set[str]]:
-    terms = pd.read_csv(SETS / "omop_outcome_to_meddra_pt_map.csv")
+    terms = pd.read_csv(public("reference_sets/omop_outcome_to_meddra_pt_map.csv"))
     return {
         int(str(outcome)): set(part.str.lower())
         for outcome, part in terms.groupby("outcomeId")["meddra_pt"]
@@ -144,7 +141,7 @@ def _wanted_terms() -> dict[int, set[str]]:
 
 def _synonyms() -> dict[str, set[str]]:
     known: dict[str, set[str]] = {}
-    for row in pd.read_csv(SETS / "drug_name_crosswalk.csv").itertuples():
+    for row in pd.read_csv(public("reference_sets/drug_name_crosswalk.csv")).itertuples():
         for one, other in ((row.us_name, row.au_name), (row.au_name, row.us_name)):
             known.setdefault(str(one), set()).add(str(other))
     return known

@@ -14,13 +14,12 @@ import msgspec
 
 from bench.apart import ROOT, Unfinished
 from bench.machine import family, resident_mb
-
-FILES = ROOT / ".." / "shared" / "data" / "vaers"
+from bench.public import folder
 
 
 def files() -> list[Path]:
     """Return the yearly files that are there."""
-    return sorted(FILES.glob("*.zip"))
+    return sorted((folder() / "vaers").glob("*.zip"))
 
 
 def replay(paths: list[Path], *, seconds: float) -> dict[str, Any]:

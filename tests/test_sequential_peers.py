@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from data import reference_table
 from numpy.testing import assert_allclose
 from scipy import special, stats
 
@@ -18,7 +18,6 @@ from bench.sequential_peers.sides import Simulated, rows_of
 from detectors.sequential.poisson_maxsprt import Design, log_likelihood_ratio
 
 PAGE = Path(__file__).parents[1] / "docs/validation/sequential-peers.md"
-REFERENCE = Path(__file__).parents[1] / ".." / "shared/reference/sequential"
 PLACE = re.compile(r"\{[a-z_0-9]+\}")
 
 
@@ -78,7 +77,7 @@ def test_looks_of_the_peer_exceed_alpha_and_its_intervals_miss_too_often(page: s
 
 
 def test_vigipys_curve_is_the_column_of_the_reference() -> None:
-    rows = pd.read_csv(REFERENCE / "cv_poisson.csv")
+    rows = reference_table("sequential/cv_poisson.csv")
 
     found = [vigipy.vigipy_value(t, a) for t, a in zip(rows["T"], rows["alpha"], strict=True)]
 

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.public import REFERENCE, public
 from detectors.counts import Table
 
-SHARED = Path(__file__).parents[3] / "shared"
-CAERS = SHARED / "data/caers/caers_reports.csv"
-FAERS = SHARED / "data/faers/faers_2022q3_primary_suspect_pairs.csv.gz"
-STATIN = SHARED / "data/contingency/statin46_contingency.csv"
+CAERS = "caers/caers_reports.csv"
+FAERS = "faers/faers_2022q3_primary_suspect_pairs.csv.gz"
+STATIN = REFERENCE / "contingency/statin46_contingency.csv"
 
 N_PRODUCTS, N_EVENTS, N_PAIRS = 634, 756, 102_483  # of the table that PhViD brings
 STEEPNESS = 2.0  # a share falls with this power of the rank: Zipf and Mandelbrot's law
@@ -76,12 +76,12 @@ def _summed(
 
 def caers() -> Pairs:
     """Count the pairs of the CAERS reports that come with openEBGM."""
-    return _counted(pd.read_csv(CAERS), report="id", product="var1", event="var2")
+    return _counted(pd.read_csv(public(CAERS)), report="id", product="var1", event="var2")
 
 
 def faers() -> Pairs:
     """Count the pairs of FAERS 2022Q3, primary suspects, that come with pvLRT."""
-    return _counted(pd.read_csv(FAERS), report="CASEID", product="DRUG", event="AE")
+    return _counted(pd.read_csv(public(FAERS)), report="CASEID", product="DRUG", event="AE")
 
 
 def _counted(frame: pd.DataFrame, **columns: str) -> Pairs:

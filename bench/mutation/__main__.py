@@ -3,9 +3,9 @@
 Each mutant lives in a process of its own, forked from one that has imported and collected what it
 needs, so that it costs little more than the tests that notice it. No file is changed.
 
-mutmut 3 does not fit: it mutates a copy of the tree in which `../shared` is not found, and only
-the bodies of functions, by a trampoline, so that neither constants nor defaults change. cosmic-ray
-rewrites the files of the work tree, and starts an interpreter for each mutant.
+mutmut 3 does not fit: it mutates only the bodies of functions, by a trampoline, so that neither
+constants nor defaults change. cosmic-ray rewrites the files of the work tree, and starts an
+interpreter for each mutant.
 """
 
 import argparse

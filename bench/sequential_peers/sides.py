@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-REFERENCE = Path(__file__).parents[2] / ".." / "shared/reference/sequential"
+from bench.public import REFERENCE
+
 ALPHA, SEED = 0.05, 20261123
 Numbers = NDArray[np.float64]
 
@@ -53,4 +53,4 @@ class Compared(NamedTuple):
 
 def rows_of(name: str, query: str) -> list[Any]:
     """Read the rows of a reference that a query selects."""
-    return list(pd.read_csv(REFERENCE / name).query(query).itertuples())
+    return list(pd.read_csv(REFERENCE / "sequential" / name).query(query).itertuples())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
+from bench.public import REFERENCE
 from surveillance.simulate.natural_history import UREA_CYCLE
 
-HISTORY = Path(__file__).parents[2] / ".." / "shared/data/natural_history/ucd_natural_history.csv"
+HISTORY = REFERENCE / "natural_history/ucd_natural_history.csv"
 EVENTS_MEASURE = "hyperammonaemic events in first 1.5 years"
 DEAD_MEASURE = "death during or right after neonatal period"
 YEARS = 1.5  # of the measure

@@ -1,14 +1,14 @@
 """Empirical calibration against R, its definition and simulation."""
 
-import json
 import math
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_json, reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -28,15 +28,6 @@ from detectors.calibration import (
 )
 from detectors.calibration.likelihood import Likelihood
 
-SHARED = Path(__file__).parents[2] / ".." / "shared"
-R_PACKAGE = json.loads(
-    (SHARED / "reference/empirical_calibration/calibration_sccs.json").read_text()
-)
-R_NULL = Null(R_PACKAGE["null"]["mean"], R_PACKAGE["null"]["sd"])
-CONTROLS = pd.read_csv(SHARED / "data/reference_sets/ohdsi_sccs_negative_controls.csv")
-NEGATIVES = CONTROLS[CONTROLS["groundTruth"] == 0]
-POSITIVE = CONTROLS[CONTROLS["groundTruth"] == 1].iloc[0]
-
 Floats = NDArray[np.float64]
 
 estimates = st.floats(-5, 5)
@@ -49,6 +40,20 @@ controls = st.integers(3, 12).flatmap(
 )
 
 
+def r_package() -> dict[str, Any]:
+    document: dict[str, Any] = reference_json("empirical_calibration/calibration_sccs.json")
+    return document
+
+
+def r_null() -> Null:
+    return Null(r_package()["null"]["mean"], r_package()["null"]["sd"])
+
+
+def controls_of(truth: int) -> pd.DataFrame:
+    rows = reference_table("empirical_calibration/ohdsi_sccs_negative_controls.csv")
+    return rows[rows["groundTruth"] == truth]
+
+
 def log_likelihood(mean: float, sd: float, y: Floats, s: Floats) -> float:
     return float(np.sum(stats.norm.logpdf(y, mean, np.hypot(sd, s))))
 
@@ -59,7 +64,7 @@ def fit_of(null: Null) -> Fit:
 
 
 def sccs() -> tuple[Floats, Floats]:
-    return NEGATIVES["logRr"].to_numpy(), NEGATIVES["seLogRr"].to_numpy()
+    return controls_of(0)["logRr"].to_numpy(), controls_of(0)["seLogRr"].to_numpy()
 
 
 def test_the_null_matches_r_to_the_stop_of_its_optimiser() -> None:
@@ -67,16 +72,18 @@ def test_the_null_matches_r_to_the_stop_of_its_optimiser() -> None:
 
     assert fit_of(null).n_controls == 45
     assert fit_of(null).remarks == ()
-    assert_allclose([null.mean, null.sd], [R_NULL.mean, R_NULL.sd], rtol=1e-3)  # R stops at 1e-4
-    here, there = (log_likelihood(found.mean, found.sd, *sccs()) for found in (null, R_NULL))
+    assert_allclose(
+        [null.mean, null.sd], [r_null().mean, r_null().sd], rtol=1e-3
+    )  # R stops at 1e-4
+    here, there = (log_likelihood(found.mean, found.sd, *sccs()) for found in (null, r_null()))
     assert here > there
     assert here == pytest.approx(fit_of(null).log_likelihood, rel=1e-13)  # another formula
 
 
 def test_calibrated_p_matches_r_at_the_null_of_r() -> None:
-    rows = pd.DataFrame(R_PACKAGE["calibratedP_negatives"])
+    rows = pd.DataFrame(r_package()["calibratedP_negatives"])
 
-    found = calibrate_p(rows["logRr"], rows["se"], R_NULL)
+    found = calibrate_p(rows["logRr"], rows["se"], r_null())
 
     assert len(rows) == 45
     assert_allclose(found.p, rows["p"], rtol=1e-11)  # the file holds 13 digits of its arguments
@@ -85,18 +92,18 @@ def test_calibrated_p_matches_r_at_the_null_of_r() -> None:
 
 
 def test_the_positive_control_matches_r() -> None:
-    row = R_PACKAGE["positive_control"]
+    row = r_package()["positive_control"]
     arguments = (row["logRr"], row["seLogRr"])
 
-    p = calibrate_p(*arguments, R_NULL)
-    llr = calibrate_llr(*arguments, R_NULL)
+    p = calibrate_p(*arguments, r_null())
+    llr = calibrate_llr(*arguments, r_null())
     usual = calibrate_p(*arguments, Null(0.0, 0.0))
 
-    assert row["logRr"] == POSITIVE["logRr"]
+    assert row["logRr"] == controls_of(1)["logRr"].iloc[0]
     assert float(p.p) == pytest.approx(row["calibratedP"], rel=1e-11)  # 13 digits
-    assert float(llr.value) == R_PACKAGE["calibratedLlr"]
+    assert float(llr.value) == r_package()["calibratedLlr"]
     assert float(usual.p) < 1e-15
-    assert R_PACKAGE["traditionalP"] == 0.0  # R subtracts from 1: below 1e-16 nothing is left
+    assert r_package()["traditionalP"] == 0.0  # R subtracts from 1: below 1e-16 nothing is left
     assert float(usual.log_p) == pytest.approx(float(mpmath.log(_two_sided(*arguments))), rel=1e-12)
 
 
@@ -128,14 +135,15 @@ def test_the_posterior_by_quadrature_matches_the_sampler_of_r() -> None:
     middle = optimize.brentq(lambda value: below(value) - 0.5, 0.0, 2.0)
     # About a thousand independent draws: 4 standard errors of a median, 1.25 sd / sqrt(1000).
     sd = math.sqrt((weight * precision[:, 0] ** 2).sum() - (weight * precision[:, 0]).sum() ** 2)
-    assert_allclose(median, R_PACKAGE["mcmc_null_mean_precision"][1], atol=4 * 1.25 * sd / 32)
-    assert_allclose(middle, R_PACKAGE["mcmc_null_mean_precision"][0], atol=4 * 1.25 * 0.057 / 32)
+    assert_allclose(median, r_package()["mcmc_null_mean_precision"][1], atol=4 * 1.25 * sd / 32)
+    assert_allclose(middle, r_package()["mcmc_null_mean_precision"][0], atol=4 * 1.25 * 0.057 / 32)
     rng = np.random.default_rng(seed=20140130)
     drawn = rng.choice(weight.size, size=40_000, p=weight)
     means = mean[drawn] + rng.standard_normal(drawn.size) / np.sqrt(total[drawn])
-    z = (POSITIVE["logRr"] - means) / np.hypot(precision[drawn, 0] ** -0.5, POSITIVE["seLogRr"])
+    positive = controls_of(1).iloc[0]
+    z = (positive["logRr"] - means) / np.hypot(precision[drawn, 0] ** -0.5, positive["seLogRr"])
     quantiles = np.quantile(2 * special.ndtr(-np.abs(z)), [0.5, 0.025, 0.975])
-    row = R_PACKAGE["mcmcP"][0]
+    row = r_package()["mcmcP"][0]
     # 4 standard errors of a median of p, whose spread is 0.12, and of a tail, which is wider.
     assert_allclose(quantiles, [row["p"], row["lb95ci"], row["ub95ci"]], atol=4 * 1.25 * 0.12 / 32)
 
@@ -601,16 +609,22 @@ def test_simulated_new_controls_are_called_as_often_as_alpha() -> None:
             lambda: leave_one_out([1, 2, 3, 4], [1, 1, 1, 1], confidence_level=0.0),
             r"confidence_level is 0",
         ),
-        (lambda: calibrate_p(1.0, -1.0, R_NULL), r"se is -1\.0: must be at least 1e-06"),
-        (lambda: calibrate_llr(1.0, 0.0, R_NULL), r"se is 0\.0: must be at least 1e-06"),
-        (lambda: calibrate_interval(999.0, 1.0, R_NULL), r"log_rr is 999\.0: must be at most 700"),
+        (lambda: calibrate_p(1.0, -1.0, r_null()), r"se is -1\.0: must be at least 1e-06"),
+        (lambda: calibrate_llr(1.0, 0.0, r_null()), r"se is 0\.0: must be at least 1e-06"),
         (
-            lambda: calibrate_interval(1.0, 1.0, R_NULL, confidence_level=95),
+            lambda: calibrate_interval(999.0, 1.0, r_null()),
+            r"log_rr is 999\.0: must be at most 700",
+        ),
+        (
+            lambda: calibrate_interval(1.0, 1.0, r_null(), confidence_level=95),
             r"confidence_level is 95",
         ),
-        (lambda: calibrate_p([1, 2], [1, 2, 3], R_NULL), r"shape mismatch|could not be broadcast"),
         (
-            lambda: calibrate_p(1.0, 1.0, R_NULL, alternative="upper"),  # type: ignore[arg-type]
+            lambda: calibrate_p([1, 2], [1, 2, 3], r_null()),
+            r"shape mismatch|could not be broadcast",
+        ),
+        (
+            lambda: calibrate_p(1.0, 1.0, r_null(), alternative="upper"),  # type: ignore[arg-type]
             r"alternative is 'upper': must be",
         ),
         (lambda: Null(np.nan, 1.0), r"mean is nan: must lie between"),
@@ -641,6 +655,6 @@ def test_arguments_are_not_changed() -> None:
 
     fit_null(y, s)
     leave_one_out(y, s)
-    calibrate_p(y, s, R_NULL)
+    calibrate_p(y, s, r_null())
 
     assert (y.tobytes(), s.tobytes()) == before

@@ -1,11 +1,11 @@
 """The 2x2 table: what it refuses, what it keeps, and how it counts reports."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from data import public, reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -13,8 +13,6 @@ from numpy.testing import assert_allclose
 from detectors.counts import Table
 from detectors.disproportionality import ebgm
 from detectors.disproportionality.ic import ic
-
-SHARED = Path(__file__).parents[2] / ".." / "shared"
 
 
 @pytest.mark.parametrize(
@@ -128,8 +126,8 @@ def test_a_missing_value_among_reports_is_refused_by_its_column() -> None:
 
 
 def test_the_caers_reports_give_the_reference_counts() -> None:
-    reports = pd.read_csv(SHARED / "data/caers/caers_reports.csv")
-    reference = pd.read_csv(SHARED / "reference/disproportionality/caers_2x2_reference.csv")
+    reports = pd.read_csv(public("caers/caers_reports.csv"))
+    reference = reference_table("disproportionality/caers_2x2_reference.csv.xz")
 
     table = Table.from_reports(reports, report="id", product="var1", event="var2")
 
@@ -169,8 +167,8 @@ def test_an_expected_number_that_is_given_is_kept_as_a_copy() -> None:
 
 
 def test_the_stratified_caers_reports_give_the_expected_numbers_of_openebgm() -> None:
-    reports = pd.read_csv(SHARED / "data/caers/caers_reports.csv")
-    reference = pd.read_csv(SHARED / "reference/openebgm/caers_ebgm_stratified.csv")
+    reports = pd.read_csv(public("caers/caers_reports.csv"))
+    reference = reference_table("openebgm/caers_ebgm_stratified.csv.xz")
 
     table = Table.from_reports(reports, report="id", product="var1", event="var2", strata="strat1")
 
@@ -307,7 +305,7 @@ def test_strata_that_do_not_fit_are_refused() -> None:
 
 @pytest.mark.slow
 def test_the_faers_reports_are_counted_as_a_plain_count_does() -> None:
-    rows = pd.read_csv(SHARED / "data/faers/faers_2022q3_primary_suspect_pairs.csv.gz")
+    rows = pd.read_csv(public("faers/faers_2022q3_primary_suspect_pairs.csv.gz"))
 
     table = Table.from_reports(rows, report="CASEID", product="DRUG", event="AE")
 

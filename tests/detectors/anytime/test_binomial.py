@@ -1,11 +1,10 @@
 """The binomial e-process against references, exact sums under the null, and simulation."""
 
 import math
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -22,8 +21,6 @@ from detectors.anytime.binomial import (
     step,
 )
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/small_population"
-TABLE = pd.read_csv(REFERENCE / "eprocess_binomial.csv")
 shapes = st.floats(0.1, 20.0)
 either = st.sampled_from(["more", "fewer"])
 nulls = st.floats(0.01, 0.99)
@@ -34,14 +31,15 @@ def within_null(direction: str, null: float, share: float) -> float:
 
 
 def test_evidence_matches_the_reference() -> None:
+    table = reference_table("small_population/eprocess_binomial.csv")
     found = [
         log_e(Design(p0, prior_hits=a, prior_misses=b), int(c), int(n)).item()
-        for p0, a, b, n, c, _ in TABLE.to_numpy().tolist()
+        for p0, a, b, n, c, _ in table.to_numpy().tolist()
     ]
 
     assert len(found) > 200
     # the column takes its tail as one minus the other, and loses digits where that is small
-    assert_allclose(found, TABLE["log_e"], atol=1e-8)
+    assert_allclose(found, table["log_e"], atol=1e-8)
 
 
 def test_a_run_of_hits_has_evidence_by_hand() -> None:

@@ -2,11 +2,11 @@
 
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -24,9 +24,6 @@ from detectors.anytime.poisson import (
     step,
 )
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/small_population"
-TABLE = pd.read_csv(REFERENCE / "eprocess_poisson.csv")
-AGAINST_MAXSPRT = pd.read_csv(REFERENCE / "maxsprt_vs_eprocess_exact.csv")
 AEGIS_RATIOS = np.array([1.3, 1.6, 2.0, 2.8, 4.5, 10.0, 25.0])  # vigipy 3.5.1, AEGIS.py
 AEGIS_WEIGHTS = np.array([0.19, 0.23, 0.22, 0.15, 0.09, 0.07, 0.05])
 
@@ -43,8 +40,12 @@ def counts_up_to(mean: float) -> np.ndarray:
     return np.arange(int(mean + 12 * math.sqrt(mean) + 40))
 
 
+def e_processes() -> pd.DataFrame:
+    return reference_table("small_population/eprocess_poisson.csv")
+
+
 def test_evidence_matches_the_reference_in_multiple_precision() -> None:
-    rows = TABLE.dropna(subset="log_e_mpmath")
+    rows = e_processes().dropna(subset="log_e_mpmath")
 
     found = [
         log_e(Design(prior_shape=a, prior_rate=b), int(n), mu).item()
@@ -56,16 +57,20 @@ def test_evidence_matches_the_reference_in_multiple_precision() -> None:
 
 
 def test_evidence_matches_the_whole_reference() -> None:
+    rows = e_processes()[["prior_shape", "prior_rate", "n", "mu"]]
+
     found = [
         log_e(Design(prior_shape=a, prior_rate=b), int(n), mu).item()
-        for a, b, n, mu in TABLE[["prior_shape", "prior_rate", "n", "mu"]].to_numpy().tolist()
+        for a, b, n, mu in rows.to_numpy().tolist()
     ]
 
-    assert_allclose(found, TABLE["log_e"], rtol=1e-12, atol=5e-13)  # the column is in doubles
+    # the column is in doubles
+    assert_allclose(found, e_processes()["log_e"], rtol=1e-12, atol=5e-13)
 
 
 def test_power_and_time_match_the_reference() -> None:
-    rows = AGAINST_MAXSPRT[AGAINST_MAXSPRT["method"] != "MaxSPRT"]
+    rows = reference_table("small_population/maxsprt_vs_eprocess_exact.csv")
+    rows = rows[rows["method"] != "MaxSPRT"]
 
     assert len(rows) == 89
     for alpha, horizon, method, size, ratio, power, time in rows.itertuples(index=False):

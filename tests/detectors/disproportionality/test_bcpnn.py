@@ -1,11 +1,9 @@
 """The normal BCPNN against its definition by simulation, and against the exact component."""
 
-from pathlib import Path
-
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
-import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -13,8 +11,6 @@ from numpy.testing import assert_allclose
 from detectors.counts import Table
 from detectors.disproportionality.bcpnn import bcpnn_normal
 from detectors.disproportionality.ic import ic
-
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/disproportionality"
 
 cells = st.tuples(*[st.integers(0, 10**6)] * 4).filter(any)
 
@@ -65,7 +61,7 @@ def test_mean_and_deviation_are_those_of_simulated_posteriors() -> None:
 
 
 def test_bcpnn_is_as_far_from_the_exact_component_as_its_notes_say() -> None:
-    rows = pd.read_csv(REFERENCE / "caers_2x2_reference.csv")
+    rows = reference_table("disproportionality/caers_2x2_reference.csv.xz")
     table = Table(rows.a, rows.a + rows.b, rows.a + rows.c, rows.a + rows.b + rows.c + rows.d)
 
     normal, exact = bcpnn_normal(table).lower, ic(table.n_pair, table.expected).lower

@@ -1,10 +1,8 @@
 """The chi-square statistic against reference values and its definition."""
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -12,8 +10,6 @@ from scipy.stats import chi2_contingency
 
 from detectors.counts import Table
 from detectors.disproportionality.chi_square import chi_square
-
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/disproportionality"
 
 positive_cells = st.tuples(*[st.integers(1, 10**5)] * 4)
 
@@ -23,7 +19,7 @@ def table_of(a: int, b: int, c: int, d: int) -> Table:
 
 
 def test_both_statistics_match_the_caers_reference() -> None:
-    rows = pd.read_csv(REFERENCE / "caers_2x2_reference.csv")
+    rows = reference_table("disproportionality/caers_2x2_reference.csv.xz")
     table = Table(rows.a, rows.a + rows.b, rows.a + rows.c, rows.a + rows.b + rows.c + rows.d)
 
     assert_allclose(chi_square(table).value, rows["chi2_yates"], rtol=1e-9)  # ten digits

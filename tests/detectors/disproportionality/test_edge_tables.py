@@ -1,10 +1,9 @@
 """The eighteen edge tables: for each measure a number, or the reason why there is none."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_table
 from numpy.testing import assert_allclose
 
 from detectors.counts import Table
@@ -15,9 +14,15 @@ from detectors.disproportionality.prr import prr
 from detectors.disproportionality.ror import ror, ror_haldane
 from detectors.estimate import DEFINED
 
-EDGE_TABLES = pd.read_csv(
-    Path(__file__).parents[3] / ".." / "shared/reference/disproportionality/edge_tables.csv"
-)
+
+def edge_tables() -> pd.DataFrame:
+    return reference_table("disproportionality/edge_tables.csv")
+
+
+def edge_rows() -> list[list[float]]:
+    rows: list[list[float]] = edge_tables().to_numpy().tolist()
+    return rows
+
 
 # Why Fisher's test gives what it gives. It is defined wherever there is a report, and so is
 # Haldane's ratio, which no empty cell stops.
@@ -67,9 +72,9 @@ def table_of(cells: tuple[int, ...]) -> Table:
     return Table(a, a + b, a + c, a + b + c + d)
 
 
-@pytest.mark.parametrize("row", EDGE_TABLES.to_numpy().tolist(), ids=lambda row: str(row[:4]))
+@pytest.mark.each_of("row", edge_rows, ids=lambda row: str(row[:4]))
 def test_an_edge_table_has_numbers_or_a_reason(row: list[float]) -> None:
-    expected = dict(zip(EDGE_TABLES.columns, row, strict=True))
+    expected = dict(zip(edge_tables().columns, row, strict=True))
     cells = tuple(int(expected[cell]) for cell in "abcd")
     table = table_of(cells)
     ratio, odds, corrected, plain = (
@@ -101,9 +106,9 @@ def test_an_edge_table_has_numbers_or_a_reason(row: list[float]) -> None:
             assert np.isnan(value), name
 
 
-@pytest.mark.parametrize("row", EDGE_TABLES.to_numpy().tolist(), ids=lambda row: str(row[:4]))
+@pytest.mark.each_of("row", edge_rows, ids=lambda row: str(row[:4]))
 def test_an_edge_table_has_exact_numbers_for_a_reason(row: list[float]) -> None:
-    expected = dict(zip(EDGE_TABLES.columns, row, strict=True))
+    expected = dict(zip(edge_tables().columns, row, strict=True))
     cells = tuple(int(expected[cell]) for cell in "abcd")
     table = table_of(cells)
 
@@ -126,7 +131,7 @@ def test_an_edge_table_has_exact_numbers_for_a_reason(row: list[float]) -> None:
 
 
 def test_every_edge_table_is_decided() -> None:
-    assert [tuple(row) for row in EDGE_TABLES[list("abcd")].to_numpy()] == list(DECISIONS)
+    assert [tuple(row) for row in edge_tables()[list("abcd")].to_numpy()] == list(DECISIONS)
 
 
 @pytest.mark.parametrize(("cells", "states"), list(EMPTY_MARGINS.items()))

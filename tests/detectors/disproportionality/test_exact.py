@@ -1,15 +1,14 @@
 """Fisher's exact test against forty digits, whole numbers, and simulation."""
 
-import json
 import math
 from fractions import Fraction
-from pathlib import Path
 from time import process_time
 
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_json, reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -19,13 +18,16 @@ from scipy.stats import fisher_exact
 from detectors.counts import Table
 from detectors.disproportionality.exact import Alternative, fisher
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/disproportionality"
-GOLDEN = json.loads((REFERENCE / "golden_mpmath.json").read_text())
 ALTERNATIVES: tuple[Alternative, ...] = ("greater", "less", "two-sided")
 EXACT = 1e-12  # promised; 4e-14 is what was seen
 
 every_alternative = pytest.mark.parametrize("alternative", ALTERNATIVES)
 small_cells = st.tuples(*[st.integers(0, 8) | st.integers(0, 90)] * 4).filter(any)
+
+
+def golden() -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = reference_json("disproportionality/golden_mpmath.json")
+    return rows
 
 
 def table_of(a: ArrayLike, b: ArrayLike, c: ArrayLike, d: ArrayLike) -> Table:
@@ -53,7 +55,7 @@ def in_whole_numbers(cells: tuple[int, ...], alternative: Alternative, *, mid_p:
     return Fraction(twice, 2 * sum(ways.values()))
 
 
-@pytest.mark.parametrize("row", GOLDEN, ids=lambda row: f"{row['a']}-{row['b']}-{row['c']}")
+@pytest.mark.each_of("row", golden, ids=lambda row: f"{row['a']}-{row['b']}-{row['c']}")
 def test_fisher_matches_forty_digits(row: dict[str, str]) -> None:
     table = table_of(*(int(row[cell]) for cell in "abcd"))
 
@@ -64,7 +66,7 @@ def test_fisher_matches_forty_digits(row: dict[str, str]) -> None:
 
 
 def test_fisher_matches_the_caers_reference() -> None:
-    rows = pd.read_csv(REFERENCE / "caers_2x2_reference.csv")
+    rows = reference_table("disproportionality/caers_2x2_reference.csv.xz")
     table = tables_of(rows)
 
     assert_allclose(fisher(table).p, rows["fisher_greater"], rtol=1e-9)  # ten digits

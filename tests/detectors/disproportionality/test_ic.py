@@ -1,12 +1,9 @@
 """The information component against exact values, its definition, and its decision table."""
 
-import json
-from pathlib import Path
-
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
-import pandas as pd
 import pytest
+from data import reference_json, reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -15,15 +12,17 @@ from scipy import special
 from detectors.counts import Table
 from detectors.disproportionality.ic import expected_limit, ic
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/disproportionality"
-GOLDEN = json.loads((REFERENCE / "golden_mpmath.json").read_text())
-
 counts = st.integers(0, 10**7)
 expectations = st.floats(0.0, 1e7)
 tails = st.sampled_from([1e-5, 0.0005, 0.025, 0.05, 0.2])
 
 
-@pytest.mark.parametrize("row", GOLDEN, ids=lambda row: f"{row['a']}-{row['b']}-{row['c']}")
+def golden() -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = reference_json("disproportionality/golden_mpmath.json")
+    return rows
+
+
+@pytest.mark.each_of("row", golden, ids=lambda row: f"{row['a']}-{row['b']}-{row['c']}")
 def test_ic_matches_forty_digits(row: dict[str, str]) -> None:
     a, b, c, d = (int(row[cell]) for cell in "abcd")
     table = Table(a, a + b, a + c, a + b + c + d)
@@ -36,7 +35,7 @@ def test_ic_matches_forty_digits(row: dict[str, str]) -> None:
 
 
 def test_ic_matches_the_caers_reference() -> None:
-    rows = pd.read_csv(REFERENCE / "caers_2x2_reference.csv")
+    rows = reference_table("disproportionality/caers_2x2_reference.csv.xz")
     table = Table(rows.a, rows.a + rows.b, rows.a + rows.c, rows.a + rows.b + rows.c + rows.d)
 
     usual = ic(table.n_pair, table.expected)
@@ -49,7 +48,7 @@ def test_ic_matches_the_caers_reference() -> None:
 
 
 def test_ic_matches_pvda() -> None:
-    rows = pd.read_csv(REFERENCE / "caers_pvda.csv")
+    rows = reference_table("disproportionality/caers_pvda.csv.xz")
 
     usual = ic(rows["obs"], rows["n_drug"] * rows["n_event"] / rows["n_tot"])
 

@@ -1,16 +1,15 @@
 """The likelihood ratio test against pvLRT, exact enumeration, its definition, and simulation."""
 
 import itertools
-import json
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_json, reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -32,10 +31,6 @@ from detectors.disproportionality.null_tables import Null
 from detectors.disproportionality.zero_inflation import fit_zero_inflation
 from detectors.estimate import DEFINED
 
-SHARED = Path(__file__).parents[3] / ".." / "shared"
-REFERENCE = SHARED / "reference/pvlrt"
-RUNS = json.loads((REFERENCE / "meta.json").read_text())["runs"]
-
 MARGINS: list[Margin | None] = ["product", "event", None]
 NULLS: list[Null] = ["multinomial", "permutation", "poisson"]
 
@@ -53,7 +48,7 @@ small_tables = st.integers(2, 5).flatmap(
 
 
 def contingency(name: str) -> pd.DataFrame:
-    return pd.read_csv(SHARED / f"data/contingency/{name}_contingency.csv", index_col=0)
+    return reference_table(f"contingency/{name}_contingency.csv").set_index("AE")
 
 
 def as_pvlrt(counts: pd.DataFrame, model: Model, *, seed: int) -> LikelihoodRatioTest:
@@ -77,7 +72,7 @@ def numbers_of(found: LikelihoodRatioTest) -> list[NDArray[Any]]:
 @pytest.mark.parametrize("model", ["poisson", "zip"])
 def test_ratios_and_p_values_match_pvlrt(name: str, model: Model) -> None:
     ratios, p = (
-        pd.read_csv(REFERENCE / f"{name}_{model}_{what}.csv", index_col=0).to_numpy()[:, :-1]
+        reference_table(f"pvlrt/{name}_{model}_{what}.csv").to_numpy()[:, 1:-1].astype(float)
         for what in ("logLR", "pvalue")
     )
 
@@ -94,7 +89,7 @@ def test_ratios_and_p_values_match_pvlrt(name: str, model: Model) -> None:
 @every_run
 def test_the_zero_inflation_is_that_of_pvlrt_or_likelier(name: str) -> None:
     counts = contingency(name)
-    theirs = np.array(list(RUNS[f"{name}_zip"]["zi"].values()))
+    theirs = np.array(list(reference_json("pvlrt/meta.json")["runs"][f"{name}_zip"]["zi"].values()))
 
     found = as_pvlrt(counts, "zip", seed=1).zero_inflation
 
@@ -115,7 +110,7 @@ def zip_log_likelihood(
 
 
 def test_the_table_ratios_match_the_caers_reference() -> None:
-    rows = pd.read_csv(SHARED / "reference/disproportionality/caers_2x2_reference.csv")
+    rows = reference_table("disproportionality/caers_2x2_reference.csv.xz")
     table = Table(rows.a, rows.a + rows.b, rows.a + rows.c, rows.a + rows.b + rows.c + rows.d)
 
     by_event, by_product, alone = (

@@ -1,11 +1,10 @@
 """The PRR against reference values and its definition."""
 
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -13,7 +12,6 @@ from numpy.testing import assert_allclose
 from detectors.counts import Table
 from detectors.disproportionality.prr import prr
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/disproportionality"
 DIGITS = 1e-9  # the files hold ten
 
 positive_cells = st.tuples(*[st.integers(1, 10**6)] * 4)
@@ -24,7 +22,7 @@ def table_of(a: int, b: int, c: int, d: int) -> Table:
 
 
 def test_prr_matches_the_caers_reference() -> None:
-    rows = pd.read_csv(REFERENCE / "caers_2x2_reference.csv")
+    rows = reference_table("disproportionality/caers_2x2_reference.csv.xz")
     rows = rows[rows["c"] > 0]  # elsewhere the file holds an infinity
 
     ratio = prr(Table(rows.a, rows.a + rows.b, rows.a + rows.c, rows.a + rows.b + rows.c + rows.d))
@@ -36,7 +34,7 @@ def test_prr_matches_the_caers_reference() -> None:
 
 
 def test_prr_matches_pvda() -> None:
-    rows = pd.read_csv(REFERENCE / "caers_pvda.csv")
+    rows = reference_table("disproportionality/caers_pvda.csv.xz")
     rows = rows[rows["n_event"] > rows["obs"]]
 
     ratio = prr(Table(rows.obs, rows.n_drug, rows.n_event, rows.n_tot))

@@ -1,19 +1,16 @@
 """The ROR against reference values and its definition."""
 
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from detectors.counts import Table
 from detectors.disproportionality.ror import ror, ror_haldane
-
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/disproportionality"
 
 positive_cells = st.tuples(*[st.integers(1, 10**6)] * 4)
 
@@ -23,7 +20,7 @@ def table_of(a: int, b: int, c: int, d: int) -> Table:
 
 
 def test_ror_matches_the_caers_reference() -> None:
-    rows = pd.read_csv(REFERENCE / "caers_2x2_reference.csv")
+    rows = reference_table("disproportionality/caers_2x2_reference.csv.xz")
     rows = rows[(rows["b"] > 0) & (rows["c"] > 0)]  # elsewhere the file holds an infinity
 
     ratio = ror(Table(rows.a, rows.a + rows.b, rows.a + rows.c, rows.a + rows.b + rows.c + rows.d))
@@ -35,7 +32,7 @@ def test_ror_matches_the_caers_reference() -> None:
 
 
 def test_ror_matches_pvda() -> None:
-    rows = pd.read_csv(REFERENCE / "caers_pvda.csv")
+    rows = reference_table("disproportionality/caers_pvda.csv.xz")
     rows = rows[(rows["n_event"] > rows["obs"]) & (rows["n_drug"] > rows["obs"])]
 
     ratio = ror(Table(rows.obs, rows.n_drug, rows.n_event, rows.n_tot))
@@ -79,7 +76,7 @@ def test_ror_refuses_a_confidence_level_out_of_range() -> None:
 
 
 def test_haldane_matches_the_caers_reference() -> None:
-    rows = pd.read_csv(REFERENCE / "caers_2x2_reference.csv")
+    rows = reference_table("disproportionality/caers_2x2_reference.csv.xz")
 
     ratio = ror_haldane(
         Table(rows.a, rows.a + rows.b, rows.a + rows.c, rows.a + rows.b + rows.c + rows.d)

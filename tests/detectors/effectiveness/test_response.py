@@ -1,12 +1,12 @@
 """The watch over losses and good events: references, its definition, and simulation."""
 
 import math
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -25,15 +25,22 @@ from detectors.effectiveness.response import (
     step,
 )
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/sequential"
-UPPER = (
-    pd.read_csv(REFERENCE / "cv_poisson.csv").query("D == 0 and T <= 50").dropna(subset="cv_exact")
-)
-LOWER = pd.read_csv(REFERENCE / "cv_poisson_lower_exact.csv").dropna(subset="cv_exact_conservative")
-PERFORMANCE = pd.read_csv(REFERENCE / "performance_poisson.csv").query("D == 0 and T <= 20")
-
 dispersions = st.one_of(st.just(math.inf), st.floats(0.3, 1e3))
 increments = st.lists(st.tuples(st.integers(0, 3), st.floats(0.001, 2.0)), max_size=12)
+
+
+def uppers() -> pd.DataFrame:
+    rows = reference_table("sequential/cv_poisson.csv").query("D == 0 and T <= 50")
+    return rows.dropna(subset="cv_exact")
+
+
+def lowers() -> pd.DataFrame:
+    rows = reference_table("sequential/cv_poisson_lower_exact.csv")
+    return rows.dropna(subset="cv_exact_conservative")
+
+
+def performances() -> pd.DataFrame:
+    return reference_table("sequential/performance_poisson.csv").query("D == 0 and T <= 20")
 
 
 def to_date(steps: list[tuple[int, float]]) -> list[Observation]:
@@ -60,16 +67,16 @@ def signals(design: Design, rate: float, rng: np.random.Generator) -> tuple[bool
 
 
 def test_the_boundary_of_equal_patients_is_that_of_the_poisson_test() -> None:
-    assert len(UPPER) > 80
-    for row in UPPER.to_dict("records"):
+    assert len(uppers()) > 80
+    for row in uppers().to_dict("records"):
         found = Design(float(row["T"]), alpha=float(row["alpha"]), min_events=int(row["M"])).limit
 
         assert_allclose(found.critical_value, row["cv_exact"], atol=1e-8)  # as the file's README
 
 
 def test_the_boundary_of_good_events_is_the_exact_one() -> None:
-    assert len(LOWER) > 5
-    for row in LOWER.to_dict("records"):
+    assert len(lowers()) > 5
+    for row in lowers().to_dict("records"):
         found = Design(float(row["T"]), alpha=float(row["alpha"]), tail="good_events").limit
 
         assert_allclose(found.critical_value, row["cv_exact_conservative"], atol=1e-8)  # README
@@ -77,7 +84,7 @@ def test_the_boundary_of_good_events_is_the_exact_one() -> None:
 
 
 def test_the_lower_boundary_of_the_peer_spends_six_times_alpha() -> None:
-    rows = LOWER.dropna(subset="cv_R_Sequential_M1")
+    rows = lowers().dropna(subset="cv_R_Sequential_M1")
 
     for row in rows.to_dict("records"):
         size = _lower_size(float(row["cv_R_Sequential_M1"]), float(row["T"]), math.inf)
@@ -87,7 +94,7 @@ def test_the_lower_boundary_of_the_peer_spends_six_times_alpha() -> None:
 
 
 def test_the_boundary_with_a_whole_dispersion_is_that_of_the_conditional_test() -> None:
-    table = pd.read_csv(REFERENCE / "cv_condpoisson.csv")
+    table = reference_table("sequential/cv_condpoisson.csv")
     rows = table.query("stop == 'Tal' and D == 0 and inference == 'liberal'")
     rows = rows.dropna(subset="cv_exact").query("T * cc <= 40")
 
@@ -105,8 +112,8 @@ def test_the_boundary_with_a_whole_dispersion_is_that_of_the_conditional_test() 
 
 
 def test_power_and_times_are_those_of_the_reference() -> None:
-    assert len(PERFORMANCE) > 10
-    for row in PERFORMANCE.to_dict("records"):
+    assert len(performances()) > 10
+    for row in performances().to_dict("records"):
         design = Design(float(row["T"]), alpha=float(row["alpha"]), min_events=int(row["M"]))
 
         found = operating_characteristics(design, float(row["RR"]))

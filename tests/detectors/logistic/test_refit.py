@@ -1,12 +1,12 @@
 """Adjusted odds ratios against tables, another optimiser, real reports, and separated designs."""
 
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from data import public
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -19,8 +19,6 @@ from detectors.estimate import DEFINED
 from detectors.logistic import adjusted, design, firth, lasso
 from detectors.logistic.patterns import Patterns
 from detectors.logistic.refit import _fit
-
-VAERS = Path(__file__).parents[3] / ".." / "shared/data/vaers"
 
 minimize: Any = optimize.minimize  # the stubs want a type for each method
 
@@ -281,7 +279,7 @@ def test_polio_vaccine_is_acquitted_of_what_rotavirus_vaccine_did() -> None:
 
 def read_vaers(year: int, table: str) -> pd.DataFrame:
     with (
-        zipfile.ZipFile(VAERS / f"{year}VAERSData.zip") as archive,
+        zipfile.ZipFile(public(f"vaers/{year}VAERSData.zip")) as archive,
         archive.open(f"{year}VAERS{table}.csv") as lines,
     ):
         return pd.read_csv(lines, encoding="latin1", low_memory=False)

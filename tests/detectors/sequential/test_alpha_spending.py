@@ -1,15 +1,14 @@
 """Alpha spending look by look, against reference values, its definition, and simulation."""
 
-import json
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from data import reference_json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -31,10 +30,6 @@ from detectors.sequential.alpha_spending import (
 from detectors.sequential.alpha_spending.paths import START, advanced, next_boundary
 from detectors.sequential.poisson_paths import crossing_probability
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/sequential"
-CONTINUOUS = json.loads((REFERENCE / "alphaspend_poisson.json").read_text())
-ANALYZED = json.loads((REFERENCE / "analyze_examples.json").read_text())
-
 spendings = st.one_of(
     st.tuples(st.just("power"), st.floats(0.2, 4.0)),
     st.tuples(st.sampled_from(["obrien_fleming", "pocock"]), st.just(0.0)),
@@ -43,11 +38,21 @@ spendings = st.one_of(
 shares = st.lists(st.floats(0.001, 1.0), min_size=1, max_size=12, unique=True).map(sorted)
 
 
+def continuous() -> dict[str, Any]:
+    rows: dict[str, Any] = reference_json("sequential/alphaspend_poisson.json")
+    return rows
+
+
+def analysed() -> list[dict[str, Any]]:
+    tables = reference_json("sequential/analyze_examples.json")
+    return [tables["poisson_power"]["t3"], tables["poisson_wald"][-1]]
+
+
 def looks_of(times: list[float]) -> list[Observation]:
     return [Observation(events=0, expected=time) for time in times]
 
 
-@pytest.mark.parametrize("table", [ANALYZED["poisson_power"]["t3"], ANALYZED["poisson_wald"][-1]])
+@pytest.mark.each_of("table", analysed, ids=lambda table: table["CV"][-1])
 def test_each_look_has_the_count_and_the_spent_alpha_of_the_published_tables(
     table: dict[str, Any],
 ) -> None:
@@ -75,9 +80,9 @@ def test_the_first_look_of_the_published_example_is_that_of_the_design() -> None
     assert not look.is_crossing
 
 
-@pytest.mark.parametrize("key", CONTINUOUS)
+@pytest.mark.each_of("key", lambda: list(continuous()), ids=str)
 def test_continuous_deadlines_match_the_peer(key: str) -> None:
-    row = CONTINUOUS[key]
+    row = continuous()[key]
     design = Design(float(row["T"]), parameter=float(row["rho"]))
     found = dict(continuous_deadlines(design))
     peer = {n: llr for n, llr in enumerate(row["result"]["cvs"], start=1) if llr > 0}
@@ -118,7 +123,7 @@ def test_simulation_takes_our_side_where_the_peers_power_is_another(rho: float) 
     ]:
         error = np.std(simulated) / math.sqrt(len(simulated))
         assert abs(np.mean(simulated) - exact) < 3 * error  # three standard errors
-    peer = CONTINUOUS[f"5 {rho:g}"]["result"]["Performance"][1]
+    peer = continuous()[f"5 {rho:g}"]["result"]["Performance"][1]
     error = math.sqrt(found.power * (1 - found.power) / n_watches)
     assert abs(signals.mean() - peer) > 5 * error
 

@@ -4,7 +4,6 @@ import itertools
 import math
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import mpmath  # type: ignore[import-untyped]
@@ -12,6 +11,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -32,9 +32,6 @@ from detectors.sequential.binomial_maxsprt import (
 from detectors.sequential.binomial_maxsprt.boundary import least_exposed
 from detectors.sequential.binomial_paths import signal_chances
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference"
-PEER = pd.read_csv(REFERENCE / "sequential/cv_binomial.csv")
-MONTE_CARLO = pd.read_csv(REFERENCE / "empirical_calibration/maxsprt_cv_montecarlo.csv")
 TIE = {"N": 100, "M": 3, "z": 3.0, "alpha": 0.05}
 
 ratios = st.lists(st.floats(0.2, 6.0), min_size=1, max_size=8)
@@ -67,8 +64,12 @@ def size_by_every_path(z: list[float], value: float, min_events: int, rate_ratio
     return total
 
 
+def peers(query: str = "") -> pd.DataFrame:
+    return reference_table("sequential/cv_binomial.csv", query)
+
+
 def test_the_exact_columns_are_reproduced() -> None:
-    rows = PEER.dropna(subset="cv_exact_smallest_attained")
+    rows = peers().dropna(subset="cv_exact_smallest_attained")
 
     assert len(rows) > 100
     for row in rows_of(rows):
@@ -83,7 +84,7 @@ def test_the_exact_columns_are_reproduced() -> None:
 
 
 def test_the_peers_size_is_ours_but_for_a_tie_that_its_rounding_splits() -> None:
-    rows = PEER.dropna(subset="type1_reported_R")
+    rows = peers().dropna(subset="type1_reported_R")
     is_tie = (rows[list(TIE)] == pd.Series(TIE)).all(axis=1)
 
     assert is_tie.sum() == 1
@@ -97,7 +98,7 @@ def test_six_of_nine_and_twelve_of_24_have_the_same_ratio_and_signal_together() 
     log, mpf = mpmath.log, mpmath.mpf
     first = 6 * log(mpf(6 * 4) / 9) + 3 * log(mpf(3 * 4) / (9 * 3))
     other = 12 * log(mpf(12 * 4) / 24) + 12 * log(mpf(12 * 4) / (24 * 3))
-    said = float(PEER.query("N == 100 and M == 3 and z == 3")["type1_reported_R"].iloc[0])
+    said = float(peers("N == 100 and M == 3 and z == 3")["type1_reported_R"].iloc[0])
 
     below, above = (size_at(float(first) + gap, 100, 3.0, 3, 1.0) for gap in (-1e-9, 1e-9))
 
@@ -107,7 +108,7 @@ def test_six_of_nine_and_twelve_of_24_have_the_same_ratio_and_signal_together() 
 
 
 def test_the_peers_rounded_value_never_signals_where_the_file_says_so() -> None:
-    rows = PEER.query("R_ok_when_used_as_LLR_ge_cv == 0").dropna(subset="cv_R_Sequential")
+    rows = peers("R_ok_when_used_as_LLR_ge_cv == 0").dropna(subset="cv_R_Sequential")
 
     assert len(rows) > 2
     for row in rows_of(rows):
@@ -122,7 +123,9 @@ def test_the_peers_rounded_value_never_signals_where_the_file_says_so() -> None:
 
 
 def test_the_monte_carlo_values_of_another_tool_spend_alpha() -> None:
-    rows = MONTE_CARLO.query("fn == 'computeCvBinomial'")
+    rows = reference_table(
+        "empirical_calibration/maxsprt_cv_montecarlo.csv", "fn == 'computeCvBinomial'"
+    )
 
     assert len(rows) == 16
     for row in rows_of(rows):

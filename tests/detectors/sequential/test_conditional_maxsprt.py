@@ -1,13 +1,13 @@
 """The conditional MaxSPRT against reference values, its definition, and simulation."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -31,8 +31,6 @@ from detectors.sequential.conditional_maxsprt import (
 )
 from detectors.sequential.polya_paths import History, count_masses, silent_given_count
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference"
-ROWS = pd.read_csv(REFERENCE / "sequential/cv_condpoisson.csv")
 HISTORY: dict[str, History] = {
     "liberal": "stopped_at_event",
     "conservative": "fixed_time",
@@ -72,22 +70,28 @@ def size_by_negative_binomials(plan: Plan, times: list[float], rooms: list[int])
     return 1 - float(silent.sum())
 
 
+def settings_of_peer(query: str = "") -> pd.DataFrame:
+    return reference_table("sequential/cv_condpoisson.csv", query)
+
+
 @pytest.mark.slow
 def test_critical_value_matches_the_exact_column() -> None:
-    found = [boundary(plan_of(row)) for row in rows_of(ROWS)]
+    rows = settings_of_peer()
 
-    assert len(ROWS) == 304
+    found = [boundary(plan_of(row)) for row in rows_of(rows)]
+
+    assert len(rows) == 304
     # 1e-8: the reference says so; what it prints is rounded to twelve digits
-    assert_allclose([each.critical_value for each in found], ROWS["cv_exact"], atol=1e-8)
+    assert_allclose([each.critical_value for each in found], rows["cv_exact"], atol=1e-8)
     sizes = np.array([each.attained_size for each in found])
-    assert (sizes <= ROWS["alpha"] + 1e-14).all()
-    is_step = (ROWS["D"] > 0).to_numpy()
-    assert_allclose(sizes[~is_step], ROWS["alpha"][~is_step], atol=1e-11)  # the root's error
+    assert (sizes <= rows["alpha"] + 1e-14).all()
+    is_step = (rows["D"] > 0).to_numpy()
+    assert_allclose(sizes[~is_step], rows["alpha"][~is_step], atol=1e-11)  # the root's error
 
 
 @pytest.mark.slow
 def test_the_values_of_the_peer_do_not_hold_their_level() -> None:
-    rows = ROWS[ROWS["cv_R_Sequential"].notna()]
+    rows = settings_of_peer().dropna(subset="cv_R_Sequential")
 
     spent = []
     for row in rows_of(rows):
@@ -122,7 +126,7 @@ def test_the_values_of_the_peer_do_not_hold_their_level() -> None:
 @pytest.mark.slow
 def test_simulation_takes_our_side_against_the_peer() -> None:
     rng = np.random.default_rng(seed=20100130)
-    row = rows_of(ROWS.query("inference == 'conservative' and cc == 2 and K == 3"))[0]
+    row = rows_of(settings_of_peer("inference == 'conservative' and cc == 2 and K == 3"))[0]
     n_watches = 1_000_000
     rate = rng.gamma(3.0, size=n_watches)
     arrivals = rng.exponential(size=(n_watches, 3)).cumsum(axis=1) / rate[:, None]
@@ -261,7 +265,7 @@ def test_no_boundary_by_time_spends_more_than_alpha(
 
 
 def test_a_delayed_start_spends_less_where_the_size_jumps_over_alpha() -> None:
-    row = rows_of(ROWS.query("stop == 'Tal' and cc == 5 and T == 1 and D == 0.1"))[0]
+    row = rows_of(settings_of_peer("stop == 'Tal' and cc == 5 and T == 1 and D == 0.1"))[0]
     plan = plan_of(row)
 
     found = boundary(plan)

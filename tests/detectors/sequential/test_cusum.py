@@ -1,14 +1,13 @@
 """The CUSUM against reference values, its definition, and simulation."""
 
-import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
 import pytest
+from data import reference_json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -32,8 +31,6 @@ from detectors.sequential.cusum.first_signal import first_signal
 from detectors.sequential.cusum.uneven_run_length import run_length_between
 from detectors.sequential.cusum.uneven_signal import first_signal_between
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference"
-SURVEILLANCE = json.loads((REFERENCE / "cusum/surveillance_glrpois.json").read_text())
 GIVEN = Design(2.0, expected_per_look=1.0, looks=17, critical_value=5.0)  # c.ARL = 5
 
 AfterSignal = Literal["reset", "stay", "none"]
@@ -60,14 +57,15 @@ def statistics(design: Design, steps: Sequence[tuple[int, float]]) -> list[float
 
 
 def test_statistics_and_alarms_are_those_of_the_reference() -> None:
-    counts = SURVEILLANCE["x"][1:]  # its range begins at the second
+    peer = reference_json("cusum/surveillance_glrpois.json")
+    counts = peer["x"][1:]  # its range begins at the second
 
     _, looks = recompute(GIVEN, to_date([(count, 1.0) for count in counts]))
 
     assert len(looks) == 17
     found = [look.statistic for look in looks]
-    assert_allclose(found, SURVEILLANCE["lrcusum_statistic"], atol=1e-9)  # eleven digits printed
-    assert [int(look.is_crossing) for look in looks] == SURVEILLANCE["lrcusum_alarm"]
+    assert_allclose(found, peer["lrcusum_statistic"], atol=1e-9)  # eleven digits printed
+    assert [int(look.is_crossing) for look in looks] == peer["lrcusum_alarm"]
 
 
 @given(ratio=RATIOS, size=SIZES, steps=increments)

@@ -1,15 +1,14 @@
 """The GLR watch against reference values, its definition, and simulation."""
 
 import itertools
-import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from data import reference_json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -30,8 +29,6 @@ from detectors.sequential.glr import (
 )
 from detectors.sequential.glr.stretch import Direction, scan
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference"
-SURVEILLANCE = json.loads((REFERENCE / "cusum/surveillance_glrpois.json").read_text())
 GIVEN = Design(expected_per_look=1.0, looks=17, critical_value=5.0)  # c.ARL = 5
 DIRECTIONS: list[Direction] = ["increase", "decrease"]
 
@@ -44,14 +41,15 @@ def to_date(steps: Sequence[tuple[int, float]]) -> list[Observation]:
 
 
 def test_statistics_and_alarms_are_those_of_the_reference() -> None:
-    counts = SURVEILLANCE["x"][1:]  # its range begins at the second
+    peer = reference_json("cusum/surveillance_glrpois.json")
+    counts = peer["x"][1:]  # its range begins at the second
 
     _, looks = recompute(GIVEN, to_date([(count, 1.0) for count in counts]))
 
     assert len(looks) == 17
     found = [look.statistic for look in looks]
-    assert_allclose(found, SURVEILLANCE["glr_statistic"], atol=1e-9)  # eleven digits printed
-    assert [int(look.is_crossing) for look in looks] == SURVEILLANCE["glr_alarm"]
+    assert_allclose(found, peer["glr_statistic"], atol=1e-9)  # eleven digits printed
+    assert [int(look.is_crossing) for look in looks] == peer["glr_alarm"]
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)

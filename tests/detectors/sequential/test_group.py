@@ -2,13 +2,12 @@
 
 import math
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -27,8 +26,6 @@ from detectors.sequential.group import (
     step,
 )
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/group_sequential"
-RPACT = pd.read_csv(REFERENCE / "rpact_boundaries.csv")
 KINDS: dict[str, tuple[Any, float]] = {
     "OF": ("wang_tsiatis", 0.0),
     "P": ("wang_tsiatis", 0.5),
@@ -80,7 +77,8 @@ def drawn_crossings(
 
 def test_boundaries_and_spent_alpha_match_rpact() -> None:
     n_compared = 0
-    groups: Any = RPACT.groupby(["type", "kMax", "alpha"])
+    rpact = reference_table("group_sequential/rpact_boundaries.csv")
+    groups: Any = rpact.groupby(["type", "kMax", "alpha"])
     for (kind, k_max, alpha), rows in groups:
         name, parameter = KINDS[kind]
         planned = tuple(rows["info"].tolist())
@@ -92,7 +90,7 @@ def test_boundaries_and_spent_alpha_match_rpact() -> None:
         assert_allclose(design.boundary, rows["z"], atol=3e-7)
         assert_allclose(spent, rows["cum_alpha"], atol=3e-8)
         n_compared += k_max
-    assert n_compared == len(RPACT) == 280
+    assert n_compared == len(rpact) == 280
 
 
 @every_kind

@@ -1,10 +1,9 @@
 """The Poisson MaxSPRT against reference values, its definition, and simulation."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -25,13 +24,21 @@ from detectors.sequential.poisson_maxsprt import (
     step,
 )
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference"
-EXACT = pd.read_csv(REFERENCE / "sequential/cv_poisson.csv").query("D == 0")
-PUBLISHED = pd.read_csv(REFERENCE / "sequential/poisson_published_table_check.csv").query("D == 0")
-SINGLE_LOOK = pd.read_csv(REFERENCE / "small_population/poisson_min_events_rule.csv")
 SINGLE_LOOK_COLUMNS = ["T", "alpha", "min_events_single_look", "exact_size"]
 
 increments = st.lists(st.tuples(st.integers(0, 3), st.floats(0.001, 2.0)), max_size=12)
+
+
+def exact_rows() -> pd.DataFrame:
+    return reference_table("sequential/cv_poisson.csv", "D == 0")
+
+
+def published_rows() -> pd.DataFrame:
+    return reference_table("sequential/poisson_published_table_check.csv", "D == 0")
+
+
+def single_looks() -> pd.DataFrame:
+    return reference_table("small_population/poisson_min_events_rule.csv")
 
 
 def to_date(steps: list[tuple[int, float]]) -> list[Observation]:
@@ -41,7 +48,7 @@ def to_date(steps: list[tuple[int, float]]) -> list[Observation]:
 
 @pytest.mark.slow
 def test_critical_value_matches_the_exact_column() -> None:
-    rows = EXACT.dropna(subset="cv_exact")
+    rows = exact_rows().dropna(subset="cv_exact")
 
     found = [
         critical_value(horizon, alpha=alpha, min_events=int(least)).value
@@ -56,15 +63,15 @@ def test_critical_value_matches_the_exact_column() -> None:
 def test_critical_value_matches_the_published_table() -> None:
     found = [
         critical_value(horizon, min_events=int(least)).value
-        for horizon, least in PUBLISHED[["T", "M"]].to_numpy().tolist()
+        for horizon, least in published_rows()[["T", "M"]].to_numpy().tolist()
     ]
 
     assert len(found) > 60
-    assert_allclose(found, PUBLISHED["cv_published"], atol=1e-10)
+    assert_allclose(found, published_rows()["cv_published"], atol=1e-10)
 
 
 def test_a_horizon_that_cannot_spend_alpha_has_a_count_and_what_it_detects() -> None:
-    rows = EXACT[EXACT["cv_exact"].isna()]
+    rows = exact_rows()[exact_rows()["cv_exact"].isna()]
 
     assert len(rows) > 5
     for horizon, alpha, least in rows[["T", "alpha", "M"]].to_numpy().tolist():
@@ -77,7 +84,7 @@ def test_a_horizon_that_cannot_spend_alpha_has_a_count_and_what_it_detects() -> 
 
 
 def test_the_count_boundary_matches_the_single_look_rule() -> None:
-    for horizon, alpha, least, size in SINGLE_LOOK[SINGLE_LOOK_COLUMNS].to_numpy().tolist():
+    for horizon, alpha, least, size in single_looks()[SINGLE_LOOK_COLUMNS].to_numpy().tolist():
         found = boundary(horizon, alpha=alpha, min_events=int(least))
 
         assert (found.decided_by, found.min_events) == ("count", least)
@@ -161,7 +168,7 @@ def test_llr_grows_with_each_event_in_excess(events: int, expected: float) -> No
 
 
 def test_llr_matches_the_caers_reference() -> None:
-    rows = pd.read_csv(REFERENCE / "disproportionality/caers_2x2_reference.csv")
+    rows = reference_table("disproportionality/caers_2x2_reference.csv.xz")
 
     llr = log_likelihood_ratio(rows["a"], rows["E_rrr"])
 

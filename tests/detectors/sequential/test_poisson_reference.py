@@ -1,11 +1,11 @@
 """Group looks, delayed start, deficits, power and sample size against the reference."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_rows, reference_table
 from numpy.testing import assert_allclose
 
 from detectors.sequential.poisson_band import signal_probability
@@ -20,15 +20,6 @@ from detectors.sequential.poisson_maxsprt import (
 from detectors.sequential.poisson_maxsprt.boundary import plan_of
 from detectors.sequential.poisson_maxsprt.limits import band
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference"
-DELAYED = pd.read_csv(REFERENCE / "sequential/cv_poisson.csv").query("D > 0")
-GROUP = pd.read_csv(REFERENCE / "sequential/cv_poisson_group.csv")
-LOWER = pd.read_csv(REFERENCE / "sequential/cv_poisson_lower_exact.csv")
-TWO_SIDED = pd.read_csv(REFERENCE / "sequential/cv_poisson_lower_two_sided.csv")
-PERFORMANCE = pd.read_csv(REFERENCE / "sequential/performance_poisson.csv")
-SAMPLE_SIZE = pd.read_csv(REFERENCE / "sequential/samplesize_poisson.csv")
-AGAINST_E = pd.read_csv(REFERENCE / "small_population/maxsprt_vs_eprocess_exact.csv")
-MONTE_CARLO = pd.read_csv(REFERENCE / "empirical_calibration/maxsprt_cv_montecarlo.csv")
 GROUP_STEP = 1.02e-6  # the peer adds a millionth to the LLR that must not signal
 
 
@@ -42,7 +33,7 @@ def looks_of(groups: str) -> list[float]:
 
 @pytest.mark.slow
 def test_a_delayed_start_matches_the_exact_column_and_its_attained_size() -> None:
-    rows = DELAYED.dropna(subset="cv_exact")
+    rows = reference_table("sequential/cv_poisson.csv", "D > 0").dropna(subset="cv_exact")
     columns = ["T", "alpha", "M", "D"]
 
     found = [
@@ -56,7 +47,7 @@ def test_a_delayed_start_matches_the_exact_column_and_its_attained_size() -> Non
 
 
 def test_group_looks_give_the_rule_of_the_peer() -> None:
-    for row in rows_of(GROUP):
+    for row in reference_rows("sequential/cv_poisson_group.csv"):
         looks = looks_of(row.groups)
         found = critical_value(row.T, alpha=row.alpha, min_events=row.M, looks=looks)
         plan = plan_of(
@@ -69,7 +60,7 @@ def test_group_looks_give_the_rule_of_the_peer() -> None:
 
 
 def test_a_deficit_matches_the_exact_column() -> None:
-    for row in rows_of(LOWER):
+    for row in reference_rows("sequential/cv_poisson_lower_exact.csv"):
         found = critical_value(row.T, alpha=row.alpha, tail="lower")
 
         assert_allclose(found.value, row.cv_exact_conservative, atol=1e-8)
@@ -77,7 +68,9 @@ def test_a_deficit_matches_the_exact_column() -> None:
 
 
 def test_the_peers_value_for_a_deficit_spends_what_the_exact_recursion_says() -> None:
-    rows = LOWER.dropna(subset="cv_R_Sequential_M1")
+    rows = reference_table("sequential/cv_poisson_lower_exact.csv").dropna(
+        subset="cv_R_Sequential_M1"
+    )
 
     for row in rows_of(rows):
         plan = plan_of(row.T, 0.05, min_events=1, min_expected=0.0, looks=None, tail="lower")
@@ -88,7 +81,11 @@ def test_the_peers_value_for_a_deficit_spends_what_the_exact_recursion_says() ->
 
 
 def test_the_peers_two_sided_value_does_not_hold_its_level() -> None:
-    for row in rows_of(TWO_SIDED.query("tailed == 'two'").dropna(subset="cv")):
+    for row in rows_of(
+        reference_table("sequential/cv_poisson_lower_two_sided.csv", "tailed == 'two'").dropna(
+            subset="cv"
+        )
+    ):
         plan = plan_of(row.T, 0.05, min_events=1, min_expected=0.0, looks=None, tail="two_sided")
 
         assert signal_probability(band(plan, row.cv)) > 0.09
@@ -96,7 +93,7 @@ def test_the_peers_two_sided_value_does_not_hold_its_level() -> None:
 
 
 def test_power_and_times_match_the_peer_where_it_is_right() -> None:
-    for row in rows_of(PERFORMANCE):
+    for row in reference_rows("sequential/performance_poisson.csv"):
         design = Design(row.T, alpha=row.alpha, min_events=row.M, min_expected=row.D)
         found = operating_characteristics(design, row.RR)
 
@@ -107,7 +104,7 @@ def test_power_and_times_match_the_peer_where_it_is_right() -> None:
 
 
 def test_the_exact_file_of_power_and_time_is_reproduced() -> None:
-    rows = AGAINST_E.query("method == 'MaxSPRT'")
+    rows = reference_table("small_population/maxsprt_vs_eprocess_exact.csv", "method == 'MaxSPRT'")
 
     assert len(rows) == 33
     for row in rows_of(rows):
@@ -119,7 +116,10 @@ def test_the_exact_file_of_power_and_time_is_reproduced() -> None:
 @pytest.mark.slow
 def test_simulation_finds_the_peers_times_of_a_delayed_start_too_long() -> None:
     design, ratio, n_watches = Design(3.0, min_expected=1.0), 3.0, 200_000
-    row = PERFORMANCE.query("T == 3 and D == 1 and M == 1 and RR == 3 and alpha == 0.05").iloc[0]
+    row = reference_table(
+        "sequential/performance_poisson.csv",
+        "T == 3 and D == 1 and M == 1 and RR == 3 and alpha == 0.05",
+    ).iloc[0]
     rng = np.random.default_rng(seed=20150301)
     arrivals = rng.exponential(1 / ratio, size=(n_watches, 60)).cumsum(axis=1)
     at_start = (arrivals <= 1.0).sum(axis=1)
@@ -138,7 +138,7 @@ def test_simulation_finds_the_peers_times_of_a_delayed_start_too_long() -> None:
 
 
 def test_the_horizon_for_a_power_is_never_longer_than_the_peers() -> None:
-    for row in rows_of(SAMPLE_SIZE.query("RR == 3 or RR == 4")):
+    for row in reference_rows("sequential/samplesize_poisson.csv", "RR == 3 or RR == 4"):
         ratio, horizon = row.RR, float(row.raw.split(";")[2].lstrip("="))
         found = sample_size(row.power, ratio, alpha=row.alpha, min_events=row.M)
         design = Design(found, alpha=row.alpha, min_events=row.M)
@@ -165,7 +165,9 @@ def test_a_detectable_ratio_has_the_power_that_was_asked_for() -> None:
 
 @pytest.mark.slow
 def test_the_monte_carlo_values_of_another_tool_spend_alpha() -> None:
-    rows = MONTE_CARLO.query("fn == 'computeCvPoisson' and cv > 0")
+    rows = reference_table(
+        "empirical_calibration/maxsprt_cv_montecarlo.csv", "fn == 'computeCvPoisson' and cv > 0"
+    )
     n_draws = 200_000
 
     assert len(rows) == 11

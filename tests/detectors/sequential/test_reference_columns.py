@@ -1,13 +1,12 @@
 """Columns of the reference that no other test compares: the peers' own, and derived ones."""
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_json, reference_table
 from numpy.testing import assert_allclose
 from scipy.stats import norm, poisson
 
@@ -25,12 +24,11 @@ from detectors.sequential.poisson_maxsprt import (
 from detectors.sequential.poisson_maxsprt.boundary import plan_of
 from detectors.sequential.poisson_maxsprt.limits import band
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference"
 ROUNDED = 1e-8  # absolute, as the README of the reference has it
 
 
 def table(name: str) -> pd.DataFrame:
-    return pd.read_csv(REFERENCE / name)
+    return reference_table(name)
 
 
 def rows_of(frame: pd.DataFrame) -> list[Any]:
@@ -140,7 +138,7 @@ def test_sample_sizes_have_the_peers_value_and_power_and_are_never_longer() -> N
 
 
 def test_the_peers_spending_has_less_power_than_the_boundary_and_takes_longer() -> None:
-    rows = json.loads((REFERENCE / "sequential/alphaspend_poisson.json").read_text())
+    rows = reference_json("sequential/alphaspend_poisson.json")
 
     for row in rows.values():
         ratio, power, _, length = row["result"]["Performance"]

@@ -2,13 +2,13 @@
 
 import itertools
 import math
-from pathlib import Path
 from typing import Any
 
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_rows, reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -17,37 +17,44 @@ from scipy import integrate, special, stats
 from detectors.small_population import natural_history as history
 from detectors.small_population.natural_history.commensurate import _posterior
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/small_population"
-RATES = pd.read_csv(REFERENCE / "natural_history_gammapoisson.csv")
-PROPORTIONS = pd.read_csv(REFERENCE / "natural_history_betabinomial.csv")
-ROBUST: Any = list(pd.read_csv(REFERENCE / "robust_map_beta_mixture.csv").itertuples())
 # The file does not say its prior. The five numbers follow from its rows of weight 0, to 12 digits;
 # the rows of other weights then confirm them.
 MAP = history.BetaMixture((0.38, 0.62), (2.5, 14.6), (7.2, 44.3))
-RATE_DATA = (RATES["y"], RATES["person_years"], RATES["hist_events"], RATES["hist_py"])
 DIGITS = 1e-8  # absolute, as the README of the reference has it
+
+
+def rates() -> pd.DataFrame:
+    return reference_table("small_population/natural_history_gammapoisson.csv")
+
+
+def rate_data() -> tuple[Any, ...]:
+    return tuple(rates()[name] for name in ("y", "person_years", "hist_events", "hist_py"))
+
+
+def proportions() -> pd.DataFrame:
+    return reference_table("small_population/natural_history_betabinomial.csv")
 
 
 def test_rates_match_every_column_of_the_reference() -> None:
     found = [
-        history.predictive_rate(*RATE_DATA).p,
-        history.conditional_rate(*RATE_DATA).p,
-        history.probability_rate_is_higher(*RATE_DATA).value,
+        history.predictive_rate(*rate_data()).p,
+        history.conditional_rate(*rate_data()).p,
+        history.probability_rate_is_higher(*rate_data()).value,
     ]
 
     names = ["nb_pred_p_jeffreys", "binom_conditional_p", "P_rate_gt_hist"]
-    assert len(RATES) == 21
+    assert len(rates()) == 21
     for values, name in zip(found, names, strict=True):
-        assert_allclose(values, RATES[name], atol=DIGITS)
+        assert_allclose(values, rates()[name], atol=DIGITS)
 
 
 def test_the_plug_in_probability_matches_and_is_undefined_without_a_historical_event() -> None:
-    found = history.plug_in_rate(*RATE_DATA)
+    found = history.plug_in_rate(*rate_data())
 
-    has_event = (RATES["hist_events"] > 0).to_numpy()
+    has_event = (rates()["hist_events"] > 0).to_numpy()
     assert (found.state[~has_event] == "no_historical_event").all()
     assert np.isnan(found.p[~has_event]).all()
-    assert_allclose(found.p[has_event], RATES["poisson_p_plugin"][has_event], atol=DIGITS)
+    assert_allclose(found.p[has_event], rates()["poisson_p_plugin"][has_event], atol=DIGITS)
 
 
 def test_proportions_match_every_row_of_the_reference() -> None:
@@ -56,17 +63,18 @@ def test_proportions_match_every_row_of_the_reference() -> None:
             history.predictive_proportion(*row[:4], delta=row[4]).p.item(),
             history.probability_proportion_is_higher(*row[:4], delta=row[4]).value.item(),
         )
-        for row in PROPORTIONS.iloc[:, :5].itertuples(index=False)
+        for row in proportions().iloc[:, :5].itertuples(index=False)
     ]
 
-    assert len(PROPORTIONS) == 75
+    assert len(proportions()) == 75
     columns = ["pred_p_upper_jeffreys_hist", "P_treated_gt_hist"]
-    assert_allclose(found, PROPORTIONS[columns], atol=DIGITS)
+    assert_allclose(found, proportions()[columns], atol=DIGITS)
 
 
 def test_the_robust_mixture_matches_every_row_of_the_reference() -> None:
-    assert len(ROBUST) == 16
-    for row in ROBUST:
+    rows = list(reference_rows("small_population/robust_map_beta_mixture.csv"))
+    assert len(rows) == 16
+    for row in rows:
         prior = history.robust_beta(MAP, weight=row.robust_weight)
 
         posterior = history.update_beta(prior, events=row.y, patients=row.n)
@@ -442,10 +450,10 @@ def test_the_regimes_of_a_few_patients_give_numbers() -> None:
 
 
 def test_the_bits_of_an_element_do_not_depend_on_its_place() -> None:
-    together = history.predictive_rate(*RATE_DATA).log_p
+    together = history.predictive_rate(*rate_data()).log_p
     alone = [
         history.predictive_rate(*row).log_p.item()
-        for row in zip(*(column.tolist() for column in RATE_DATA), strict=True)
+        for row in zip(*(column.tolist() for column in rate_data()), strict=True)
     ]
 
     assert together[::-1].tolist() == alone[::-1]

@@ -1,13 +1,12 @@
 """The platform posterior against the reference, a slow twin, its definition, and simulation."""
 
 import itertools
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from data import reference_json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial.legendre import leggauss
@@ -22,13 +21,16 @@ from detectors.small_population.constructs import Prior, as_columns, distinct
 from detectors.small_population.exchangeable import Integrals, integrate
 from detectors.small_population.quadrature import gauss_legendre, smoothed_step
 
-SHARED = Path(__file__).parents[3] / ".." / "shared"
-REFERENCE = SHARED / "reference/small_population/hierarchical_platform.json"
-CASES = json.loads(REFERENCE.read_text())["cases"]
 NUMBERS = ("rr_mean", "p_above", "log_rr_mean", "log_rr_sd")
 
 
-@pytest.mark.parametrize("case", CASES, ids=[str(case["y"]) for case in CASES])
+def cases() -> list[dict[str, Any]]:
+    document = reference_json("small_population/hierarchical_platform.json")
+    found: list[dict[str, Any]] = document["cases"]
+    return found
+
+
+@pytest.mark.each_of("case", cases, ids=lambda case: str(case["y"]))
 def test_reference_cases_agree_to_their_own_error(case: dict[str, Any]) -> None:
     error = case["max_abs_diff_two_grids"]  # of the reference: its two grids differ by so much
 

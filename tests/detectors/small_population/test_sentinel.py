@@ -2,13 +2,12 @@
 
 import itertools
 import math
-from pathlib import Path
 from typing import Any
 
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
-import pandas as pd
 import pytest
+from data import reference_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -16,12 +15,9 @@ from scipy import special, stats
 
 from detectors.small_population import sentinel
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/small_population"
-SINGLE_LOOK: Any = list(pd.read_csv(REFERENCE / "poisson_min_events_rule.csv").itertuples())
-
 
 def test_the_background_probability_matches_the_single_look_rule() -> None:
-    for row in SINGLE_LOOK:
+    for row in reference_rows("small_population/poisson_min_events_rule.csv"):
         found = sentinel.background(rate=row.T, person_time=1.0, events=row.min_events_single_look)
 
         assert_allclose(found.probability, row.exact_size, atol=1e-8)  # README of the reference

@@ -2,13 +2,11 @@
 
 import itertools
 import math
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
-import pandas as pd
 import pytest
+from data import reference_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -18,9 +16,6 @@ from scipy.special import bdtr, bdtrc
 from detectors.small_population.stopping import beta_binomial, boundary, pocock, simon
 from detectors.small_population.stopping.boundary import Direction
 
-REFERENCE = Path(__file__).parents[3] / ".." / "shared/reference/small_population"
-BAYES: Any = list(pd.read_csv(REFERENCE / "bayes_toxicity_boundaries_n30.csv").itertuples())
-SIMON: Any = list(pd.read_csv(REFERENCE / "simon_two_stage.csv").itertuples())
 DIGITS = 1e-8  # absolute, as the README of the reference has it
 
 
@@ -57,8 +52,9 @@ def passes(design: simon.Design, response: float, r: int) -> float:
 
 
 def test_beta_binomial_boundaries_match_every_row_of_the_reference() -> None:
-    assert len(BAYES) == 27
-    for row in BAYES:
+    rows = list(reference_rows("small_population/bayes_toxicity_boundaries_n30.csv"))
+    assert len(rows) == 27
+    for row in rows:
         design = beta_binomial.Design(30, row.p0, cut=row.cut, prior=(row.prior_a, row.prior_b))
 
         at_limit, at_double = (
@@ -79,8 +75,9 @@ def test_beta_binomial_boundaries_match_every_row_of_the_reference() -> None:
 
 
 def test_two_stage_designs_match_every_row_of_the_reference() -> None:
-    assert len(SIMON) == 4
-    for row in SIMON:
+    rows = list(reference_rows("small_population/simon_two_stage.csv"))
+    assert len(rows) == 4
+    for row in rows:
         found = simon.find(row.p0, row.p1, alpha=row.alpha, beta=row.beta, criterion=row.type)
 
         null, good = (simon.operating_characteristics(found, p) for p in (row.p0, row.p1))

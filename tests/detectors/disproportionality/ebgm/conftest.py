@@ -1,17 +1,13 @@
 """Data that the tests of the shrinker share: counts, expectations and published priors."""
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from data import public, reference_json, reference_table
 from numpy.typing import NDArray
-
-SHARED = Path(__file__).parents[4] / ".." / "shared"
-OPENEBGM = SHARED / "reference/openebgm"
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -20,20 +16,20 @@ Pairs = tuple[NDArray[np.int64], NDArray[np.float64]]
 def scores() -> dict[str, pd.DataFrame]:
     """Every pair of CAERS as openEBGM 0.9.1 scores it, with and without strata."""
     kinds = ("unstratified", "stratified")
-    return {kind: pd.read_csv(OPENEBGM / f"caers_ebgm_{kind}.csv") for kind in kinds}
+    return {kind: reference_table(f"openebgm/caers_ebgm_{kind}.csv.xz") for kind in kinds}
 
 
 @pytest.fixture(scope="session")
 def vigipy_scores() -> pd.DataFrame:
     """Every pair of CAERS as vigipy 3.5.1 scores it, on expectations of its own."""
-    return pd.read_csv(SHARED / "reference/vigipy/caers_all_methods.csv")
+    return reference_table("vigipy/caers_all_methods.csv.xz")
 
 
 @pytest.fixture(scope="session")
 def published() -> dict[str, Any]:
     """Priors and likelihoods by openEBGM, by vigipy, and by an independent fit."""
     names = ("caers_hyperparameters", "gps_hyperparameter_reference")
-    openebgm, independent = (json.loads((OPENEBGM / f"{name}.json").read_text()) for name in names)
+    openebgm, independent = (reference_json(f"openebgm/{name}.json") for name in names)
     return {**openebgm, **independent}
 
 
@@ -51,13 +47,13 @@ def data(scores: dict[str, pd.DataFrame], vigipy_scores: pd.DataFrame) -> dict[s
 
 
 def _of_table(name: str) -> Pairs:
-    table = pd.read_csv(SHARED / f"data/contingency/{name}.csv", index_col=0).to_numpy()
+    table = reference_table(f"contingency/{name}.csv.xz").iloc[:, 1:].to_numpy()
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
     return table[table > 0].astype(np.int64), expected[table > 0]
 
 
 def _of_reports() -> Pairs:
-    path = SHARED / "data/faers/faers_2022q3_primary_suspect_pairs.csv.gz"
+    path = public("faers/faers_2022q3_primary_suspect_pairs.csv.gz")
     rows = pd.read_csv(path, dtype=str).drop_duplicates()
     n = rows.groupby(["DRUG", "AE"]).size()
     margins = [

@@ -1,13 +1,12 @@
 """The three likelihoods against openEBGM, their definition, and their finite differences."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
 import pytest
+from data import reference_json, reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -18,9 +17,6 @@ from detectors.disproportionality.ebgm import Prior, negative_log_likelihood
 from detectors.disproportionality.ebgm.climbing import from_transformed
 from detectors.disproportionality.ebgm.likelihood import pairs_of, surface, total_log_likelihood
 from detectors.disproportionality.ebgm.prior import LIKELIHOODS, Likelihood
-
-OPENEBGM = Path(__file__).parents[4] / ".." / "shared/reference/openebgm"
-FIXED = json.loads((OPENEBGM / "caers_negloglik.json").read_text())
 
 TRUNCATED: tuple[Likelihood, ...] = ("truncated_components", "truncated_mixture")
 every_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -36,13 +32,18 @@ reported = st.lists(
 )
 
 
-@pytest.mark.parametrize("row", FIXED, ids=lambda row: f"alpha1={row['theta'][0]:.2f}")
+def fixed() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = reference_json("openebgm/caers_negloglik.json")
+    return rows
+
+
+@pytest.mark.each_of("row", fixed, ids=lambda row: f"alpha1={row['theta'][0]:.2f}")
 def test_it_matches_openebgm_on_full_and_squashed_data(
     row: dict[str, Any], scores: dict[str, pd.DataFrame]
 ) -> None:
     prior = Prior(*row["theta"])
     full = scores["unstratified"]
-    squashed = pd.read_csv(OPENEBGM / "caers_squashed_twice.csv")
+    squashed = reference_table("openebgm/caers_squashed_twice.csv")
 
     of_full = negative_log_likelihood(full["N"], full["E"], prior)
     of_squashed = negative_log_likelihood(
@@ -55,7 +56,7 @@ def test_it_matches_openebgm_on_full_and_squashed_data(
 
 def test_with_the_pairs_never_reported_it_matches_openebgm() -> None:
     # openEBGM's table with zeros holds every product with every event of CAERS.
-    rows = pd.read_csv(OPENEBGM.parent / "disproportionality/caers_2x2_reference.csv")
+    rows = reference_table("disproportionality/caers_2x2_reference.csv.xz")
     margins = [
         rows.assign(margin=rows["a"] + rows[other]).groupby(name)["margin"].first().sort_index()
         for name, other in (("var1", "b"), ("var2", "c"))
@@ -71,10 +72,10 @@ def test_with_the_pairs_never_reported_it_matches_openebgm() -> None:
 
     found = [
         negative_log_likelihood(n, expected, Prior(*row["theta"]), likelihood="full")
-        for row in FIXED[1:]
+        for row in fixed()[1:]
     ]
 
-    assert_allclose(found, [row["negLLzero"] for row in FIXED[1:]], rtol=1e-12)  # digits given
+    assert_allclose(found, [row["negLLzero"] for row in fixed()[1:]], rtol=1e-12)  # digits given
 
 
 def test_it_matches_the_independent_value_of_the_truncated_mixture(

@@ -1,20 +1,17 @@
 """Squashed counts against openEBGM's, and what squashing must leave as it was."""
 
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from data import reference_table
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from detectors.disproportionality.ebgm import Squashed, squash
-
-OPENEBGM = Path(__file__).parents[4] / ".." / "shared/reference/openebgm"
 
 Data = dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]
 
@@ -23,7 +20,7 @@ sizes = st.integers(2, 7)
 
 
 def assert_like(found: Squashed, name: str) -> None:
-    rows = pd.read_csv(OPENEBGM / name).sort_values(["N", "E"], kind="stable")
+    rows = reference_table(f"openebgm/{name}").sort_values(["N", "E"], kind="stable")
     assert_array_equal(found.n, rows["N"])
     assert_array_equal(found.weights, rows["weight"])
     assert_allclose(found.expected, rows["E"], rtol=1e-14)  # fifteen digits are given
