@@ -77,7 +77,7 @@ def test_data_are_looked_for_where_the_variable_says(
     name = "vaers/1990VAERSData.zip"
     monkeypatch.setenv("LONGWATCH_DATA", str(tmp_path))
 
-    with pytest.raises(DataMissing, match="no vaers/1990VAERSData.zip"):
+    with pytest.raises(DataMissing, match=r"no vaers/1990VAERSData\.zip"):
         public(name)
 
     (tmp_path / "vaers").mkdir()

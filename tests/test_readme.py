@@ -16,8 +16,6 @@ from typer.core import TyperGroup
 from surveillance.cli import app
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 GROUPS_OF_BLOCKS = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LONGWATCH = re.compile(r"^\s*(?:\$ )?(?:\.venv/bin/)?longwatch (.*)$")
 EXPLAINED = re.compile(r"\s{3,}\(.*\)$")  # as the demo says what comes next
@@ -36,7 +34,8 @@ class Typed(NamedTuple):
 
 
 def _blocks() -> str:
-    return "\n".join(GROUPS_OF_BLOCKS.findall(README)).replace("\\\n", " ")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return "\n".join(GROUPS_OF_BLOCKS.findall(readme)).replace("\\\n", " ")
 
 
 def _typed() -> list[Typed]:
@@ -69,7 +68,7 @@ def test_the_readme_shows_the_commands_that_people_need_first() -> None:
     }
 
 
-@pytest.mark.parametrize("typed", _typed(), ids=lambda typed: typed.text[:60])
+@pytest.mark.each_of("typed", _typed, ids=lambda typed: typed.text[:60])
 def test_a_command_in_the_readme_is_one_that_can_be_typed(typed: Typed) -> None:
     command, words = _command_of(typed.words)
 
@@ -86,7 +85,8 @@ def test_an_option_that_there_is_not_would_be_seen() -> None:
 
 def test_the_make_targets_in_the_readme_exist() -> None:
     shown = {match[1] for line in _blocks().splitlines() if (match := MAKE.match(line))}
-    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
 
     assert shown >= {"demo", "test", "kafka"}
     assert shown <= targets

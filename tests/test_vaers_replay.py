@@ -19,8 +19,10 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from data import public, vaers_years
 from oracle.vaers_tables import canonical_tables, vaers_tables
 
+from bench.public import REFERENCE
 from surveillance.cli import main
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.reader import SHIPPED, read_configuration
@@ -36,9 +38,7 @@ from surveillance.runs.replay import replay
 from surveillance.screening.counts import Counts
 from surveillance.screening.screen import ScreenState
 
-SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
-ZIPS = sorted((SHARED / "vaers").glob("*.zip"))
-REFERENCE = SHARED / "ground_truth" / "vaers_first_crossing_reference.csv"
+CROSSINGS = REFERENCE / "ground_truth/vaers_first_crossing_reference.csv"
 PRODUCT_GROUPS = {"rotashield": "ROTASHIELD", "lymerix": "LYMERIX"}
 EVENT_GROUPS = {"intussusception": "intussusc", "arthritis": "arthritis|arthralgia"}
 CRITERION_OF_RULE = {
@@ -91,7 +91,7 @@ def day_of(closing: ClosedEpoch) -> date:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    tables = vaers_tables(ZIPS, product_groups=PRODUCT_GROUPS, event_groups=EVENT_GROUPS)
+    tables = vaers_tables(vaers_years(), product_groups=PRODUCT_GROUPS, event_groups=EVENT_GROUPS)
     days = pd.to_datetime(tables.reports["received_on"])
     month_ends = [stamp.date() for stamp in days.groupby(days.dt.to_period("M")).max()]
     oracle = tables.over(month_ends)
@@ -108,7 +108,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     configuration = read_configuration(SHIPPED / "vaers")
     summary = replay(
         "vaers",
-        ZIPS,
+        vaers_years(),
         out=directory,
         configurations=Configurations(configuration),
         configuration_directory=SHIPPED / "vaers",
@@ -135,12 +135,12 @@ def test_every_report_is_applied_and_every_row_is_accounted_for(run: Run) -> Non
 
 
 def reference_rows() -> list[dict[str, str]]:
-    with REFERENCE.open() as file:
+    with CROSSINGS.open() as file:
         return list(csv.DictReader(file))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", reference_rows(), ids=lambda row: f"{row['id']}-{row['rule']}")
+@pytest.mark.each_of("row", reference_rows, ids=lambda row: f"{row['id']}-{row['rule']}")
 def test_first_crossing_is_that_of_the_reference(
     run: Run, row: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,7 +203,7 @@ def test_tables_are_right_whatever_the_order_in_a_day_and_however_cases_are_corr
     seed: int, year: int
 ) -> None:
     rng = random.Random(seed)
-    reads = list(corrected(reads_of(SHARED / "vaers" / f"{year}VAERSData.zip"), rng))
+    reads = list(corrected(reads_of(public(f"vaers/{year}VAERSData.zip")), rng))
     rng.shuffle(reads)
     reads.sort(key=lambda read: read.received_on)
     days = sorted({read.received_on for read in reads})

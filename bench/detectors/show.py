@@ -13,7 +13,7 @@ from bench.detectors.text import at, count, rounded, seconds, small, table
 from bench.show import failed
 
 Found = dict[str, Any]
-PAGE = Template(Path(__file__).with_name("page.md").read_text(encoding="utf-8"))
+PAGE = Path(__file__).with_name("page.md")
 NAMES = {"simulated": "simulated", "caers": "CAERS", "faers": "FAERS 2022Q3"}
 KINDS = ("truncated_components", "truncated_mixture")
 
@@ -41,7 +41,8 @@ def markdown(found: Found) -> str:
     if "sets" not in found:
         return _alone(found)
     sets = found["sets"]
-    return PAGE.substitute(
+    page = Template(PAGE.read_text(encoding="utf-8"))
+    return page.substitute(
         machine=_machine(found["machine"]),
         runs=_runs(found),
         budgets=budgets.judged(found, BUDGETS),

@@ -12,7 +12,7 @@ from bench.detectors.text import at, count, ratio, rounded, table
 from bench.detectors.watches import BOUNDED, WATCHED
 
 Found = dict[str, Any]
-SECTION = Template(Path(__file__).with_name("sequential.md").read_text(encoding="utf-8"))
+SECTION = Path(__file__).with_name("sequential.md")
 N_WATCHES = 10_000
 MOST_MICROSECONDS = 20.0  # for a step
 SETTINGS = {
@@ -79,7 +79,8 @@ def section(found: Found) -> str:
     """Write the section; the same numbers always give the same bytes."""
     part = found.get("sequential", {})
     steps = part.get("steps", {})
-    return SECTION.substitute(
+    template = Template(SECTION.read_text(encoding="utf-8"))
+    return template.substitute(
         budgets=judged(found | {"slowest": _slowest(steps)}, BUDGETS),
         settings="\n\n".join([_settings(part), *_refusals(part)]),
         published=_beside(part.get("beside_r", {})),

@@ -60,7 +60,7 @@ def test_the_signal_to_stop_reaches_the_program_itself() -> None:
     assert json.loads(last_stage()["ENTRYPOINT"]) == ["longwatch"]
 
 
-@pytest.mark.parametrize("arguments", arguments_of("RUN"))
+@pytest.mark.each_of("arguments", lambda: arguments_of("RUN"), ids=lambda text: text[:40])
 def test_no_step_of_the_build_goes_through_a_shell(arguments: str) -> None:
     assert all(isinstance(word, str) for word in json.loads(arguments))
 

@@ -48,7 +48,7 @@ def test_every_alert_has_a_test() -> None:
     assert [alert["alert"] for alert in alerts() if alert["alert"] not in text] == []
 
 
-@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: str(alert["alert"]))
+@pytest.mark.each_of("alert", alerts, ids=lambda alert: str(alert["alert"]))
 def test_an_alert_says_what_happened_how_bad_it_is_and_what_to_do(alert: Json) -> None:
     anchors = [
         re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-")

@@ -3,15 +3,15 @@
 import csv
 import json
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from data import vaers_years
 
+from bench.public import REFERENCE
 from oracle.vaers_tables import Tables, canonical_tables, counts_of, vaers_tables
 
-DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 PRODUCT_GROUPS = {"rotashield": "rotashield", "lymerix": "lymerix"}
 EVENT_GROUPS = {"intussusception": "intussusc", "arthritis": "arthritis|arthralgia"}
 PUBLISHED = ["a_pair_reports", "n_product_reports", "n_event_reports", "N_all_reports"]
@@ -20,7 +20,7 @@ PUBLISHED = ["a_pair_reports", "n_product_reports", "n_event_reports", "N_all_re
 @pytest.fixture(scope="module")
 def tables() -> Tables:
     return vaers_tables(
-        sorted((DATA / "vaers").glob("*.zip")),
+        vaers_years(),
         product_groups=PRODUCT_GROUPS,
         event_groups=EVENT_GROUPS,
     )
@@ -41,7 +41,7 @@ def case(case_id: str, version: int = 1, **changed: object) -> bytes:
 
 @pytest.mark.slow
 def test_the_counts_on_the_days_of_first_crossing_are_the_reference_ones(tables: Tables) -> None:
-    reference = DATA / "ground_truth" / "vaers_first_crossing_reference.csv"
+    reference = REFERENCE / "ground_truth/vaers_first_crossing_reference.csv"
     with reference.open(newline="") as file:
         rows = list(csv.DictReader(file))
 

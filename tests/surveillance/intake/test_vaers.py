@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from data import vaers_years
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle.vaers_tables import canonical_tables, vaers_tables
@@ -27,7 +28,6 @@ from surveillance.log.decode import decode_case
 from .vaers_files import DATA, SYMPTOMS, VAX, Row, packed, part, parts
 
 ROOT = Path(__file__).parents[3]
-YEARS = ROOT / ".." / "shared" / "data" / "vaers"
 
 
 def read(path: Path, *, reader: Vaers = VAERS) -> tuple[list[Read], list[Unusable]]:
@@ -404,7 +404,7 @@ def test_memory_does_not_grow_with_a_file_twenty_times_as_large(tmp_path: Path) 
 @pytest.fixture(scope="module")
 def shared_lines() -> list[bytes]:
     tally = RowCounts()
-    items = [item for path in paths([YEARS], VAERS) for item in VAERS.read(path, tally=tally)]
+    items = [item for path in paths(vaers_years(), VAERS) for item in VAERS.read(path, tally=tally)]
     assert tally.is_balanced
     assert sum(each.n_read for each in tally.files.values()) == 423_365
     assert sum(each.n_refused for each in tally.files.values()) == 0
@@ -437,7 +437,7 @@ def test_every_report_of_the_shared_years_comes_through(shared_lines: list[bytes
 def test_the_lines_count_as_the_files_themselves_do(shared_lines: list[bytes]) -> None:
     as_of = date(1999, 7, 15)
     groups = {"rotashield": "rotashield"}, {"intussusception": "intussusc"}
-    zips = sorted(YEARS.glob("*.zip"))
+    zips = vaers_years()
 
     by_file = vaers_tables(zips, product_groups=groups[0], event_groups=groups[1]).at(as_of)
     by_line = canonical_tables(

@@ -1,17 +1,17 @@
 """The figures in the scenario are those that were published, and the events follow them."""
 
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import nbinom
 
+from bench.public import REFERENCE
 from surveillance.simulate.natural_history import UREA_CYCLE, Figure
 from surveillance.simulate.patients import events_by_day, remaining_rate
 from surveillance.simulate.scenario import LostEffect
 
-PUBLISHED = Path(__file__).parents[3] / "../shared/data/natural_history/ucd_natural_history.csv"
+PUBLISHED = REFERENCE / "natural_history/ucd_natural_history.csv"
 N_SURVIVORS = 63 - 16
 
 

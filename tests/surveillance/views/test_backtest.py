@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from small_run import PAIR, given, write_configuration
 
+from bench.public import REFERENCE
 from surveillance.configuration.reader import read_configuration
 from surveillance.domain.errors import Misused
 from surveillance.register.reader import Counted
@@ -16,14 +17,7 @@ from surveillance.views.weeks import weekly
 if TYPE_CHECKING:
     from answers import Look
 
-KNOWN = (
-    Path(__file__).parents[3]
-    / ".."
-    / "shared"
-    / "data"
-    / "ground_truth"
-    / "known_signals_vaers.csv"
-)
+KNOWN = REFERENCE / "ground_truth/known_signals_vaers.csv"
 REPORTS = sorted(one.on for one in given() if one.case_id.startswith("R-"))
 HEADER = (
     "id,product,vax_name_regex,event,pt_regex,licensed,first_regulator_action,action,withdrawn,"
