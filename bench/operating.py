@@ -27,7 +27,8 @@ from surveillance.configuration.types import (
     PrrLower,
     RorLower,
 )
-from surveillance.screening.rules.pairs import Beside, Decider, TableCells
+from surveillance.screening.rules import rule_of
+from surveillance.screening.rules.rule import Beside, TableCells
 
 N_TOTAL, N_PRODUCT = 1_000_000, 1_000
 EXPECTED = (0.1, 1.0, 5.0, 50.0)
@@ -54,7 +55,7 @@ class Criterion(NamedTuple):
 
 
 def _decided(criterion: OfPair) -> Callable[[Table], NDArray[np.bool_]]:
-    decide, beside = Decider(criterion), Beside(prior=CAERS)
+    decide, beside = rule_of(criterion), Beside(prior=CAERS)
     return lambda table: decide(TableCells(*table.cells()), beside)
 
 

@@ -17,11 +17,11 @@ from detectors.disproportionality.ic import ic
 from detectors.disproportionality.prr import prr
 from detectors.disproportionality.ror import ror
 from detectors.estimate import DEFINED
-from surveillance.configuration.types import Criterion, Ema, IcLower, PrrLower, RorLower
+from surveillance.configuration.types import Criterion
 from surveillance.domain.finding import Change, Finding
 from surveillance.screening.counts import Counts, Features
+from surveillance.screening.rules.rule import Interval
 
-CONFIDENCE_LEVEL, TAIL = 0.95, 0.025  # of measures that the criterion says nothing about
 LN10 = math.log(10.0)
 
 _Column = tuple[str, str, list[float], list[str]]  # measure, field, values, states
@@ -32,16 +32,9 @@ class Selected(NamedTuple):
 
     place: int
     criterion: Criterion
+    interval: Interval
     change: Change
     family: tuple[float, int] | None = None  # adjusted p, and how many hypotheses there were
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Coverage of the intervals of PRR and ROR, and tail of the IC."""
-        criterion = self.criterion
-        if isinstance(criterion, PrrLower | RorLower | Ema):
-            return criterion.confidence_level, TAIL
-        return CONFIDENCE_LEVEL, criterion.tail if isinstance(criterion, IcLower) else TAIL
 
 
 class When(NamedTuple):
@@ -164,11 +157,11 @@ def findings(
     """
     found: list[Finding | None] = [None] * len(selected)
     about = counts.about(np.array([one.place for one in selected], np.int64))
-    for limits in dict.fromkeys(one.limits for one in selected):
-        chosen = [i for i, one in enumerate(selected) if one.limits == limits]
+    for interval in dict.fromkeys(one.interval for one in selected):
+        chosen = [i for i, one in enumerate(selected) if one.interval == interval]
         places = np.array([selected[i].place for i in chosen])
         table = Table(*counts.cells(places))
-        numbers = measures(table, confidence_level=limits[0], tail=limits[1], in_force=in_force)
+        numbers = measures(table, **interval._asdict(), in_force=in_force)
         margins = zip(
             table.n_pair.tolist(), table.n_product.tolist(), table.n_event.tolist(), strict=True
         )
@@ -181,7 +174,7 @@ def findings(
 def _finding(
     counts: Counts, one: Selected, about: Features, when: When, numbers: dict[str, Any]
 ) -> Finding:
-    place, criterion, change, family = one
+    place, criterion, _, change, family = one
     if family is not None:
         numbers |= {"adjusted_p": family[0], "n_hypotheses": family[1]}
     return Finding(

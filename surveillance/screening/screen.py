@@ -10,24 +10,13 @@ month, since moving margins make a pair at the edge of a criterion flicker.
 from __future__ import annotations
 
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 import numpy as np
 
 from detectors.disproportionality import ebgm
-from surveillance.configuration.types import (
-    Configuration,
-    Criterion,
-    Eb05,
-    Ema,
-    Evans,
-    Listed,
-    OfFamily,
-    OfPair,
-    PrrLower,
-    RorLower,
-)
+from surveillance.configuration.types import Configuration, Listed, OfFamily, OfPair
 from surveillance.domain.contribution import Contribution
 from surveillance.domain.finding import Change, Finding, PriorFitted
 from surveillance.log.cells import Cells
@@ -38,8 +27,11 @@ from surveillance.screening.keyed_sums import Ints
 from surveillance.screening.measures import InForce, Selected, When, findings
 from surveillance.screening.periods import begins
 from surveillance.screening.prior import fit_prior, prior_of
-from surveillance.screening.rules.families import Decided, decide_family
-from surveillance.screening.rules.pairs import Beside, Decider, Flags, TableCells
+from surveillance.screening.rules import family_rule_of, rule_of
+from surveillance.screening.rules.family import Decided, FamilyRule
+from surveillance.screening.rules.rule import Beside, Flags, PairRule, TableCells
+
+Rule = PairRule | FamilyRule
 
 
 class Emitted:
@@ -81,11 +73,18 @@ class Screen:
     def __init__(self, configuration: Configuration) -> None:
         self._digest = configuration.digest
         self._ratio = configuration.criteria.growth_ratio
-        self._deciders = [Decider(criterion) for criterion in configuration.criteria.criterion]
+        self._rules: list[Rule] = [
+            family_rule_of(criterion) if isinstance(criterion, OfFamily) else rule_of(criterion)
+            for criterion in configuration.criteria.criterion
+        ]
         self._prior = configuration.criteria.prior
-        screened = [d for d in self._deciders if isinstance(d.criterion, OfPair)]
-        self._least = min((d.min_count for d in screened), default=1)
-        self._is_excess = all(_needs_excess(d.criterion) for d in screened)
+        screened = [
+            rule_of(criterion)
+            for criterion in configuration.criteria.criterion
+            if isinstance(criterion, OfPair)
+        ]
+        self._least = min((rule.min_count for rule in screened), default=1)
+        self._is_excess = all(rule.needs_excess for rule in screened)
 
     def init(self, cells: Cells) -> ScreenState:  # noqa: ARG002 - the protocol
         """Return the state before the first contribution."""
@@ -99,7 +98,7 @@ class Screen:
         """Sum up, evaluate, and tell what changed."""
         counts = state.counts
         moved = counts.settle()
-        told = [state.told.setdefault(_identity(decider), Emitted()) for decider in self._deciders]
+        told = [state.told.setdefault(_identity(rule), Emitted()) for rule in self._rules]
         for one in told:
             one.height.grow(len(counts))
             one.stands.grow(len(counts))
@@ -111,10 +110,10 @@ class Screen:
         places = moved if now.today == now.before else self._all(counts, told)
         evaluated = _Evaluated(counts, places, moved, in_force.prior if in_force else None)
         selected: list[Selected] = []
-        for decider, one in zip(self._deciders, told, strict=True):
-            met = _met(decider, one, evaluated, now)
+        for rule, one in zip(self._rules, told, strict=True):
+            met = _met(rule, one, evaluated, now)
             if met is not None:
-                selected += self._tell(counts, decider.criterion, one, met, now)
+                selected += self._select(counts, rule, one, met, now)
         return Output([*rows, *findings(counts, selected, when, in_force)], [])
 
     def _fit(self, state: ScreenState, when: When, now: _Now) -> list[PriorFitted]:
@@ -139,9 +138,10 @@ class Screen:
         stands[places] = True
         return np.flatnonzero(stands)
 
-    def _tell(
-        self, counts: Counts, criterion: Criterion, told: Emitted, met: _Met, now: _Now
+    def _select(
+        self, counts: Counts, rule: Rule, told: Emitted, met: _Met, now: _Now
     ) -> list[Selected]:
+        """Return the pairs whose state under a rule changed, and enter what becomes of them."""
         stands = told.stands.values[met.places] > 0
         known = np.flatnonzero(met.flags & stands)
         n_pair = counts.n_pair.values[met.places]
@@ -161,7 +161,7 @@ class Screen:
             if change != "ceased":
                 told.height.values[chosen] = n_pair[where]
             selected += [
-                Selected(place, criterion, change, met.family.get(place))
+                Selected(place, rule.criterion, rule.interval, change, met.family.get(place))
                 for place in chosen.tolist()
             ]
         return selected
@@ -208,28 +208,28 @@ class _Evaluated:
         self.cells = TableCells.of(*counts.cells(places))
         self._prior = prior
 
-    def beside(self, criterion: Criterion) -> Beside:
-        """Return what a criterion may look at beside the cells."""
-        if isinstance(criterion, Eb05):
-            return Beside(prior=self._prior)
-        if isinstance(criterion, Ema) and criterion.additional_monitoring:
-            products = self.counts.pair_product.values[self.places]
-            listed = _numbers(self.counts.products, criterion.additional_monitoring)
-            return Beside(is_additional=np.isin(products, listed))
-        return Beside()
+    @property
+    def beside(self) -> Beside:
+        """What a rule may look at beside the cells."""
+        return Beside(self._prior, self._is_product)
+
+    def _is_product(self, keys: tuple[str, ...]) -> Flags:
+        products = self.counts.pair_product.values[self.places]
+        return np.isin(products, _numbers(self.counts.products, keys))
 
 
-def _met(decider: Decider, told: Emitted, evaluated: _Evaluated, now: _Now) -> _Met | None:
-    """Decide one criterion; None where it is not its time."""
-    criterion, counts = decider.criterion, evaluated.counts
-    if isinstance(criterion, Listed):
-        chosen = _listed(counts, criterion, told, evaluated.moved)
-        return _Met(chosen, decider(TableCells.of(*counts.cells(chosen))))
+def _met(rule: Rule, told: Emitted, evaluated: _Evaluated, now: _Now) -> _Met | None:
+    """Decide by one rule; None where it is not its time."""
+    criterion, counts = rule.criterion, evaluated.counts
     if isinstance(criterion, OfFamily):
         if not begins(criterion.every, now.before, now.today):
             return None
-        return _of_family(told, decide_family(counts, criterion, now.today))
-    return _Met(evaluated.places, decider(evaluated.cells, evaluated.beside(criterion)))
+        return _of_family(told, cast("FamilyRule", rule)(counts, now.today))
+    decide = cast("PairRule", rule)
+    if isinstance(criterion, Listed):
+        chosen = _listed(counts, criterion, told, evaluated.moved)
+        return _Met(chosen, decide(TableCells.of(*counts.cells(chosen))))
+    return _Met(evaluated.places, decide(evaluated.cells, evaluated.beside))
 
 
 def _of_family(told: Emitted, decided: Decided) -> _Met:
@@ -239,15 +239,8 @@ def _of_family(told: Emitted, decided: Decided) -> _Met:
     return _Met(places, np.isin(places, decided.places), family)
 
 
-def _identity(decider: Decider) -> str:
-    return f"{decider.criterion.name}/{decider.criterion.version}"
-
-
-def _needs_excess(criterion: Criterion) -> bool:
-    """Whether a criterion can only be met above expectation."""
-    if isinstance(criterion, Evans):
-        return criterion.prr >= 1
-    return not isinstance(criterion, PrrLower | RorLower | Ema) or criterion.above >= 1
+def _identity(rule: Rule) -> str:
+    return f"{rule.criterion.name}/{rule.criterion.version}"
 
 
 def _listed(counts: Counts, criterion: Listed, told: Emitted, moved: Ints) -> Ints:

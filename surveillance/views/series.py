@@ -16,7 +16,8 @@ import msgspec
 
 from detectors.counts import Table
 from surveillance.domain.contribution import FATAL, SERIOUS
-from surveillance.screening.measures import CONFIDENCE_LEVEL, TAIL, measures
+from surveillance.screening.measures import measures
+from surveillance.screening.rules.rule import Interval
 from surveillance.views.contributions import read_contributions, read_days
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def points(by_day: dict[date, Sums], every: Every, until: date | None = None) ->
 
 def _with_statistics(stood: list[tuple[date, Sums]]) -> list[Point]:
     table = Table(*([sums[index] for _, sums in stood] for index in range(4)))
-    numbers = measures(table, confidence_level=CONFIDENCE_LEVEL, tail=TAIL)
+    numbers = measures(table, **Interval()._asdict())
     before = [0, *(sums.n_pair for _, sums in stood)]
     return [
         Point(on=end, n_pair_new=sums.n_pair - old, **sums._asdict(), **row)

@@ -15,11 +15,20 @@ from detectors.disproportionality.chi_square import chi_square
 from detectors.disproportionality.ic import ic
 from detectors.disproportionality.prr import prr
 from detectors.disproportionality.ror import ror
-from surveillance.configuration.types import Configuration, CountReached, Criteria, Evans, Sentinel
+from surveillance.configuration.types import (
+    Configuration,
+    CountReached,
+    Criteria,
+    Evans,
+    Listed,
+    OfPair,
+    Sentinel,
+)
 from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
 from surveillance.domain.finding import Finding
 from surveillance.log.cells import Cells, nothing_stored
-from surveillance.screening.rules.pairs import Decider, TableCells
+from surveillance.screening.rules import rule_of
+from surveillance.screening.rules.rule import PairRule, TableCells
 from surveillance.screening.screen import Screen
 
 from .test_counts import Recount
@@ -191,7 +200,9 @@ class Model:
     """The rules, pair by pair."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._deciders = [Decider(c) for c in configuration.criteria.criterion]
+        self._rules = [
+            rule_of(c) for c in configuration.criteria.criterion if isinstance(c, OfPair | Listed)
+        ]
         self._told: dict[tuple[str, str, str], Stand] = {}
         self._before: date | None = None
 
@@ -205,24 +216,24 @@ class Model:
         is_month = self._before is None or today.replace(day=1) > self._before
         self._before = today
         found = set()
-        for decider in self._deciders:
-            name = decider.criterion.name
+        for rule in self._rules:
+            name = rule.criterion.name
             for pair in pairs:
-                change = self._one(decider, pair, recount, is_month=is_month)
+                change = self._one(rule, pair, recount, is_month=is_month)
                 if change:
                     found.add((name, change, *pair))
         return found
 
     def _one(
-        self, decider: Decider, pair: tuple[str, str], recount: Recount, *, is_month: bool
+        self, rule: PairRule, pair: tuple[str, str], recount: Recount, *, is_month: bool
     ) -> str | None:
-        criterion = decider.criterion
+        criterion = rule.criterion
         if isinstance(criterion, Sentinel) and pair[1] not in criterion.events:
             return None
         n = recount.n_pair[pair]
         margins = recount.n_product[pair[0]], recount.n_event[pair[1]]
         n_pair, n_product, n_event = np.array([[n], [margins[0]], [margins[1]]], np.int64)
-        met = bool(decider(TableCells.of(n_pair, n_product, n_event, recount.n_total))[0])
+        met = bool(rule(TableCells.of(n_pair, n_product, n_event, recount.n_total))[0])
         old = self._told.get((criterion.name, *pair), Stand())
         if met and (not old.stands or n >= 2 * old.height):
             self._told[criterion.name, *pair] = Stand(n, stands=True)

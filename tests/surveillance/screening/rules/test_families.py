@@ -12,7 +12,9 @@ from scipy import stats
 from surveillance.configuration.types import Exact, Lrt
 from surveillance.domain.contribution import Contribution
 from surveillance.screening.counts import Counts
-from surveillance.screening.rules.families import Decided, exact_excess, greatest_ratios
+from surveillance.screening.rules.exact import exact_excess
+from surveillance.screening.rules.family import Decided
+from surveillance.screening.rules.lrt import greatest_ratios
 
 PRODUCTS = ("product:P", "product:Q", "product:R", "product:S")
 TODAY = date(2024, 3, 1)

@@ -21,7 +21,8 @@ from surveillance.configuration.types import (
     RorLower,
     Sentinel,
 )
-from surveillance.screening.rules.pairs import Beside, Decider, TableCells
+from surveillance.screening.rules import rule_of
+from surveillance.screening.rules.rule import Beside, TableCells
 
 cell = st.integers(0, 6) | st.integers(0, 2_000) | st.integers(0, 9_000)
 tables = st.lists(st.tuples(cell, cell, cell, cell), min_size=1, max_size=30)
@@ -59,7 +60,7 @@ def test_evans_agrees_with_prr_and_chi_square(drawn: Drawn, least: float, min_co
     clear = np.abs(ratio.point - least) > 1e-9 * least  # at a tie, see the next test
     should = is_high & (np.nan_to_num(yates.value) >= 4.0) & (table.n_pair >= min_count)
 
-    met = Decider(Evans(name="evans", prr=least, min_count=min_count))(cells)
+    met = rule_of(Evans(name="evans", prr=least, min_count=min_count))(cells)
 
     where = clear | np.isnan(ratio.point)
     assert met[where].tolist() == should[where].tolist()
@@ -70,7 +71,7 @@ def test_evans_holds_at_exactly_twice_the_share() -> None:
     cells, table = both([(40, 60, 200, 800), (39, 61, 200, 800)])
     assert prr(table).point[0] == 2.0
 
-    assert Decider(Evans(name="evans"))(cells).tolist() == [True, False]
+    assert rule_of(Evans(name="evans"))(cells).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_evans_holds_at_exactly_twice_the_share() -> None:
     ],
 )
 def test_evans_on_empty_cells(table: tuple[int, int, int, int], is_met: bool) -> None:  # noqa: FBT001 - what should be
-    assert Decider(Evans(name="evans"))(both([table])[0]).tolist() == [is_met]
+    assert rule_of(Evans(name="evans"))(both([table])[0]).tolist() == [is_met]
 
 
 @given(tables, st.sampled_from([1.0, 2.0]), st.sampled_from([0.9, 0.95, 0.99]))
@@ -95,7 +96,7 @@ def test_ror_agrees_with_the_lower_limit(drawn: Drawn, above: float, level: floa
     estimate = ror(table, confidence_level=level)
     clear = (estimate.state != DEFINED) | (np.abs(estimate.lower - above) > 1e-9)
 
-    met = Decider(RorLower(name="ror", above=above, confidence_level=level, min_count=1))(cells)
+    met = rule_of(RorLower(name="ror", above=above, confidence_level=level, min_count=1))(cells)
 
     assert met[clear].tolist() == (estimate.lower > above)[clear].tolist()
 
@@ -106,7 +107,7 @@ def test_ror_is_not_met_with_an_empty_cell(empty: int) -> None:
     full = both([(50, 1, 1, 5_000)])[0]
     table[empty] = 0
 
-    decide = Decider(RorLower(name="ror", min_count=1))
+    decide = rule_of(RorLower(name="ror", min_count=1))
 
     assert decide(full).tolist() == [True]
     assert decide(both([(table[0], table[1], table[2], table[3])])[0]).tolist() == [False]
@@ -119,7 +120,7 @@ def test_prr_agrees_with_the_lower_limit(drawn: Drawn, above: float, level: floa
     estimate = prr(table, confidence_level=level)
     clear = (estimate.state != DEFINED) | (np.abs(estimate.lower - above) > 1e-9)
 
-    met = Decider(PrrLower(name="prr", above=above, confidence_level=level, min_count=1))(cells)
+    met = rule_of(PrrLower(name="prr", above=above, confidence_level=level, min_count=1))(cells)
 
     assert met[clear].tolist() == (estimate.lower > above)[clear].tolist()
 
@@ -136,7 +137,9 @@ def test_ema_asks_fewer_cases_of_products_under_additional_monitoring(
     clear = (estimate.state != DEFINED) | (np.abs(estimate.lower - 1) > 1e-9)
     is_enough = table.n_pair >= np.where(is_additional, 3, 5)
 
-    met = Decider(Ema(name="ema"))(cells, Beside(is_additional=is_additional))
+    met = rule_of(Ema(name="ema", additional_monitoring=("product:P",)))(
+        cells, Beside(is_product=lambda _: is_additional)
+    )
 
     assert met[clear].tolist() == ((estimate.lower > 1) & is_enough)[clear].tolist()
 
@@ -144,7 +147,7 @@ def test_ema_asks_fewer_cases_of_products_under_additional_monitoring(
 def test_ema_without_a_list_asks_five_cases_of_every_product() -> None:
     cells, _ = both([(4, 10, 4, 10_000), (5, 10, 4, 10_000)])
 
-    assert Decider(Ema(name="ema"))(cells).tolist() == [False, True]
+    assert rule_of(Ema(name="ema"))(cells).tolist() == [False, True]
 
 
 @given(tables, st.sampled_from([1.0, 2.0, 4.0]))
@@ -157,7 +160,7 @@ def test_eb05_agrees_with_the_score(drawn: Drawn, at_least: float) -> None:
     clear = np.abs(eb05 - at_least) > 1e-9
     criterion = Eb05(name="eb05", at_least=at_least, min_count=1)
 
-    met = Decider(criterion)(cells, Beside(prior=PRIOR))
+    met = rule_of(criterion)(cells, Beside(prior=PRIOR))
 
     should = (eb05 >= at_least) & is_excess & (table.n_pair >= 1)
     assert met[clear].tolist() == should[clear].tolist()
@@ -165,7 +168,7 @@ def test_eb05_agrees_with_the_score(drawn: Drawn, at_least: float) -> None:
 
 def test_eb05_follows_another_prior_at_once() -> None:
     cells, _ = both([(6, 94, 54, 9_846)])  # 0.6 expected
-    decide = Decider(Eb05(name="eb05"))
+    decide = rule_of(Eb05(name="eb05"))
     narrow = ebgm.Prior(50.0, 50.0, 50.0, 50.0, 0.5)
 
     assert decide(cells, Beside(prior=PRIOR)).tolist() == [True]
@@ -174,7 +177,7 @@ def test_eb05_follows_another_prior_at_once() -> None:
 
 
 def test_eb05_is_not_met_without_a_prior() -> None:
-    assert Decider(Eb05(name="eb05"))(both([(50, 5, 5, 10_000)])[0]).tolist() == [False]
+    assert rule_of(Eb05(name="eb05"))(both([(50, 5, 5, 10_000)])[0]).tolist() == [False]
 
 
 @given(tables, st.sampled_from([0.025, 0.05, 0.005]))
@@ -182,7 +185,7 @@ def test_eb05_is_not_met_without_a_prior() -> None:
 def test_ic_agrees_with_the_lower_limit(drawn: Drawn, tail: float) -> None:
     cells, table = both(drawn)
 
-    met = Decider(IcLower(name="ic", tail=tail))(cells)
+    met = rule_of(IcLower(name="ic", tail=tail))(cells)
 
     estimate = ic(table.n_pair, table.expected, tail=tail)
     assert met.tolist() == (estimate.lower > 0).tolist()
@@ -196,18 +199,18 @@ def test_ic_is_met_just_below_the_limit_and_not_just_above_it(n: int) -> None:
     def of(expected: float) -> TableCells:  # a + b = E, a + c = total, so that n is expected
         return TableCells(n * one, (expected - n) * one, 0 * one, (n - expected) * one)
 
-    assert Decider(IcLower(name="ic"))(of(limit * (1 - 1e-12))).tolist() == [True]
-    assert Decider(IcLower(name="ic"))(of(limit * (1 + 1e-12))).tolist() == [False]
+    assert rule_of(IcLower(name="ic"))(of(limit * (1 - 1e-12))).tolist() == [True]
+    assert rule_of(IcLower(name="ic"))(of(limit * (1 + 1e-12))).tolist() == [False]
 
 
 def test_ic_asks_for_as_many_cases_as_can_meet_it_at_all() -> None:
-    assert Decider(IcLower(name="ic")).min_count == 3
-    assert Decider(IcLower(name="ic", min_count=7)).min_count == 7
+    assert rule_of(IcLower(name="ic")).min_count == 3
+    assert rule_of(IcLower(name="ic", min_count=7)).min_count == 7
     assert expected_limit(2) == 0
 
 
 def test_a_sentinel_is_met_from_its_smallest_count_on() -> None:
-    decide = Decider(Sentinel(name="s", products=("*",), events=("pt:Death",)))
+    decide = rule_of(Sentinel(name="s", products=("*",), events=("pt:Death",)))
 
     assert decide(both([(0, 1, 1, 1), (1, 0, 0, 0)])[0]).tolist() == [False, True]
 
@@ -218,4 +221,4 @@ def test_no_report_at_all_meets_nothing() -> None:
         IcLower(name="i"), Eb05(name="b"),
     )  # fmt: skip
     for criterion in everything:
-        assert not Decider(criterion)(both([(0, 0, 0, 0)])[0], Beside(prior=PRIOR)).any()
+        assert not rule_of(criterion)(both([(0, 0, 0, 0)])[0], Beside(prior=PRIOR)).any()

@@ -1,0 +1,37 @@
+"""The EMA's rule: the lower limit of the ROR, with fewer cases under additional monitoring."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from surveillance.configuration.types import Ema
+from surveillance.screening.rules.ror_lower import is_ror_above
+from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval, TableCells
+
+
+class Rule:
+    """Decide the lower limit of the ROR and a count that depends on the product.
+
+    Parameters
+    ----------
+    criterion : Ema
+        Thresholds, and the products under additional monitoring.
+    """
+
+    def __init__(self, criterion: Ema) -> None:
+        self.criterion = criterion
+        self.min_count = criterion.min_count_additional
+        self.needs_excess = criterion.above >= 1
+        self.interval = Interval(confidence_level=criterion.confidence_level)
+
+    def __call__(self, cells: TableCells, beside: Beside = NOTHING_BESIDE) -> Flags:
+        """Return where the rule is met."""
+        is_above = is_ror_above(cells, self.criterion.above, self.criterion.confidence_level)
+        return np.asarray(self._is_enough(cells, beside) & is_above)
+
+    def _is_enough(self, cells: TableCells, beside: Beside) -> Flags:
+        is_enough = np.asarray(cells.a >= self.criterion.min_count)
+        monitored = self.criterion.additional_monitoring
+        if monitored and beside.is_product is not None:
+            is_enough |= beside.is_product(monitored) & (cells.a >= self.min_count)
+        return is_enough
