@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -14,17 +15,24 @@ from bench import data
 from bench.apart import Stopwatch
 from surveillance.cli.gc_tuning import collect_seldom
 from surveillance.configuration.at_hand import Configurations
+from surveillance.configuration.types import Configuration
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.contribution import Contribution
 from surveillance.log import topics
-from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.days import EndOfDay, RawMessage
 from surveillance.log.decode import decode_case
-from surveillance.log.messages import Batch, ClosedEpoch, decode_message, encode_output
-from surveillance.log.readers import DerivedReader, RawReader
-from surveillance.log.stage import ReaderState, Stage, StageFor
+from surveillance.log.messages import (
+    Batch,
+    ClosedEpoch,
+    Output,
+    Record,
+    decode_message,
+    encode_output,
+)
+from surveillance.log.readers import Kept, Reader
+from surveillance.log.stage import Row, Stage, State, beginning
 from surveillance.log.ticks import Place
-from surveillance.pipeline import STAGES, source_of, sources, stage_for
+from surveillance.pipeline import STAGES, DerivedStage, RawStage, source_of
 from surveillance.runs.in_process import Embedded
 
 LINES_AN_EPOCH = 10_000  # where epochs are not days
@@ -101,34 +109,43 @@ class Spent:
         return result
 
 
-class _TimedStage:
+class _TimedStage(Generic[State, Row]):
     """A stage whose `close` is timed, and `apply` too where it takes a whole message."""
 
-    def __init__(self, stage: Stage, spent: Spent) -> None:
+    def __init__(self, stage: Stage[State, Row], spent: Spent) -> None:
         self._stage, self._spent = stage, spent
-        self.name, self.row_type = stage.name, stage.row_type
+        self.name = stage.name
         self.init, self.dump, self.load = stage.init, stage.dump, stage.load
 
-    def apply(self, state: Any, item: Any) -> None:  # noqa: ANN401 - as the protocol
-        if self.row_type is None:
+    def apply(self, state: State, item: Row) -> None:
+        if isinstance(item, Record):
             self._spent.on(f"{self.name} apply", self._stage.apply, state, item)
         else:  # a row: timed as what the reader spends beside `close`
             self._stage.apply(state, item)
 
-    def close(self, state: Any, epoch: int, at: int) -> Any:  # noqa: ANN401 - as the protocol
+    def close(self, state: State, epoch: int, at: int) -> Output:
         return self._spent.on(f"{self.name} close", self._stage.close, state, epoch, at)
 
 
 class _TimedReader:
     """A reader, with all its time entered."""
 
-    def __init__(self, inner: RawReader | DerivedReader, spent: Spent) -> None:
+    def __init__(self, inner: Reader, spent: Spent) -> None:
         self._inner, self._spent = inner, spent
+        self.source = inner.source
         self._name = f"{inner.source.split('/', maxsplit=1)[0]} reader"
 
     @property
-    def held(self) -> ReaderState:
+    def held(self) -> Kept:
         return self._inner.held
+
+    @property
+    def next_offset(self) -> int:
+        return self._inner.next_offset
+
+    @property
+    def n_bytes_waiting(self) -> int:
+        return self._inner.n_bytes_waiting
 
     def feed(self, offset: int, value: bytes) -> None:
         self._spent.on(self._name, self._inner.feed, offset, value)
@@ -147,27 +164,18 @@ class TimedEmbedded(Embedded):
 
     spent: Spent  # set by the caller before anything is opened
 
-    def _open(self, place: Place) -> Any:  # noqa: ANN401 - a reader
-        make = self._timed(stage_for(place, self._configurations))
-        cells = Cells(nothing_stored)
-        stage = make(self._configurations.current.digest)
-        held, source = ReaderState(stage.init(cells), cells), source_of(place)
-        inner = (
-            RawReader(make, source, place, held, self._timeline)
-            if place[0] in topics.RAW
-            else DerivedReader(make, source, held, self._timeline, sources(place[0], self.manifest))
-        )
+    def _open(self, place: Place) -> Reader:
+        stage = STAGES[place[0]]
+        if not isinstance(stage, RawStage | DerivedStage):
+            raise TypeError(f"{stage.name} is of no kind that is timed here")
+        make = stage.make
+
+        def timed(configuration: Configuration, partition: int) -> Any:  # noqa: ANN401 - any stage
+            return _TimedStage(make(configuration, partition), self.spent)
+
+        wired = replace(stage, make=timed)
+        inner = wired.open(place[1], beginning, self._timeline, self._configurations)
         return _TimedReader(inner, self.spent)
-
-    def _timed(self, make: StageFor) -> StageFor:
-        made: dict[str, Stage] = {}
-
-        def get(digest: str) -> Stage:
-            if digest not in made:
-                made[digest] = _TimedStage(make(digest), self.spent)
-            return made[digest]
-
-        return get
 
 
 class _Encoding(Ignoring):

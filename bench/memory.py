@@ -21,7 +21,7 @@ from surveillance.log.days import end_of
 from surveillance.log.messages import Record
 from surveillance.log.stage import ReaderState
 from surveillance.log.topics import CASES
-from surveillance.screening.revise import Revise
+from surveillance.screening.revise import Revise, ReviseState
 from surveillance.stream.store import RocksStore
 
 LINES_A_SAVE = 20_000
@@ -105,11 +105,11 @@ def _fold(templates: list[bytes], n_cases: int, at: int, directory: Path) -> dic
     }
 
 
-def _save(store: RocksStore, stage: Revise, held: ReaderState, at: int) -> int:
+def _save(store: RocksStore, stage: Revise, held: ReaderState[ReviseState], at: int) -> int:
     """Close an epoch and store the state; return how many assertions were said."""
     said = stage.close(held.state, held.epoch + 1, at)
     held.epoch += 1
-    store.save(SOURCE, stage, held)
+    store.save(SOURCE, held)
     return sum(1 for row in said.rows) if said.dispositions is None else said.dispositions.applied
 
 

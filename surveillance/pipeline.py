@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeAlias
 
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.types import Configuration, Topics
 from surveillance.feed.publish import Publish
 from surveillance.log import topics
-from surveillance.log.readers import DerivedReader, RawReader
-from surveillance.log.stage import ReaderState, Stage, StageFor
+from surveillance.log.messages import Record, rows_decoder
+from surveillance.log.readers import DerivedReader, RawReader, Reader, RowsOf
+from surveillance.log.stage import Opener, Row, Stage, State
 from surveillance.log.ticks import Place, Timeline
 from surveillance.log.topics import raw_partitions
 from surveillance.programmes.watch import WatchOutcomes
@@ -19,29 +21,102 @@ from surveillance.screening.screen import Screen
 from surveillance.triage.admit import Admit
 from surveillance.triage.triage import TriageFindings
 
-ConfigurationFor = Callable[[str], Configuration]
+Make: TypeAlias = Callable[[Configuration, int], Stage[State, Row]]
 
 
-class Wiring(NamedTuple):
-    """One stage in its place."""
+class Wired(Protocol):
+    """One stage in its place, whatever its state and rows are."""
+
+    @property
+    def name(self) -> str:
+        """Its name: the first part of its sources."""
+
+    @property
+    def reads(self) -> str:
+        """The topic that it reads."""
+
+    @property
+    def writes(self) -> str | None:
+        """The derived topic that it writes; None where it emits outward alone."""
+
+    def open(
+        self, partition: int, opener: Opener, timeline: Timeline, configurations: Configurations
+    ) -> Reader:
+        """Return its reader of one partition, with what is kept of it."""
+
+
+class _Made(Generic[State, Row]):
+    """Makes, and keeps, a stage under each configuration."""
+
+    def __init__(
+        self, make: Make[State, Row], partition: int, configurations: Configurations
+    ) -> None:
+        self._make, self._partition, self._configurations = make, partition, configurations
+        self._made: dict[str, Stage[State, Row]] = {}
+
+    def __call__(self, digest: str) -> Stage[State, Row]:
+        if digest not in self._made:
+            self._made[digest] = self._make(self._configurations(digest), self._partition)
+        return self._made[digest]
+
+
+@dataclass(frozen=True)
+class RawStage(Generic[State]):
+    """A stage on a raw topic."""
 
     name: str
     reads: str
-    writes: str | None  # inward; None where it only speaks outward
-    make: Callable[[Configuration, int], Stage]
+    writes: str
+    make: Make[State, Record]
+
+    def open(
+        self, partition: int, opener: Opener, timeline: Timeline, configurations: Configurations
+    ) -> RawReader[State]:
+        """Return its reader of one partition."""
+        made = _Made(self.make, partition, configurations)
+        source = f"{self.name}/{partition}"
+        held = opener(source, made(configurations.current.digest))
+        return RawReader(made, source, (self.reads, partition), held, timeline)
 
 
-STAGES: dict[str, Wiring] = {
-    wiring.reads: wiring
-    for wiring in (
-        Wiring("revise", topics.CASES, topics.CONTRIBUTIONS, Revise),
-        Wiring("watch", topics.OUTCOMES, topics.FINDINGS, WatchOutcomes),
-        Wiring("admit", topics.DECISIONS, topics.FINDINGS, Admit),
-        Wiring("screen", topics.CONTRIBUTIONS, topics.FINDINGS, lambda c, _: Screen(c)),
-        Wiring("triage", topics.FINDINGS, topics.SIGNALS, lambda c, _: TriageFindings(c)),
-        Wiring("publish", topics.SIGNALS, None, lambda c, _: Publish(c)),
-    )
-}
+@dataclass(frozen=True)
+class DerivedStage(Generic[State, Row]):
+    """A stage on a derived topic, which has one partition."""
+
+    name: str
+    reads: str
+    writes: str | None
+    make: Make[State, Row]
+    rows_of: RowsOf[Row]
+
+    def open(
+        self, partition: int, opener: Opener, timeline: Timeline, configurations: Configurations
+    ) -> DerivedReader[State, Row]:
+        """Return its reader."""
+        made = _Made(self.make, partition, configurations)
+        source = f"{self.name}/{partition}"
+        held = opener(source, made(configurations.current.digest))
+        speakers = sources(self.reads, configurations.current.topics)
+        return DerivedReader(made, source, held, timeline, speakers, self.rows_of)
+
+
+_contributions: RowsOf[topics.ContributionsRow] = rows_decoder(topics.ContributionsRow)
+_findings: RowsOf[topics.FindingsRow] = rows_decoder(topics.FindingsRow)
+_signals: RowsOf[topics.SignalsRow] = rows_decoder(topics.SignalsRow)
+
+_revise = RawStage("revise", topics.CASES, topics.CONTRIBUTIONS, Revise)
+_watch = RawStage("watch", topics.OUTCOMES, topics.FINDINGS, WatchOutcomes)
+_admit = RawStage("admit", topics.DECISIONS, topics.FINDINGS, Admit)
+_screen = DerivedStage(
+    "screen", topics.CONTRIBUTIONS, topics.FINDINGS, lambda c, _: Screen(c), _contributions
+)
+_triage = DerivedStage(
+    "triage", topics.FINDINGS, topics.SIGNALS, lambda c, _: TriageFindings(c), _findings
+)
+_publish = DerivedStage("publish", topics.SIGNALS, None, lambda c, _: Publish(c), _signals)
+
+_WIRED: tuple[Wired, ...] = (_revise, _watch, _admit, _screen, _triage, _publish)
+STAGES: dict[str, Wired] = {stage.reads: stage for stage in _WIRED}
 
 
 def places(manifest: Topics) -> list[Place]:
@@ -71,29 +146,17 @@ def _raw_behind(place: Place, manifest: Topics) -> frozenset[Place]:
     return frozenset().union(*sources(place[0], manifest).values())
 
 
-def stage_for(place: Place, configuration_for: ConfigurationFor) -> StageFor:
-    """Return what makes, and keeps, the stage of a place under each configuration."""
-    made: dict[str, Stage] = {}
-
-    def get(digest: str) -> Stage:
-        if digest not in made:
-            made[digest] = STAGES[place[0]].make(configuration_for(digest), place[1])
-        return made[digest]
-
-    return get
-
-
-def reader(
-    place: Place, held: ReaderState, timeline: Timeline, configurations: Configurations
-) -> RawReader | DerivedReader:
-    """Make the reader of a place.
+def open_reader(
+    place: Place, opener: Opener, timeline: Timeline, configurations: Configurations
+) -> Reader:
+    """Open the reader of a place.
 
     Parameters
     ----------
     place : tuple
         Topic and partition.
-    held : ReaderState
-        Its state.
+    opener : Opener
+        Gives what is kept of it.
     timeline : Timeline
         The ticks.
     configurations : Configurations
@@ -101,11 +164,7 @@ def reader(
 
     Returns
     -------
-    RawReader or DerivedReader
+    Reader
         Ready to be fed from `held.resume` on.
     """
-    make, source = stage_for(place, configurations), source_of(place)
-    if place[0] in topics.RAW:
-        return RawReader(make, source, place, held, timeline)
-    manifest = configurations.current.topics
-    return DerivedReader(make, source, held, timeline, sources(place[0], manifest))
+    return STAGES[place[0]].open(place[1], opener, timeline, configurations)

@@ -18,10 +18,10 @@ from surveillance.domain.outcome import EndpointEvent, FollowUp, TreatmentGiven
 from surveillance.log.cells import Cells
 from surveillance.log.messages import ClosedEpoch, End, Fact, decode_message
 from surveillance.log.partitioner import partition_of
-from surveillance.log.stage import ReaderState
+from surveillance.log.stage import ReaderState, Row, Stage, State
 from surveillance.log.ticks import Place, Tick, Timeline
 from surveillance.log.topics import CASES, DECISIONS, OUTCOMES, raw_partitions
-from surveillance.pipeline import STAGES, places, reader, stage_for
+from surveillance.pipeline import STAGES, open_reader, places
 from surveillance.runs.in_process import Embedded
 from surveillance.triage.triage import signal_id
 
@@ -191,22 +191,15 @@ class Output:
 
 def embedded(log: list[Written], configuration: Configuration) -> tuple[Output, dict[Place, bytes]]:
     """Run the log in process; return what was said and the state that each stage ends in."""
-    said, ends = Output(), {}
+    said = Output()
     configurations = Configurations(configuration)
-    stages = {
-        place: stage_for(place, configurations)(configuration.digest)
-        for place in places(configuration.topics)
-    }
-
-    def observe(place: Place, _: ClosedEpoch, state: object) -> None:
-        ends[place] = stages[place].dump(state)
-
-    pipeline = Embedded(configurations, said, observe)
+    pipeline = Embedded(configurations, said)
     for place, value in log:
         if place is None:
             pipeline.take_tick(value)
         else:
             pipeline.put(*place, value)
+    ends = {place: held.dump() for place, held in pipeline.held().items() if held.epoch >= 0}
     return said, ends
 
 
@@ -226,20 +219,23 @@ class _Worker:
     def __init__(self, cluster: "Cluster", place: Place, stored: _Stored) -> None:
         self.place = place
         self.base = dict(stored.cells)
-        cells = Cells(self.base.get)
-        self.stage = stage_for(place, cluster.configurations)(cluster.configurations.current.digest)
-        state = (
-            self.stage.init(cells) if stored.state is None else self.stage.load(stored.state, cells)
-        )
         self.timeline = Timeline(raw_partitions(cluster.configurations.current.topics))
-        held = ReaderState(state, cells, stored.resume, stored.epoch)
-        self.reader = reader(place, held, self.timeline, cluster.configurations)
+        self._from = stored
+        self.reader = open_reader(place, self._open, self.timeline, cluster.configurations)
         self.n_ticks = 0
+
+    def _open(self, source: str, stage: Stage[State, Row], /) -> ReaderState[State]:
+        del source
+        cells, stored = Cells(self.base.get), self._from
+        if stored.state is None:
+            return ReaderState(stage.init(cells), cells, stage.dump)
+        state = stage.load(stored.state, cells)
+        return ReaderState(state, cells, stage.dump, stored.resume, stored.epoch)
 
     def keep(self) -> _Stored:
         held = self.reader.held
         self.base.update(held.cells.drain())
-        return _Stored(held.resume, held.epoch, self.stage.dump(held.state), dict(self.base))
+        return _Stored(held.resume, held.epoch, held.dump(), dict(self.base))
 
 
 class Cluster:
@@ -273,7 +269,7 @@ class Cluster:
     def states(self) -> dict[Place, bytes]:
         """Return the state of every stage that ever spoke."""
         return {
-            place: worker.stage.dump(worker.reader.held.state)
+            place: worker.reader.held.dump()
             for place, worker in self._workers.items()
             if worker.reader.held.epoch >= 0
         }

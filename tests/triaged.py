@@ -14,7 +14,8 @@ from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.domain.signal import DecisionPassedOver, Signal
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.messages import Output
-from surveillance.triage.triage import Item, TriageFindings, signal_id
+from surveillance.log.topics import FindingsRow
+from surveillance.triage.triage import TriageFindings, signal_id
 
 QUIET = Triage(alert_priority=1.0)
 
@@ -85,7 +86,7 @@ class TriagedEpochs:
     def today(self) -> date:
         return DAY + timedelta(days=self.epoch)
 
-    def close(self, *items: Item) -> Output:
+    def close(self, *items: FindingsRow) -> Output:
         for item in items:
             self._stage.apply(self._state, item)
         self.epoch += 1
@@ -95,12 +96,12 @@ class TriagedEpochs:
         assert self._stage.dump(self._state) == data
         return said
 
-    def signal(self, *items: Item) -> Signal:
+    def signal(self, *items: FindingsRow) -> Signal:
         (row,) = rows(self.close(*items).rows, Signal | DecisionPassedOver)
         assert isinstance(row, Signal)
         return row
 
-    def passed_over(self, *items: Item) -> DecisionPassedOver:
+    def passed_over(self, *items: FindingsRow) -> DecisionPassedOver:
         (row,) = rows(self.close(*items).rows, Signal | DecisionPassedOver)
         assert isinstance(row, DecisionPassedOver)
         return row

@@ -15,11 +15,11 @@ import msgspec
 from surveillance.configuration.types import Configuration
 from surveillance.domain.finding import Family
 from surveillance.domain.product import split
-from surveillance.domain.signal import DecisionPassedOver, Signal, Status
+from surveillance.domain.signal import Signal, Status
 from surveillance.log.cells import Cells
 from surveillance.log.cloudevents import outward
 from surveillance.log.messages import Fact, Output
-from surveillance.log.topics import FEED
+from surveillance.log.topics import FEED, SignalsRow
 
 
 class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +60,6 @@ class Publish:
     """
 
     name = "publish"
-    row_type: Any = Signal | DecisionPassedOver
 
     def __init__(self, configuration: Configuration) -> None:
         self._feed = configuration.feed
@@ -69,7 +68,7 @@ class Publish:
         """Return the state before the first signal."""
         return PublishState()
 
-    def apply(self, state: PublishState, item: Signal | DecisionPassedOver) -> None:
+    def apply(self, state: PublishState, item: SignalsRow) -> None:
         """Hold one signal until the close."""
         if isinstance(item, Signal) and split(item.product)[0] in self._feed.levels:
             state.waiting.append(item)

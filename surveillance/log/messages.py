@@ -6,14 +6,15 @@ every source that must emit in it has written its `End`, and the `End` counts th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Defect
 
+Row = TypeVar("Row")
 N_ROWS_MAX = 500
 N_BATCH_BYTES_MAX = 500_000  # half of what a broker takes by default
 
@@ -111,3 +112,30 @@ def decode_message(value: bytes) -> End | Batch:
     except (ValueError, RecursionError) as error:
         raise Defect(f"a derived topic holds a foreign message: {error}") from None
     return message
+
+
+def rows_decoder(row_type: object) -> Callable[[bytes], list[Row]]:
+    """Return what decodes the rows of an encoded batch, all of one type.
+
+    Parameters
+    ----------
+    row_type : type
+        A row, or a union of rows that name their type.
+    """
+    kind = msgspec.defstruct(
+        "TypedBatch",
+        [
+            ("source", str),
+            ("epoch", int),
+            ("index", int),
+            ("rows", list.__class_getitem__(row_type)),
+        ],
+        tag="batch",
+    )
+    decode = msgspec.json.Decoder(kind).decode
+
+    def rows_of(value: bytes) -> list[Row]:
+        rows: list[Row] = decode(value).rows  # type: ignore[attr-defined]
+        return rows
+
+    return rows_of

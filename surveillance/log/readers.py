@@ -16,27 +16,87 @@ have closed. So a state is never wrong, only behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
-
-import msgspec
+from typing import Generic, Protocol, TypeAlias
 
 from surveillance.domain.errors import Defect, Gap
+from surveillance.log.cells import Cells
 from surveillance.log.messages import Batch, ClosedEpoch, End, Record, decode_message, encode_output
-from surveillance.log.stage import ReaderState, Stage, StageFor
+from surveillance.log.stage import ReaderState, Row, Stage, StageFor, State
 from surveillance.log.ticks import Place, Tick, Timeline
 
+RowsOf: TypeAlias = Callable[[bytes], list[Row]]  # the rows of an encoded batch
 
-class _Reader:
+
+class Kept(Protocol):
+    """What a reader keeps, to whoever stores it."""
+
+    @property
+    def resume(self) -> int:
+        """First offset that the state has not folded whole."""
+
+    @property
+    def epoch(self) -> int:
+        """Last epoch closed; -1 before the first."""
+
+    @property
+    def cells(self) -> Cells:
+        """The keyed part of the state."""
+
+    @property
+    def state(self) -> object:
+        """The state, for those who measure."""
+
+    def dump(self) -> bytes:
+        """Return the state between two epochs as bytes, without its cells."""
+
+
+class Reader(Protocol):
+    """A reader of any stage, to whoever feeds it."""
+
+    @property
+    def source(self) -> str:
+        """Stage and partition, as in ``revise/3``."""
+
+    @property
+    def n_bytes_waiting(self) -> int:
+        """Bytes that wait for their epoch."""
+
+    @property
+    def held(self) -> Kept:
+        """What it keeps."""
+
+    @property
+    def next_offset(self) -> int:
+        """The offset that is expected next."""
+
+    def feed(self, offset: int, value: bytes) -> None:
+        """Hold one message until its epoch can be folded."""
+
+    def advance(self) -> Iterator[ClosedEpoch]:
+        """Fold as far as the ticks reach; yield what the stage emits of each epoch closed."""
+
+
+class _Reader(Generic[State, Row]):
     """Takes messages as they come; `advance` folds what the timeline allows."""
 
     def __init__(
-        self, stage_for: StageFor, source: str, held: ReaderState, timeline: Timeline
+        self,
+        stage_for: StageFor[State, Row],
+        source: str,
+        held: ReaderState[State],
+        timeline: Timeline,
     ) -> None:
-        self.held, self.source, self.timeline = held, source, timeline
+        self.source, self.timeline = source, timeline
+        self._held = held
         self.n_bytes_waiting = 0
         self._stage_for = stage_for
         self._next = held.resume
         self._passed = held.epoch  # last epoch closed, or in which there was nothing to say
+
+    @property
+    def held(self) -> ReaderState[State]:
+        """What it keeps."""
+        return self._held
 
     @property
     def next_offset(self) -> int:
@@ -51,14 +111,14 @@ class _Reader:
         self._next = offset + 1
         return True
 
-    def _close(self, stage: Stage, epoch: int, tick: Tick, resume: int) -> ClosedEpoch:
+    def _close(self, stage: Stage[State, Row], epoch: int, tick: Tick, resume: int) -> ClosedEpoch:
         output = stage.close(self.held.state, epoch, tick.at)
         self.held.epoch, self.held.resume = epoch, resume
         self._passed = epoch
         return ClosedEpoch(epoch, tick.at, encode_output(self.source, epoch, output), output)
 
 
-class RawReader(_Reader):
+class RawReader(_Reader[State, Record]):
     """Folds one partition of a raw topic.
 
     Parameters
@@ -76,7 +136,12 @@ class RawReader(_Reader):
     """
 
     def __init__(
-        self, stage_for: StageFor, source: str, place: Place, held: ReaderState, timeline: Timeline
+        self,
+        stage_for: StageFor[State, Record],
+        source: str,
+        place: Place,
+        held: ReaderState[State],
+        timeline: Timeline,
     ) -> None:
         super().__init__(stage_for, source, held, timeline)
         self.place = place
@@ -102,7 +167,7 @@ class RawReader(_Reader):
                 continue
             yield self._close(stage, epoch, tick, cut)
 
-    def _fold(self, stage: Stage, cut: int, at: int) -> None:
+    def _fold(self, stage: Stage[State, Record], cut: int, at: int) -> None:
         n = min(cut - self._folded, len(self._waiting))
         for offset, value in enumerate(self._waiting[:n], self._folded):
             stage.apply(self.held.state, Record(offset, value, at))
@@ -111,7 +176,7 @@ class RawReader(_Reader):
         self._folded += n
 
 
-class DerivedReader(_Reader):
+class DerivedReader(_Reader[State, Row]):
     """Folds a derived topic epoch by epoch, whatever order its sources wrote in.
 
     Parameters
@@ -119,19 +184,23 @@ class DerivedReader(_Reader):
     stage_for, source, held, timeline
         As for `RawReader`.
     sources : mapping of str to set of Place
-        Each source that writes on the topic, and the raw partitions that make it speak.
+        Each source that writes on the topic, and the raw partitions that make it emit.
+    rows_of : callable
+        Decodes the rows of a batch.
     """
 
     def __init__(
         self,
-        stage_for: StageFor,
+        stage_for: StageFor[State, Row],
         source: str,
-        held: ReaderState,
+        held: ReaderState[State],
         timeline: Timeline,
         sources: Mapping[str, frozenset[Place]],
+        rows_of: RowsOf[Row],
     ) -> None:
         super().__init__(stage_for, source, held, timeline)
         self.sources = sources
+        self._rows_of = rows_of
         self._batches: dict[int, dict[tuple[str, int], bytes]] = {}
         self._ends: dict[int, dict[str, End]] = {}
         self._first_offset: dict[int, int] = {}
@@ -192,24 +261,9 @@ class DerivedReader(_Reader):
         del self._first_offset[epoch]
         if batches.keys() != {(e.source, i) for e in ends.values() for i in range(e.n_batches)}:
             raise Gap(f"{self.source}: epoch {epoch} is not whole")
-        decode = _rows_decoder(stage.row_type)
         for key in sorted(batches):
             self.n_bytes_waiting -= len(batches[key])
-            for row in decode(batches[key]).rows:
+            for row in self._rows_of(batches[key]):
                 stage.apply(self.held.state, row)
         resume = min(self._first_offset.values(), default=self._next)
         return self._close(stage, epoch, tick, resume)
-
-
-_decoders: dict[Any, Callable[[bytes], Any]] = {}
-
-
-def _rows_decoder(row_type: Any) -> Callable[[bytes], Any]:
-    if row_type not in _decoders:
-        kind = msgspec.defstruct(
-            "TypedBatch",
-            [("source", str), ("epoch", int), ("index", int), ("rows", list[row_type])],
-            tag="batch",
-        )
-        _decoders[row_type] = msgspec.json.Decoder(kind).decode
-    return _decoders[row_type]

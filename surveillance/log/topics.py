@@ -7,7 +7,13 @@ for people and systems outside: one fact a message.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from surveillance.configuration.types import Topics
+from surveillance.domain.contribution import Contribution
+from surveillance.domain.decision import Decision
+from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
+from surveillance.domain.signal import DecisionPassedOver, Signal
 
 GENERATION = 1
 
@@ -28,6 +34,17 @@ FEED = "feed.v1"
 RAW = (CASES, OUTCOMES, DECISIONS)
 DERIVED = (CONTRIBUTIONS, FINDINGS, SIGNALS)
 OUTWARD = (ALERTS, REVIEWS, FEED)
+
+# The rows of each derived topic.
+ContributionsRow: TypeAlias = Contribution
+FindingsRow: TypeAlias = Finding | WatchFinding | PriorFitted | Decision
+SignalsRow: TypeAlias = Signal | DecisionPassedOver
+
+ROW_TYPES: dict[str, object] = {
+    CONTRIBUTIONS: ContributionsRow,
+    FINDINGS: FindingsRow,
+    SIGNALS: SignalsRow,
+}
 
 
 def raw_partitions(manifest: Topics) -> dict[str, int]:

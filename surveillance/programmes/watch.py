@@ -75,7 +75,6 @@ class WatchOutcomes:
     """
 
     name = "watch"
-    row_type = None
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._digest = configuration.digest

@@ -15,14 +15,12 @@ import msgspec
 
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Defect
-from surveillance.feed.publish import Publish
 from surveillance.log.messages import Batch, Fact, decode_message
 from surveillance.log.refusals import RefusedRecord
-from surveillance.log.topics import FINDINGS, SIGNALS
+from surveillance.log.topics import FINDINGS, ROW_TYPES, SIGNALS
 from surveillance.register.writer import Register
-from surveillance.triage.triage import TriageFindings
 
-ROW_TYPES = {FINDINGS: TriageFindings.row_type, SIGNALS: Publish.row_type}
+KEPT = (FINDINGS, SIGNALS)
 SECONDS_TO_END = 120.0
 
 
@@ -55,7 +53,7 @@ class RegisterProcess:
         dispositions: Dispositions | None,
     ) -> None:
         """Take what a stage said about an epoch, as it was written."""
-        kept = messages if topic in ROW_TYPES else []
+        kept = messages if topic in KEPT else []
         if kept or facts or dispositions is not None:
             counts = None if dispositions is None else msgspec.to_builtins(dispositions)
             self._send(("said", topic, epoch, kept, [tuple(fact) for fact in facts], counts))
@@ -117,4 +115,4 @@ def _rows(topic: str, message: bytes) -> list[Any]:
     return [decode(row) for row in batch.rows]
 
 
-_decoders = {topic: msgspec.json.Decoder(kind) for topic, kind in ROW_TYPES.items()}
+_decoders = {topic: msgspec.json.Decoder(ROW_TYPES[topic]) for topic in KEPT}

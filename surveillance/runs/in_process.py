@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from surveillance.configuration.at_hand import Configurations
-from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.messages import ClosedEpoch
-from surveillance.log.stage import ReaderState
+from surveillance.log.readers import Kept, Reader
+from surveillance.log.stage import beginning
 from surveillance.log.ticks import Place, Tick, Timeline, encode_tick
 from surveillance.log.topics import raw_partitions
-from surveillance.pipeline import STAGES, places, reader, stage_for
+from surveillance.pipeline import STAGES, open_reader, places
 
 
 class Sink(Protocol):
@@ -57,11 +57,12 @@ class Embedded:
         self._n_ticks = 0
         self._readers = {place: self._open(place) for place in places(manifest)}
 
-    def _open(self, place: Place) -> Any:  # noqa: ANN401 - a raw or a derived reader
-        cells = Cells(nothing_stored)
-        stage = stage_for(place, self._configurations)(self._configurations.current.digest)
-        held = ReaderState(stage.init(cells), cells)
-        return reader(place, held, self._timeline, self._configurations)
+    def _open(self, place: Place) -> Reader:
+        return open_reader(place, beginning, self._timeline, self._configurations)
+
+    def held(self) -> dict[Place, Kept]:
+        """Return what each stage keeps now."""
+        return {place: reader.held for place, reader in self._readers.items()}
 
     def put(self, topic: str, partition: int, value: bytes) -> int:
         """Append one message to a raw topic; return its offset."""

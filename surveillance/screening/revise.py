@@ -54,7 +54,6 @@ class Revise:
     """
 
     name = "revise"
-    row_type = None
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._naming = Naming(configuration)

@@ -68,7 +68,6 @@ class Screen:
     """
 
     name = "screen"
-    row_type = Contribution
 
     def __init__(self, configuration: Configuration) -> None:
         self._digest = configuration.digest

@@ -21,7 +21,7 @@ from surveillance.instrumentation.metrics import Metrics
 from surveillance.log import topics
 from surveillance.log.messages import ClosedEpoch
 from surveillance.log.ticks import Place, Timeline
-from surveillance.pipeline import STAGES, reader, source_of, stage_for
+from surveillance.pipeline import STAGES, open_reader
 from surveillance.stream.store import Store
 
 EXIT_DEFECT, EXIT_MISUSED = 70, 2
@@ -74,13 +74,12 @@ class PartitionTask:
     def __init__(self, place: Place, context: WorkerContext) -> None:
         self.place = place
         self._context = context
-        stage_of = stage_for(place, context.configurations)
-        self._stage = stage_of(context.configurations.current.digest)
-        held = context.store.open(source_of(place), self._stage)
-        self.reader = reader(place, held, context.timeline, context.configurations)
+        self.reader = open_reader(
+            place, context.store.open, context.timeline, context.configurations
+        )
         self.news = asyncio.Event()  # a message or a tick has come
         self.room = asyncio.Event()  # something held was folded
-        self.stored_epoch = held.epoch
+        self.stored_epoch = self.reader.held.epoch
         self._storing = 0.0  # seconds that the last store took
         self._is_unstored = False
         self._unacknowledged: list[asyncio.Future[Any]] = []
@@ -164,7 +163,7 @@ class PartitionTask:
     async def _store(self) -> None:
         await self._acknowledged()
         start = time.monotonic()
-        self._context.store.save(source_of(self.place), self._stage, self.reader.held)
+        self._context.store.save(self.reader.source, self.reader.held)
         self.stored_epoch = self.reader.held.epoch
         seconds = time.monotonic() - start
         self._storing, self._since, self._is_unstored = seconds, time.monotonic(), False

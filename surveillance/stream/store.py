@@ -15,7 +15,8 @@ from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch, Writ
 
 from surveillance.domain.errors import Misused
 from surveillance.log.cells import Cells
-from surveillance.log.stage import ReaderState, Stage
+from surveillance.log.readers import Kept
+from surveillance.log.stage import ReaderState, Row, Stage, State
 from surveillance.log.topics import GENERATION
 
 
@@ -30,20 +31,21 @@ class Stored(msgspec.Struct, array_like=True, frozen=True):
 class Store(Protocol):
     """Keeps held values by source."""
 
-    def open(self, source: str, stage: Stage) -> ReaderState:
+    def open(self, source: str, stage: Stage[State, Row], /) -> ReaderState[State]:
         """Return what is held for a source, or the beginning."""
 
-    def save(self, source: str, stage: Stage, held: ReaderState) -> None:
+    def save(self, source: str, held: Kept) -> None:
         """Store what is held, with the cells that changed, in one atomic write."""
 
     def close(self) -> None:
         """Let go of files."""
 
 
-def _opened(stored: Stored | None, stage: Stage, cells: Cells) -> ReaderState:
+def _opened(stored: Stored | None, stage: Stage[State, Row], cells: Cells) -> ReaderState[State]:
     if stored is None:
-        return ReaderState(stage.init(cells), cells)
-    return ReaderState(stage.load(stored.state, cells), cells, stored.resume, stored.epoch)
+        return ReaderState(stage.init(cells), cells, stage.dump)
+    state = stage.load(stored.state, cells)
+    return ReaderState(state, cells, stage.dump, stored.resume, stored.epoch)
 
 
 class MemoryStore:
@@ -53,14 +55,14 @@ class MemoryStore:
         self._stored: dict[str, Stored] = {}
         self._cells: dict[str, dict[bytes, bytes]] = {}
 
-    def open(self, source: str, stage: Stage) -> ReaderState:
+    def open(self, source: str, stage: Stage[State, Row], /) -> ReaderState[State]:
         """Return what is held for a source, or the beginning."""
         cells = Cells(self._cells.setdefault(source, {}).get)
         return _opened(self._stored.get(source), stage, cells)
 
-    def save(self, source: str, stage: Stage, held: ReaderState) -> None:
+    def save(self, source: str, held: Kept) -> None:
         """Store what is held."""
-        self._stored[source] = Stored(held.resume, held.epoch, stage.dump(held.state))
+        self._stored[source] = Stored(held.resume, held.epoch, held.dump())
         self._cells.setdefault(source, {}).update(held.cells.drain())
 
     def close(self) -> None:
@@ -102,7 +104,7 @@ class RocksStore:
                 "remove it: the state is rebuilt from the log",
             ) from None  # fmt: skip
 
-    def open(self, source: str, stage: Stage) -> ReaderState:
+    def open(self, source: str, stage: Stage[State, Row], /) -> ReaderState[State]:
         """Return what is held for a source, or the beginning."""
         prefix = self._key(b"c", source) + b"/"
 
@@ -114,9 +116,9 @@ class RocksStore:
         stored = None if raw is None else msgspec.msgpack.decode(raw, type=Stored)
         return _opened(stored, stage, Cells(base))
 
-    def save(self, source: str, stage: Stage, held: ReaderState) -> None:
+    def save(self, source: str, held: Kept) -> None:
         """Store what is held, with the cells that changed, in one atomic write."""
-        stored = Stored(held.resume, held.epoch, stage.dump(held.state))
+        stored = Stored(held.resume, held.epoch, held.dump())
         prefix = self._key(b"c", source) + b"/"
         batch = WriteBatch(raw_mode=True)
         for key, value in held.cells.drain().items():

@@ -31,6 +31,7 @@ from surveillance.pipeline import STAGES, places, source_of
 from surveillance.stream.client_logs import limit_client_logs
 from surveillance.stream.partition_task import PartitionTask, WorkerContext, fail_stop
 from surveillance.stream.store import Store
+from surveillance.triage.triage import TriageState
 
 GROUP = f"longwatch-g{topics.GENERATION}"
 ENDS_WITHIN_SECONDS = 10.0  # of SIGTERM, if no broker answers; supervisors wait as long
@@ -246,8 +247,9 @@ class Worker:
             fail_stop(error)
 
     def _tell(self, place: Place, task: PartitionTask, end: int) -> None:
-        if STAGES[place[0]].name == "triage":
-            self._context.metrics.signals(task.reader.held.state)
+        state = task.reader.held.state
+        if isinstance(state, TriageState):
+            self._context.metrics.signals(state)
         self._context.metrics.place(
             place,
             lag=max(0, end - task.reader.next_offset),

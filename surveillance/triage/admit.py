@@ -39,7 +39,6 @@ class Admit:
     """
 
     name = "admit"
-    row_type = None
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._digest = configuration.digest

@@ -23,11 +23,10 @@ from surveillance.log.cells import Cells
 from surveillance.log.cloudevents import outward
 from surveillance.log.lines import day_of
 from surveillance.log.messages import Fact, Output
-from surveillance.log.topics import ALERTS, REVIEWS
+from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
 from surveillance.triage import priority
 from surveillance.triage.life_cycle import MOVES, why_not
 
-Item = Finding | WatchFinding | PriorFitted | Decision
 Taken = Finding | WatchFinding | Decision
 
 
@@ -90,7 +89,6 @@ class TriageFindings:
     """
 
     name = "triage"
-    row_type = Item
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -105,7 +103,7 @@ class TriageFindings:
         """Return the state before the first finding."""
         return TriageState()
 
-    def apply(self, state: TriageState, item: Item) -> None:
+    def apply(self, state: TriageState, item: FindingsRow) -> None:
         """Hold one finding or decision until the close; a prior moves no signal."""
         if not isinstance(item, PriorFitted):
             state.items.append(item)

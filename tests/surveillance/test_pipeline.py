@@ -4,15 +4,15 @@ import pytest
 from strategies import a_configuration
 
 from surveillance.configuration.at_hand import Configurations
-from surveillance.configuration.types import Topics
+from surveillance.configuration.types import Configuration, Topics
 from surveillance.domain.errors import Misconfigured
 from surveillance.log import topics
-from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.readers import DerivedReader, RawReader
-from surveillance.log.stage import ReaderState
-from surveillance.log.ticks import Timeline
+from surveillance.log.stage import beginning
+from surveillance.log.ticks import Tick, Timeline, encode_tick
 from surveillance.log.topics import raw_partitions
-from surveillance.pipeline import STAGES, places, reader, source_of, sources, stage_for
+from surveillance.pipeline import STAGES, RawStage, open_reader, places, source_of, sources
+from surveillance.screening.revise import Revise
 
 MANIFEST = Topics(cases=2, outcomes=1)
 CASES = {("cases-received.v1", p) for p in range(2)}
@@ -45,10 +45,21 @@ def test_who_writes_on_a_derived_topic_and_what_makes_them_speak() -> None:
 
 def test_a_stage_is_made_once_under_each_configuration() -> None:
     old, new = a_configuration(digest="old"), a_configuration(digest="new")
-    get = stage_for((topics.FINDINGS, 0), Configurations(new, old))
+    made: list[str] = []
 
-    assert get("old") is get("old")
-    assert get("old") is not get("new")
+    def make(configuration: Configuration, partition: int) -> Revise:
+        made.append(configuration.digest)
+        return Revise(configuration, partition)
+
+    stage = RawStage("revise", topics.CASES, topics.CONTRIBUTIONS, make)
+    line = Timeline(raw_partitions(MANIFEST))
+    reader = stage.open(0, beginning, line, Configurations(new, old))
+    for epoch, digest in enumerate(("old", "old", "new")):
+        cut = {topic: [0] * n for topic, n in raw_partitions(MANIFEST).items()}
+        line.feed(epoch, encode_tick(Tick(epoch, digest, cut)))
+    list(reader.advance())
+
+    assert sorted(made) == ["new", "old"]
 
 
 def test_a_configuration_that_is_not_here_is_named_with_those_that_are() -> None:
@@ -56,11 +67,11 @@ def test_a_configuration_that_is_not_here_is_named_with_those_that_are() -> None
         Configurations(a_configuration())("elsewhere")
 
 
-def test_a_reader_is_made_for_its_kind_of_topic() -> None:
+def test_a_reader_is_opened_for_its_kind_of_topic() -> None:
     configurations = Configurations(a_configuration(topics=MANIFEST))
     timeline = Timeline(raw_partitions(MANIFEST))
 
     for place in places(MANIFEST):
-        made = reader(place, ReaderState(None, Cells(nothing_stored)), timeline, configurations)
+        made = open_reader(place, beginning, timeline, configurations)
         assert isinstance(made, RawReader if place[0] in topics.RAW else DerivedReader)
         assert made.source == source_of(place)

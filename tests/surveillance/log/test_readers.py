@@ -22,22 +22,21 @@ from surveillance.log.messages import (
     Record,
     decode_message,
     encode_output,
+    rows_decoder,
 )
-from surveillance.log.readers import DerivedReader, RawReader
+from surveillance.log.readers import DerivedReader, RawReader, RowsOf
 from surveillance.log.stage import ReaderState
 from surveillance.log.ticks import Tick, Timeline, encode_tick
 
 RAW = {"raw": 2}
 HERE = ("raw", 0)
+ROWS: RowsOf[str] = rows_decoder(str)
 
 
 class Collect:
     """A stage that says what it took in, and remembers how much."""
 
     name = "collect"
-
-    def __init__(self, row_type: type[str] | None = None) -> None:
-        self.row_type = row_type
 
     def init(self, cells: Cells) -> list[str]:
         del cells
@@ -64,8 +63,8 @@ def tick(at: int, *ends: int, configuration: str = "c") -> bytes:
     return encode_tick(Tick(at, configuration, {"raw": list(ends)}))
 
 
-def held(resume: int = 0, epoch: int = -1) -> ReaderState:
-    return ReaderState([], Cells(nothing_stored), resume, epoch)
+def held(resume: int = 0, epoch: int = -1) -> ReaderState[list[str]]:
+    return ReaderState([], Cells(nothing_stored), encode, resume, epoch)
 
 
 def timeline(*ticks: bytes) -> Timeline:
@@ -75,13 +74,15 @@ def timeline(*ticks: bytes) -> Timeline:
     return line
 
 
-def raw_reader(line: Timeline, state: ReaderState | None = None) -> RawReader:
+def raw_reader(line: Timeline, state: ReaderState[list[str]] | None = None) -> RawReader[list[str]]:
     return RawReader(lambda _: Collect(), "revise/0", HERE, state or held(), line)
 
 
-def derived_reader(line: Timeline, state: ReaderState | None = None) -> DerivedReader:
+def derived_reader(
+    line: Timeline, state: ReaderState[list[str]] | None = None
+) -> DerivedReader[list[str], str]:
     sources = {f"a/{p}": frozenset({("raw", p)}) for p in range(2)}
-    return DerivedReader(lambda _: Collect(str), "b/0", state or held(), line, sources)
+    return DerivedReader(lambda _: Collect(), "b/0", state or held(), line, sources, ROWS)
 
 
 def rows_of(closings: Iterator[ClosedEpoch]) -> list[tuple[int, list[Any]]]:

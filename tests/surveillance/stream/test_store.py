@@ -31,7 +31,6 @@ class Counting:
     """A stage whose state is one number."""
 
     name = "counting"
-    row_type: Any = None
 
     def init(self, cells: Cells) -> list[int]:  # noqa: ARG002 - the protocol
         return [0]
@@ -55,7 +54,7 @@ def save(store: Store, number: int, *, source: str = SOURCE, n_cells: int = N_CE
     held.state[0] = held.resume = held.epoch = number
     for key in range(n_cells):
         held.cells.set(b"%d" % key, b"%d" % number)
-    store.save(source, Counting(), held)
+    store.save(source, held)
 
 
 def read(store: Store, *, source: str = SOURCE) -> set[int]:
@@ -117,7 +116,7 @@ def test_cells_are_read_through_to_the_store_after_a_save(reopen: Callable[[], S
     store = reopen()
     held = store.open(SOURCE, Counting())
     held.cells.set(b"A", b"1")
-    store.save(SOURCE, Counting(), held)
+    store.save(SOURCE, held)
 
     assert held.cells.changed == {}
     assert held.cells.get(b"A") == b"1"
@@ -132,7 +131,7 @@ def test_cells_of_a_reader_that_was_thrown_away_are_not_kept(reopen: Callable[[]
     thrown_away.state[0] = thrown_away.resume = 8
 
     held = store.open(SOURCE, Counting())
-    store.save(SOURCE, Counting(), held)
+    store.save(SOURCE, held)
 
     assert read(reopen()) == {7}
     assert reopen().open(SOURCE, Counting()).cells.get(b"new") is None

@@ -22,7 +22,7 @@ from surveillance.stream.partition_task import PartitionTask, WorkerContext, fai
 from surveillance.stream.store import MemoryStore
 
 if TYPE_CHECKING:
-    from surveillance.log.stage import ReaderState, Stage
+    from surveillance.log.readers import Kept
     from surveillance.log.ticks import Place
 
 CONFIGURATION = a_configuration(topics=a_configuration().topics.__class__(cases=1, outcomes=1))
@@ -40,8 +40,8 @@ class WatchedStore(MemoryStore):
         super().__init__()
         self.saved: list[int] = []
 
-    def save(self, source: str, stage: Stage, held: ReaderState) -> None:
-        super().save(source, stage, held)
+    def save(self, source: str, held: Kept) -> None:
+        super().save(source, held)
         self.saved.append(held.epoch)
 
 

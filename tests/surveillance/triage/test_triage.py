@@ -22,9 +22,9 @@ from surveillance.domain.finding import PriorFitted
 from surveillance.domain.signal import Review, Signal, Step, Support
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.cloudevents import CloudEvent
-from surveillance.log.topics import ALERTS, REVIEWS
+from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
 from surveillance.triage import priority
-from surveillance.triage.triage import Item, TriageFindings, signal_id, signal_of
+from surveillance.triage.triage import TriageFindings, signal_id, signal_of
 
 
 def test_a_finding_opens_a_signal_with_all_that_it_says() -> None:
@@ -166,7 +166,7 @@ def test_a_finding_does_not_move_what_people_decided() -> None:
 
 
 def test_findings_of_an_epoch_come_before_its_decisions() -> None:
-    items: tuple[Item, ...] = (a_decision(SIGNAL), a_finding())
+    items: tuple[FindingsRow, ...] = (a_decision(SIGNAL), a_finding())
 
     said = [TriagedEpochs().close(*order).rows for order in permutations(items)]
 
@@ -325,7 +325,7 @@ def test_every_new_sentinel_case_is_an_alert() -> None:
 
 
 def test_the_same_items_give_the_same_bytes() -> None:
-    items: list[Item] = [a_finding(n_fatal=1), a_decision(SIGNAL), a_crossing()]
+    items: list[FindingsRow] = [a_finding(n_fatal=1), a_decision(SIGNAL), a_crossing()]
 
     def run() -> bytes:
         desk = TriagedEpochs(review=(RULE,))
