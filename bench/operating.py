@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.counts import Table
+from detectors.counts import Table, TableCells
 from detectors.disproportionality import ebgm
 from detectors.disproportionality.exact import fisher
 from detectors.operating import probability_of_finding
@@ -28,7 +28,7 @@ from surveillance.configuration.types import (
     RorLower,
 )
 from surveillance.screening.rules import rule_of
-from surveillance.screening.rules.rule import Beside, TableCells
+from surveillance.screening.rules.rule import Beside
 
 N_TOTAL, N_PRODUCT = 1_000_000, 1_000
 EXPECTED = (0.1, 1.0, 5.0, 50.0)

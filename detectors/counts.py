@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-class Cells(NamedTuple):
-    """Cells of 2x2 tables, as formulas take them; nothing is checked.
+class TableCells(NamedTuple):
+    """TableCells of 2x2 tables, as formulas take them; nothing is checked.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Cells(NamedTuple):
         n_product: NDArray[np.int64],
         n_event: NDArray[np.int64],
         n_total: NDArray[np.int64] | int,
-    ) -> Cells:
+    ) -> TableCells:
         """Compute the cells from one of them and the margins.
 
         Parameters
@@ -56,7 +56,7 @@ class Cells(NamedTuple):
 
         Returns
         -------
-        Cells
+        TableCells
             The four cells.
         """
         b, c = n_product - n_pair, n_event - n_pair
@@ -185,15 +185,15 @@ class Table:
             return self._expected
         return self.cells().expected
 
-    def cells(self) -> Cells:
+    def cells(self) -> TableCells:
         """Compute the four cells.
 
         Returns
         -------
-        Cells
+        TableCells
             *a* (both), *b* (product alone), *c* (event alone), *d* (neither).
         """
-        return Cells.from_margins(self.n_pair, self.n_product, self.n_event, self.n_total)
+        return TableCells.from_margins(self.n_pair, self.n_product, self.n_event, self.n_total)
 
     @classmethod
     def from_reports(

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.counts import Cells, Table
+from detectors.counts import Table, TableCells
 from detectors.estimate import Statistic, first_reason, where_defined
 
 
@@ -63,14 +63,14 @@ def chi_square(table: Table, *, correction: Literal["yates"] | None = "yates") -
 
 
 def chi_square_values(
-    cells: Cells, *, correction: Literal["yates"] | None = "yates"
+    cells: TableCells, *, correction: Literal["yates"] | None = "yates"
 ) -> NDArray[np.float64]:
     """Compute the statistic alone, for a decision on many tables at once.
 
     Parameters
     ----------
-    cells : Cells
-        Cells of the tables.
+    cells : TableCells
+        TableCells of the tables.
     correction : {"yates", None}, default: "yates"
         Yates' correction for continuity, or none.
 

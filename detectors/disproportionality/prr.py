@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.counts import Cells, Table
+from detectors.counts import Table, TableCells
 from detectors.estimate import Estimate, first_reason
 from detectors.wald import log_lower_limit, ratio_estimate
 
@@ -65,13 +65,13 @@ def prr(table: Table, *, confidence_level: float = 0.95) -> Estimate:
     return ratio_estimate(*prr_moments(cells), state, confidence_level=confidence_level)
 
 
-def prr_moments(cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def prr_moments(cells: TableCells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the ratio and the variance of its logarithm.
 
     Parameters
     ----------
-    cells : Cells
-        Cells of the tables.
+    cells : TableCells
+        TableCells of the tables.
 
     Returns
     -------
@@ -85,13 +85,13 @@ def prr_moments(cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     return point, variance
 
 
-def prr_log_lower(cells: Cells, *, confidence_level: float = 0.95) -> NDArray[np.float64]:
+def prr_log_lower(cells: TableCells, *, confidence_level: float = 0.95) -> NDArray[np.float64]:
     """Compute the logarithm of the lower limit, for a decision on many tables at once.
 
     Parameters
     ----------
-    cells : Cells
-        Cells of the tables.
+    cells : TableCells
+        TableCells of the tables.
     confidence_level : float, default: 0.95
         Coverage of the two-sided interval, in (0, 1).
 
@@ -113,13 +113,13 @@ def prr_log_lower(cells: Cells, *, confidence_level: float = 0.95) -> NDArray[np
     return np.where(cells.b + cells.d > 0, lower, np.nan)  # else the variance is 0, and wrong
 
 
-def prr_reaches(cells: Cells, threshold: float) -> NDArray[np.bool_]:
+def prr_reaches(cells: TableCells, threshold: float) -> NDArray[np.bool_]:
     """Decide whether the ratio is at least a threshold.
 
     Parameters
     ----------
-    cells : Cells
-        Cells of the tables.
+    cells : TableCells
+        TableCells of the tables.
     threshold : float
         Ratio to reach.
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.counts import Cells, Table
+from detectors.counts import Table, TableCells
 from detectors.estimate import Estimate, first_reason
 from detectors.wald import log_lower_limit, ratio_estimate
 
@@ -106,18 +106,18 @@ def ror_haldane(table: Table, *, confidence_level: float = 0.95) -> Estimate:
     >>> round(float(ratio.point), 6), round(float(ratio.lower), 6)
     (205.42577, 68.215019)
     """
-    cells = Cells(*(cell + 0.5 for cell in table.cells()))
+    cells = TableCells(*(cell + 0.5 for cell in table.cells()))
     state = first_reason(("empty", table.n_total == 0))
     return ratio_estimate(*ror_moments(cells), state, confidence_level=confidence_level)
 
 
-def ror_moments(cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def ror_moments(cells: TableCells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the ratio and the variance of its logarithm.
 
     Parameters
     ----------
-    cells : Cells
-        Cells of the tables.
+    cells : TableCells
+        TableCells of the tables.
 
     Returns
     -------
@@ -131,13 +131,13 @@ def ror_moments(cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     return point, variance
 
 
-def ror_log_lower(cells: Cells, *, confidence_level: float = 0.95) -> NDArray[np.float64]:
+def ror_log_lower(cells: TableCells, *, confidence_level: float = 0.95) -> NDArray[np.float64]:
     """Compute the logarithm of the lower limit, for a decision on many tables at once.
 
     Parameters
     ----------
-    cells : Cells
-        Cells of the tables.
+    cells : TableCells
+        TableCells of the tables.
     confidence_level : float, default: 0.95
         Coverage of the two-sided interval, in (0, 1).
 

@@ -15,6 +15,7 @@ from typing import NamedTuple, cast
 import msgspec
 import numpy as np
 
+from detectors.counts import TableCells
 from detectors.disproportionality import ebgm
 from surveillance.configuration.types import Configuration, Listed, OfFamily, OfPair
 from surveillance.domain.contribution import Contribution
@@ -29,7 +30,7 @@ from surveillance.screening.periods import begins
 from surveillance.screening.prior import fit_prior, prior_of
 from surveillance.screening.rules import family_rule_of, rule_of
 from surveillance.screening.rules.family import Decided, FamilyRule
-from surveillance.screening.rules.rule import Beside, Flags, PairRule, TableCells
+from surveillance.screening.rules.rule import Beside, Flags, PairRule
 
 Rule = PairRule | FamilyRule
 
@@ -204,7 +205,7 @@ class _Evaluated:
 
     def __init__(self, counts: Counts, places: Ints, moved: Ints, prior: ebgm.Prior | None) -> None:
         self.counts, self.places, self.moved = counts, places, moved
-        self.cells = TableCells.of(*counts.cells(places))
+        self.cells = TableCells.from_margins(*counts.cells(places))
         self._prior = prior
 
     @property
@@ -227,7 +228,7 @@ def _met(rule: Rule, told: Emitted, evaluated: _Evaluated, now: _Now) -> _Met | 
     decide = cast("PairRule", rule)
     if isinstance(criterion, Listed):
         chosen = _listed(counts, criterion, told, evaluated.moved)
-        return _Met(chosen, decide(TableCells.of(*counts.cells(chosen))))
+        return _Met(chosen, decide(TableCells.from_margins(*counts.cells(chosen))))
     return _Met(evaluated.places, decide(evaluated.cells, evaluated.beside))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from detectors.counts import TableCells
 from surveillance.configuration.types import CountReached
-from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval, TableCells
+from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval
 
 
 class Rule:

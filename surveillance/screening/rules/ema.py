@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from detectors.counts import TableCells
 from surveillance.configuration.types import Ema
 from surveillance.screening.rules.ror_lower import is_ror_above
-from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval, TableCells
+from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval
 
 
 class Rule:

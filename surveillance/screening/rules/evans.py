@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from detectors.counts import TableCells
+from detectors.disproportionality.chi_square import chi_square_values
+from detectors.disproportionality.prr import prr_reaches
 from surveillance.configuration.types import Evans
-from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval, TableCells
+from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval
 
 
 class Rule:
@@ -31,11 +34,6 @@ class Rule:
     def __call__(self, cells: TableCells, beside: Beside = NOTHING_BESIDE) -> Flags:
         """Return where the rule is met."""
         del beside
-        a, b, c, d = cells
-        total = a + b + c + d
-        excess = np.maximum(np.abs(a * d - b * c) - total / 2, 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):  # no comparator: NaN is not >= 4
-            chi_square = total * excess * excess / ((a + b) * (c + d) * (a + c) * (b + d))
-        is_high = a * (c + d) >= self.criterion.prr * c * (a + b)
-        is_far = chi_square >= self.criterion.chi_square
-        return np.asarray((a >= self.min_count) & is_high & is_far & (c + d > 0))
+        is_high = prr_reaches(cells, self.criterion.prr)
+        is_far = chi_square_values(cells) >= self.criterion.chi_square  # NaN is not
+        return np.asarray((cells.a >= self.min_count) & is_high & is_far)

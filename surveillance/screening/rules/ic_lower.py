@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from detectors.counts import TableCells
 from detectors.disproportionality.ic import expected_limit
 from surveillance.configuration.types import IcLower
 from surveillance.screening.rules.limits_by_count import LimitsByCount
-from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval, TableCells
+from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval
 
 
 class Rule:

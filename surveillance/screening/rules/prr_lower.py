@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri
 
-from detectors.elementary import log
+from detectors.counts import TableCells
+from detectors.disproportionality.prr import prr_log_lower
 from surveillance.configuration.types import PrrLower
-from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval, TableCells
+from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval
 
 
 class Rule:
@@ -30,10 +30,6 @@ class Rule:
     def __call__(self, cells: TableCells, beside: Beside = NOTHING_BESIDE) -> Flags:
         """Return where the rule is met."""
         del beside
-        a, b, c, d = cells
-        z = -ndtri((1 - self.criterion.confidence_level) / 2)
-        with np.errstate(divide="ignore", invalid="ignore"):  # an empty cell: not met
-            variance = b / (a * (a + b)) + d / (c * (c + d))
-            lower = log(a * (c + d) / ((a + b) * c)) - z * np.sqrt(variance)
-        is_high = lower > np.log(self.criterion.above)
-        return np.asarray((a >= self.min_count) & is_high & (c > 0) & (b + d > 0))
+        criterion = self.criterion
+        lower = prr_log_lower(cells, confidence_level=criterion.confidence_level)
+        return np.asarray((cells.a >= self.min_count) & (lower > np.log(criterion.above)))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri
 
-from detectors.elementary import log
+from detectors.counts import TableCells
+from detectors.disproportionality.ror import ror_log_lower
 from surveillance.configuration.types import RorLower
-from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval, TableCells
+from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval
 
 
 def is_ror_above(cells: TableCells, above: float, confidence_level: float) -> Flags:
@@ -15,11 +15,8 @@ def is_ror_above(cells: TableCells, above: float, confidence_level: float) -> Fl
 
     With an empty cell there is no interval, and the limit lies above nothing.
     """
-    a, b, c, d = cells
-    z = -ndtri((1 - confidence_level) / 2)
-    with np.errstate(divide="ignore", invalid="ignore"):  # an empty cell: not met
-        lower = log(a * d / (b * c)) - z * np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
-    return np.asarray((lower > np.log(above)) & (np.minimum(b, c) > 0) & (d > 0))
+    lower = ror_log_lower(cells, confidence_level=confidence_level)
+    return np.asarray(lower > np.log(above))
 
 
 class Rule:

@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.counts import TableCells
 from detectors.disproportionality import ebgm
 from surveillance.configuration.types import Listed, OfPair
-from surveillance.screening.keyed_sums import Ints
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -25,29 +25,6 @@ class Interval(NamedTuple):
 
     confidence_level: float = 0.95  # of PRR and ROR
     tail: float = 0.025  # probability beyond each limit of the IC
-
-
-class TableCells(NamedTuple):
-    """Cells of 2x2 tables at case level: both, product alone, event alone, neither."""
-
-    a: Floats
-    b: Floats
-    c: Floats
-    d: Floats
-
-    @classmethod
-    def of(cls, n_pair: Ints, n_product: Ints, n_event: Ints, n_total: int) -> TableCells:
-        """Make cells from a cell and its margins."""
-        b, c = n_product - n_pair, n_event - n_pair
-        d = n_total - n_event - b
-        return cls(*(cell.astype(np.float64) for cell in (n_pair, b, c, d)))
-
-    @property
-    def expected(self) -> Floats:
-        """Cases expected if product and event were independent."""
-        a, b, c, d = self
-        with np.errstate(invalid="ignore"):  # no report at all: NaN, below no limit
-            return np.asarray((a + b) * (a + c) / (a + b + c + d))
 
 
 class Beside(NamedTuple):

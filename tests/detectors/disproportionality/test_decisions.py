@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from detectors.counts import Cells, Table
+from detectors.counts import Table, TableCells
 from detectors.disproportionality.chi_square import chi_square, chi_square_values
 from detectors.disproportionality.prr import prr, prr_log_lower, prr_moments, prr_reaches
 from detectors.disproportionality.ror import ror, ror_log_lower, ror_moments
@@ -39,7 +39,7 @@ def bits(values: Floats) -> bytes:
     return np.where(np.isnan(values), np.nan, values).tobytes()
 
 
-def written_out_prr(cells: Cells, z: float) -> Floats:
+def written_out_prr(cells: TableCells, z: float) -> Floats:
     a, b, c, d = cells
     with np.errstate(all="ignore"):
         variance = b / (a * (a + b)) + d / (c * (c + d))
@@ -47,7 +47,7 @@ def written_out_prr(cells: Cells, z: float) -> Floats:
     return np.where(b + d > 0, lower, np.nan)
 
 
-def written_out_ror(cells: Cells, z: float) -> Floats:
+def written_out_ror(cells: TableCells, z: float) -> Floats:
     a, b, c, d = cells
     with np.errstate(all="ignore"):
         return np.asarray(log(a * d / (b * c)) - z * np.sqrt(1 / a + 1 / b + 1 / c + 1 / d))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import DIGEST, SECONDS_A_DAY, a_configuration, contributions, instant
 
-from detectors.counts import Table
+from detectors.counts import Table, TableCells
 from detectors.disproportionality.chi_square import chi_square
 from detectors.disproportionality.ic import ic
 from detectors.disproportionality.prr import prr
@@ -28,7 +28,7 @@ from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
 from surveillance.domain.finding import Finding
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.screening.rules import rule_of
-from surveillance.screening.rules.rule import PairRule, TableCells
+from surveillance.screening.rules.rule import PairRule
 from surveillance.screening.screen import Screen
 
 from .test_counts import Recount
@@ -233,7 +233,7 @@ class Model:
         n = recount.n_pair[pair]
         margins = recount.n_product[pair[0]], recount.n_event[pair[1]]
         n_pair, n_product, n_event = np.array([[n], [margins[0]], [margins[1]]], np.int64)
-        met = bool(rule(TableCells.of(n_pair, n_product, n_event, recount.n_total))[0])
+        met = bool(rule(TableCells.from_margins(n_pair, n_product, n_event, recount.n_total))[0])
         old = self._told.get((criterion.name, *pair), Stand())
         if met and (not old.stands or n >= 2 * old.height):
             self._told[criterion.name, *pair] = Stand(n, stands=True)

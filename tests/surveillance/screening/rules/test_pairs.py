@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.counts import Table
+from detectors.counts import Table, TableCells
 from detectors.disproportionality import ebgm
 from detectors.disproportionality.chi_square import chi_square
 from detectors.disproportionality.ic import expected_limit, ic
@@ -22,7 +22,7 @@ from surveillance.configuration.types import (
     Sentinel,
 )
 from surveillance.screening.rules import rule_of
-from surveillance.screening.rules.rule import Beside, TableCells
+from surveillance.screening.rules.rule import Beside
 
 cell = st.integers(0, 6) | st.integers(0, 2_000) | st.integers(0, 9_000)
 tables = st.lists(st.tuples(cell, cell, cell, cell), min_size=1, max_size=30)
@@ -43,7 +43,7 @@ def test_cells_follow_from_the_margins(drawn: tuple[int, int, int, int]) -> None
     a, b, c, d = drawn
     n_pair, n_product, n_event = np.array([[a], [a + b], [a + c]], np.int64)
 
-    cells = TableCells.of(n_pair, n_product, n_event, a + b + c + d)
+    cells = TableCells.from_margins(n_pair, n_product, n_event, a + b + c + d)
 
     assert [one.tolist() for one in cells] == [[float(n)] for n in drawn]
 
