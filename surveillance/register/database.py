@@ -1,21 +1,25 @@
-"""Open a register's database, make its tables, and write rows that may be said again."""
+"""Open a register's database, make its tables, and write rows any number of times."""
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
     Table,
+    Update,
+    bindparam,
     create_engine,
     event,
     func,
     inspect,
     select,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -25,6 +29,7 @@ from sqlalchemy.exc import (
     DataError,
     IntegrityError,
     NoSuchModuleError,
+    OperationalError,
     ProgrammingError,
 )
 
@@ -36,9 +41,13 @@ if TYPE_CHECKING:
 
 Insert = sqlite.Insert | postgresql.Insert
 _DIALECTS = ("sqlite", "postgresql")
-_VERSION = "schema_version"
+_STATES_AWAY = ("08", "57P")  # connection exceptions, and operator intervention
 _CACHE_KIB = 65_536  # the index by pair is entered at random places
 _EXAMPLE = "give sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
+
+
+class DatabaseAway(Misused):
+    """A database that does not answer now and may do so later."""
 
 
 def open_engine(url: str) -> Engine:
@@ -78,52 +87,101 @@ def open_existing(url: str) -> Engine:
         If there is none, it cannot be reached, or its schema is of another version.
     """
     engine = open_engine(url)
-    path = engine.url.database
-    if engine.dialect.name == "sqlite" and (not path or not Path(path).is_file()):
-        raise Misused(str(path), "is not there", "run `longwatch replay`, or give another register")
-    with reached(engine) as connection:
+    require_file(engine)
+    with disposed_on_failure(engine), reached(engine) as connection:
         require_version(connection)
     return engine
 
 
+def require_file(engine: Engine) -> None:
+    """Refuse a SQLite register that is not there: connecting would make an empty file."""
+    path = engine.url.database
+    if engine.dialect.name == "sqlite" and (not path or not Path(path).is_file()):
+        raise Misused(str(path), "is not there", "run `longwatch replay`, or give another register")
+
+
 def create_tables(engine: Engine) -> None:
-    """Make the tables that are missing, and record the version of the schema.
+    """Make the tables of a new register, and record their revision.
 
     Raises
     ------
     Misused
-        If the database cannot be reached, or holds a register of another version.
+        If the database cannot be reached, or holds a register of another revision.
     """
-    if engine.dialect.name == "sqlite":
-        _use_write_ahead_log(engine)
+    with disposed_on_failure(engine):
+        if engine.dialect.name == "sqlite":
+            _use_write_ahead_log(engine)
+        _create_tables(engine)
+
+
+def _create_tables(engine: Engine) -> None:
     with reached(engine) as connection:
         if inspect(connection).has_table(schema.register_info.name):
             require_version(connection)
+            return
+        begin_writing(connection)
         schema.metadata.create_all(connection)
-        info = {"name": _VERSION, "value": str(schema.SCHEMA_VERSION)}
-        connection.execute(statement(schema.register_info, engine.dialect), [info])
+        schema.alembic_version.create(connection)
+        connection.execute(schema.alembic_version.insert(), {"version_num": schema.HEAD})
+
+
+def begin_writing(connection: Connection) -> None:
+    """Have changes of the schema belong to the transaction; SQLite's driver leaves them out."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the revision of a register's schema; None where there is no register."""
+    found = inspect(connection)
+    if not found.has_table(schema.register_info.name):
+        return None
+    if not found.has_table(schema.alembic_version.name):
+        return schema.REVISIONS[0]  # made before there were migrations
+    query = select(schema.alembic_version.c.version_num)
+    return connection.execute(query).scalar_one_or_none()
 
 
 def require_version(connection: Connection) -> None:
-    """Refuse a register whose schema this program does not know.
+    """Refuse a register whose schema is not that of this program.
 
     Raises
     ------
     Misused
-        With both versions.
+        If it is older, with the command that upgrades it, or newer.
     """
     place = connection.engine.url.render_as_string(hide_password=True)
-    if not inspect(connection).has_table(schema.register_info.name):
+    revision = revision_of(connection)
+    if revision is None:
         raise Misused(place, "holds no register", "give the address of a register")
-    info = schema.register_info
-    query = select(info.c.value).where(info.c.name == _VERSION)
-    version = connection.execute(query).scalar_one_or_none()
-    if version != str(schema.SCHEMA_VERSION):
+    if revision == schema.HEAD:
+        return
+    if revision in schema.REVISIONS:
         raise Misused(
             place,
-            f"has schema version {version}, and this program knows {schema.SCHEMA_VERSION}",
-            "use the program that wrote it, or make the register again from the log",
+            f"has schema {revision}, and this program needs {schema.HEAD}",
+            f"run `longwatch register upgrade --url {place}`",
         )
+    refuse_newer(place, revision)
+
+
+def refuse_newer(place: str, revision: str) -> NoReturn:
+    """Refuse a schema that this program does not know."""
+    raise Misused(
+        place,
+        f"has schema {revision}, which is newer than this program's {schema.HEAD}",
+        "use the program that wrote it, or rebuild the register with this one",
+    )
+
+
+@contextmanager
+def disposed_on_failure(engine: Engine) -> Iterator[None]:
+    """Let go of a database that turns out not to be usable."""
+    try:
+        yield
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 @contextmanager
@@ -148,28 +206,81 @@ def reached(engine: Engine) -> Iterator[Connection]:
     except DatabaseError as error:
         reason = str(error.orig).strip().splitlines()[0]
         place = engine.url.render_as_string(hide_password=True)
+        if _is_away(error):
+            remedy = "start the database, or mend the address"
+            raise DatabaseAway(place, f"cannot be reached ({reason})", remedy) from None
         remedy = "check the address, the rights and the room on the disk"
         raise Misused(place, f"cannot be used ({reason})", remedy) from None
 
 
-def statement(table: Table, dialect: Dialect) -> Insert:
-    """Return the insert of a table: a row that is there already stays, or is brought up to date.
+def _is_away(error: DatabaseError) -> bool:
+    """Tell whether the same statement may succeed later, with nothing mended here."""
+    if not isinstance(error, OperationalError):
+        return False
+    if error.connection_invalidated or "locked" in str(error.orig):  # SQLite: by another writer
+        return True
+    if isinstance(error.orig, sqlite3.Error):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    return state is None or state.startswith(_STATES_AWAY)
 
-    A signal is overwritten only by a later epoch, and an answer to a review is never
-    lost to an older row, so that rows may be said again in any order.
+
+def statement(table: Table, dialect: Dialect) -> Insert:
+    """Return the insert of a table: a row that is there already stays, or is completed.
+
+    An answer to a review is never lost to an older row, so rows may be written again in
+    any order.
     """
     insert = (sqlite if dialect.name == "sqlite" else postgresql).insert(table)
-    update = _UPDATES.get(table.name)
-    return insert.on_conflict_do_nothing() if update is None else update(insert)
+    complete = _UPDATES.get(table.name)
+    return insert.on_conflict_do_nothing() if complete is None else complete(insert)
 
 
-def _update_signal(insert: Insert) -> Insert:
-    table, new = schema.signals, insert.excluded
-    return insert.on_conflict_do_update(
-        index_elements=["signal_id"],
-        set_={name: new[name] for name in table.c.keys() if name != "signal_id"},  # noqa: SIM118 - a column collection iterates over columns
-        where=new.epoch >= table.c.epoch,
+def write_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Write rows of one table, any of which may be there already."""
+    if table is not schema.signal_states:
+        connection.execute(statement(table, connection.dialect), rows)
+        return
+    latest = connection.execute(select(func.max(table.c.valid_from))).scalar()
+    rows = sorted(rows, key=lambda row: row["valid_from"])
+    connection.execute(statement(table, connection.dialect), rows)
+    keys = [{"signal": row["signal_id"], "epoch": row["valid_from"]} for row in rows]
+    connection.execute(_END_PREVIOUS, keys)
+    if latest is not None and (late := [key for key in keys if key["epoch"] <= latest]):
+        connection.execute(_END_AT_NEXT, late)  # they came after their successors
+
+
+def _end_previous() -> Update:
+    """Return the statement that ends the span of the state before a given one."""
+    table = schema.signal_states
+    return (
+        update(table)
+        .where(
+            table.c.signal_id == bindparam("signal"),
+            table.c.valid_to > bindparam("epoch"),
+            table.c.valid_from < bindparam("epoch"),
+        )
+        .values(valid_to=bindparam("epoch"))
     )
+
+
+def _end_at_next() -> Update:
+    """Return the statement that ends the span of a given state where the next one begins."""
+    table, later = schema.signal_states, schema.signal_states.alias("later")
+    following = (
+        select(func.coalesce(func.min(later.c.valid_from), schema.OPEN))
+        .where(later.c.signal_id == bindparam("signal"), later.c.valid_from > bindparam("epoch"))
+        .scalar_subquery()
+    )
+    return (
+        update(table)
+        .where(table.c.signal_id == bindparam("signal"), table.c.valid_from == bindparam("epoch"))
+        .values(valid_to=following)
+    )
+
+
+_END_PREVIOUS = _end_previous()
+_END_AT_NEXT = _end_at_next()
 
 
 def _fill(insert: Insert, table: Table, *names: str) -> Insert:
@@ -182,7 +293,6 @@ def _fill(insert: Insert, table: Table, *names: str) -> Insert:
 
 
 _UPDATES: dict[str, Callable[[Insert], Insert]] = {
-    "signals": _update_signal,
     "reviews": lambda insert: _fill(
         insert, schema.reviews, "ground", "answer", "answered_on", "document"
     ),

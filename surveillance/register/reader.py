@@ -165,10 +165,10 @@ class RegisterReader:
 
     def changes(self, until: date | None = None) -> list[Change]:
         """Return every state of every signal up to a day, in the order of the epochs."""
-        table = schema.signal_changes.c
+        table = schema.signal_states.c
         query = select(
             table.signal_id, table.changed_on, table.level, table.status, table.priority
-        ).order_by(table.epoch, table.signal_id)
+        ).order_by(table.valid_from, table.signal_id)
         if until is not None:
             query = query.where(table.changed_on <= until)
         return [Change(*row) for row in self._all(query)]
@@ -204,7 +204,7 @@ class RegisterReader:
         return self._keys("product"), self._keys("event")
 
     def _keys(self, name: str) -> list[str]:
-        tables = (schema.findings, schema.signals)
+        tables = (schema.findings, schema.signal_states)
         both = union(*(select(table.c[name]) for table in tables)).order_by(literal_column("1"))
         with database.reached(self._engine) as connection:
             return list(connection.scalars(both))
@@ -263,23 +263,22 @@ def _first_met(condition: ColumnElement[bool]) -> Select[Any]:
 
 def _standing(chosen: Chosen, status: Status | None) -> Select[Any]:
     """Return a query of signals as they stood at the end of a day, or stand now."""
-    if chosen.until is None:
-        table = schema.signals
-        query = select(table.c.signal_id, table.c.priority, table.c.document)
-    else:
-        table = schema.signal_changes
-        query = select(table.c.signal_id, table.c.priority, table.c.document).join(
-            latest := _latest(chosen.until),
-            and_(table.c.signal_id == latest.c.signal_id, table.c.epoch == latest.c.epoch),
-        )
-    query = query.where(*_conditions(table, chosen._replace(until=None), table.c.changed_on))
+    table = schema.signal_states
+    query = select(table.c.signal_id, table.c.priority, table.c.document).where(
+        _held_at(chosen.until),
+        *_conditions(table, chosen._replace(until=None), table.c.changed_on),
+    )
     return query if status is None else query.where(table.c.status == status)
 
 
-def _latest(until: date) -> Any:  # noqa: ANN401 - a subquery of two columns
-    table = schema.signal_changes.c
-    query = select(table.signal_id, func.max(table.epoch).label("epoch"))
-    return query.where(table.changed_on <= until).group_by(table.signal_id).subquery()
+def _held_at(until: date | None) -> ColumnElement[bool]:
+    """Return the condition on the span of a state: at the end of a day, or now."""
+    table = schema.signal_states.c
+    if until is None:
+        return table.valid_to == schema.OPEN
+    epochs = schema.epochs.c
+    last = select(func.max(epochs.epoch)).where(epochs.happened_on <= until).scalar_subquery()
+    return and_(table.valid_from <= last, table.valid_to > last)
 
 
 def _refused(row: Any) -> RefusedRecord:  # noqa: ANN401 - a row of the refused records

@@ -118,31 +118,26 @@ def _found(row: Finding | WatchFinding, epoch: int, kind: str, n: int) -> Regist
 
 
 def _signal(row: Signal, epoch: int) -> list[RegisterRow]:
-    shared = {
+    values = {
         "signal_id": row.signal_id,
-        "epoch": epoch,
+        "valid_from": epoch,
+        "valid_to": schema.OPEN,  # the writer ends the span when the next state comes
         "changed_on": row.on,
+        "first_on": row.first_on,
         "level": split(row.product)[0],
         "product": row.product,
         "event": row.event,
+        "family": row.family,
         "status": row.status,
         "priority": row.priority,
-        "document": _encode(row).decode(),
-    }
-    current = {
-        "first_on": row.first_on,
-        "family": row.family,
         "n": row.n,
         "n_serious": row.n_serious,
         "n_fatal": row.n_fatal,
         "is_sentinel": row.is_sentinel,
+        "document": _encode(row).decode(),
     }
     reviews = [_review(review, row) for review in row.reviews]
-    return [
-        RegisterRow(schema.signal_changes, shared),
-        RegisterRow(schema.signals, shared | current),
-        *reviews,
-    ]
+    return [RegisterRow(schema.signal_states, values), *reviews]
 
 
 def _review(review: Review, signal: Signal) -> RegisterRow:
@@ -192,11 +187,11 @@ def _tick(row: Tick, epoch: int) -> list[RegisterRow]:
     return [epoch_entry(epoch, row.at, row.configuration)]
 
 
-def _alert(value: bytes, epoch: int) -> list[RegisterRow]:
+def _alert(value: bytes, epoch: int) -> list[RegisterRow]:  # noqa: ARG001 - one shape for all
     event, alert = _read(value, Alert)
     values = {
         "alert_id": event.id,
-        "epoch": epoch,
+        "epoch": alert.signal.epoch,  # the message names no other
         "alerted_at": event.time,
         "alerted_on": _day(event.time),
         "kind": alert.kind,

@@ -1,8 +1,9 @@
 """The tables of the register, the same in SQLite and in PostgreSQL.
 
 The register is a projection for people: all of it can be computed again from the log.
-Each row is keyed by what it says, so a row that is told again changes nothing. The
-columns are what people filter and sort by; `document` is the whole row as it was said.
+Each row is keyed by its content, so writing a row twice is harmless. The columns are what
+people filter and sort by; `document` is the whole row as it was emitted. A signal has one
+row for each of its states, with the span of epochs in which it held.
 """
 
 from __future__ import annotations
@@ -17,20 +18,38 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
 )
 
-SCHEMA_VERSION = 2
+REVISIONS = ("0001", "0002")  # of the migrations, the oldest first
+HEAD = REVISIONS[-1]
+OPEN = 2**63 - 1  # end of a span that has not ended: later than any epoch
 
 metadata = MetaData()
+
+alembic_version = Table(  # as Alembic makes it; not one of the register's own
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 register_info = Table(
     "register_info",
     metadata,
     Column("name", String(40), primary_key=True),
     Column("value", String(200), nullable=False),
+)
+
+followed_offsets = Table(  # of the follower; stays empty where a replay writes
+    "followed_offsets",
+    metadata,
+    Column("topic", String(60), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("next_offset", BigInteger, nullable=False),
 )
 
 epochs = Table(
@@ -41,6 +60,7 @@ epochs = Table(
     Column("happened_on", Date, nullable=False),
     Column("configuration", String(64)),
 )
+Index("epochs_by_day", epochs.c.happened_on)
 
 findings = Table(
     "findings",
@@ -59,6 +79,9 @@ findings = Table(
     Column("document", Text, nullable=False),
 )
 Index("findings_by_pair", findings.c.product, findings.c.event, findings.c.epoch)
+Index("findings_by_product", findings.c.product, findings.c.epoch)
+Index("findings_by_event", findings.c.event, findings.c.epoch)
+Index("findings_by_criterion", findings.c.criterion, findings.c.epoch)
 
 priors = Table(
     "priors",
@@ -70,26 +93,12 @@ priors = Table(
     Column("document", Text, nullable=False),
 )
 
-signal_changes = Table(
-    "signal_changes",
+signal_states = Table(
+    "signal_states",
     metadata,
     Column("signal_id", String(40), primary_key=True),
-    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
-    Column("changed_on", Date, nullable=False),
-    Column("level", String(20), nullable=False),
-    Column("product", Text, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("status", String(20), nullable=False),
-    Column("priority", Double, nullable=False),
-    Column("document", Text, nullable=False),
-)
-Index("signal_changes_by_day", signal_changes.c.changed_on)
-
-signals = Table(
-    "signals",
-    metadata,
-    Column("signal_id", String(40), primary_key=True),
-    Column("epoch", BigInteger, nullable=False),
+    Column("valid_from", BigInteger, primary_key=True, autoincrement=False),  # epoch
+    Column("valid_to", BigInteger, nullable=False),  # the epoch of the next state, or OPEN
     Column("changed_on", Date, nullable=False),
     Column("first_on", Date, nullable=False),
     Column("level", String(20), nullable=False),
@@ -104,8 +113,10 @@ signals = Table(
     Column("is_sentinel", Boolean, nullable=False),
     Column("document", Text, nullable=False),
 )
-Index("signals_by_pair", signals.c.product, signals.c.event)
-Index("signals_by_priority", signals.c.priority)
+Index("signal_states_by_end", signal_states.c.signal_id, signal_states.c.valid_to)
+Index("signal_states_by_span", signal_states.c.valid_from, signal_states.c.valid_to)
+Index("signal_states_by_pair", signal_states.c.product, signal_states.c.event)
+Index("signal_states_by_priority", signal_states.c.valid_to, signal_states.c.priority)
 
 alerts = Table(
     "alerts",

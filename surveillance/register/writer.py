@@ -28,8 +28,8 @@ _TABLES = {table.name: table for table in schema.metadata.sorted_tables}
 class Register:
     """Takes rows as the pipeline says them, and writes them in batches.
 
-    Whoever feeds it may say anything again: rows are keyed by what they say. Nothing
-    here knows where rows come from.
+    Writing the same row twice is harmless: rows are keyed by their content. Nothing here
+    knows where rows come from.
 
     Parameters
     ----------
@@ -45,7 +45,6 @@ class Register:
     def __init__(self, url: str) -> None:
         self._engine = database.open_engine(url)
         self._waiting: dict[str, list[Values]] = {}
-        self._signals: dict[str, Values] = {}  # the latest of each that waits
         self._n_waiting = 0
 
     def __enter__(self) -> Self:
@@ -122,13 +121,7 @@ class Register:
             self._enter(refused_entry(record))
 
     def _enter(self, entry: RegisterRow) -> None:
-        if entry.table is schema.signals:
-            name = entry.values["signal_id"]
-            old = self._signals.get(name)
-            if old is None or old["epoch"] <= entry.values["epoch"]:
-                self._signals[name] = entry.values
-        else:
-            self._waiting.setdefault(entry.table.name, []).append(entry.values)
+        self._waiting.setdefault(entry.table.name, []).append(entry.values)
         self._n_waiting += 1
         if self._n_waiting >= N_ROWS_A_BATCH:
             self.flush()
@@ -143,13 +136,10 @@ class Register:
         """
         if not self._n_waiting:
             return
-        waiting = {**self._waiting, schema.signals.name: list(self._signals.values())}
         with database.reached(self._engine) as connection:
-            for name, rows in waiting.items():
-                if rows:
-                    insert = database.statement(_TABLES[name], self._engine.dialect)
-                    connection.execute(insert, rows)
-        self._waiting, self._signals, self._n_waiting = {}, {}, 0
+            for name, rows in self._waiting.items():
+                database.write_rows(connection, _TABLES[name], rows)
+        self._waiting, self._n_waiting = {}, 0
 
     def close(self) -> None:
         """Let go of the database; what was not flushed is dropped."""
