@@ -35,7 +35,8 @@ from surveillance.log.messages import Output
 from surveillance.log.partitioner import partition_of
 from surveillance.log.refusals import RefusedRecord
 from surveillance.log.topics import REFUSED
-from surveillance.screening.revise import N_BODY_MAX, Revise
+from surveillance.screening.revise import Revise
+from surveillance.screening.versions import N_BODY_MAX
 
 CONFIGURATION = a_configuration(topics=Topics(cases=1))
 Asserted = Counter[bytes]

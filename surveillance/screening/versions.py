@@ -1,0 +1,215 @@
+"""What one case version weighs against another, and what it asserts.
+
+Two readers of the cases need it: `revise`, which counts, and the register's index of
+cases, which lists what was counted. The rules stand here once, so that the number of
+cases in a line listing is the count of the finding.
+"""
+
+from __future__ import annotations
+
+import struct
+from datetime import date
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from surveillance.configuration.types import Configuration, VersionRule
+from surveillance.domain.case import CaseVersion, Event
+from surveillance.domain.contribution import FATAL, SERIOUS
+from surveillance.domain.errors import Refused
+from surveillance.log.decode import decode_case
+from surveillance.log.lines import refuse_ahead
+from surveillance.log.partitioner import partition_of
+from surveillance.screening.keys import Naming
+
+N_DIGEST = 16
+N_BODY_MAX = 400_000  # bytes: what a version asserts has to fit into one message
+_RANK = struct.Struct(f">QQB{N_DIGEST}s")  # big-endian, so that bytes compare as the ranks do
+N_RANK = _RANK.size
+_COUNTED = ("suspect", "interacting")
+_encode = msgspec.json.Encoder().encode
+
+
+class Assertion(NamedTuple):
+    """What a version asserts if it stands: its keys, each once."""
+
+    products: list[tuple[str, int | None]]  # key, and the day of the first dose
+    events: list[tuple[str, int, int | None]]  # key, flags, and the day of onset
+
+
+class VersionRules:
+    """Reads case versions as the screening counts them.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Version rules, levels, hierarchy, groups and the number of partitions.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._naming = Naming(configuration)
+        self._sources = configuration.sources
+        self._n_partitions = configuration.topics.cases
+
+    def read(self, line: bytes, at: int) -> CaseVersion:
+        """Decode a line.
+
+        Parameters
+        ----------
+        line : bytes
+            One record as it was received.
+        at : int
+            Time of the tick that closes its epoch.
+
+        Raises
+        ------
+        Refused
+            If it cannot be used, or says that it was received after `at`.
+        """
+        case = decode_case(line)
+        refuse_ahead("received_on", case.received_on, at)
+        return case
+
+    def require_partition(self, case_id: str, partition: int) -> None:
+        """Refuse a case that came in a partition that is not its own.
+
+        Raises
+        ------
+        Refused
+            With both partitions: a case in two partitions would count twice.
+        """
+        belongs = partition_of(case_id, self._n_partitions)
+        if belongs != partition:
+            raise Refused(
+                "wrong_partition",
+                f"case {case_id!r} belongs to partition {belongs} and came in {partition}",
+                "key messages by case id and use Kafka's default partitioner",
+            )
+
+    def rank(self, case: CaseVersion, line: bytes) -> bytes:
+        """Return the rank of a version; the greatest rank of a case stands.
+
+        Parameters
+        ----------
+        case : CaseVersion
+            The version.
+        line : bytes
+            Its bytes, which decide between versions that are otherwise equal.
+
+        Raises
+        ------
+        Refused
+            If its source has no version rule.
+        """
+        digest = digest_of(line)
+        return self.rank_of(case.source, case.version, case.received_on, case.kind, digest)
+
+    def rank_of(
+        self, source: str, version: int, received_on: date, kind: str, digest: bytes
+    ) -> bytes:
+        """Return the rank that a version with these fields has; see `rank`."""
+        rule = self._sources.get(source)
+        if rule is None:
+            raise Refused(
+                "unknown_source",
+                f"source {source!r} has no version rule",
+                "add it to sources.toml",
+            )
+        numbers = _order(rule, version, received_on)
+        return _RANK.pack(*numbers, kind == "nullification", digest)
+
+    def assertion(self, case: CaseVersion) -> Assertion:
+        """Return the keys of all that a version names, whether or not it counts.
+
+        Raises
+        ------
+        Refused
+            If a name is blank.
+        """
+        return Assertion(self._products(case), self._events(case))
+
+    def body(self, case: CaseVersion) -> bytes:
+        """Encode what the version asserts; nothing if it stands without pairs.
+
+        Raises
+        ------
+        Refused
+            If a name is blank, or there are more names than fit into a message.
+        """
+        return body_of(case, self.assertion(case)) if counts(case) else b""
+
+    def _products(self, case: CaseVersion) -> list[tuple[str, int | None]]:
+        starts: dict[str, int | None] = {}
+        for product in case.products:
+            if product.role in _COUNTED:
+                start = _ordinal(product.first_dose_on)
+                for key in self._naming.product_keys(product):
+                    starts[key] = _earlier(starts[key], start) if key in starts else start
+        return sorted(starts.items())  # keys are distinct: days are never compared
+
+    def _events(self, case: CaseVersion) -> list[tuple[str, int, int | None]]:
+        found: dict[str, tuple[int, int | None]] = {}
+        for event in case.events:
+            flags, onset = _flags(event), _ordinal(event.onset_on)
+            for key in self._naming.event_keys(event.pt):
+                old = found.get(key)
+                found[key] = (
+                    (flags, onset) if old is None else (old[0] | flags, _earlier(old[1], onset))
+                )
+        return [(key, *found[key]) for key in sorted(found)]
+
+
+def counts(case: CaseVersion) -> bool:
+    """Return whether a version counts if it stands: a nullification and a duplicate do not."""
+    return case.kind != "nullification" and case.duplicate_of is None
+
+
+def digest_of(line: bytes) -> bytes:
+    """Return the digest by which the same bytes are recognised."""
+    return blake2b(line, digest_size=N_DIGEST).digest()
+
+
+def body_of(case: CaseVersion, assertion: Assertion) -> bytes:
+    """Encode an assertion as the part of a contribution that follows its weight.
+
+    Parameters
+    ----------
+    case : CaseVersion
+        The version.
+    assertion : Assertion
+        Its keys.
+
+    Raises
+    ------
+    Refused
+        If there are more names than fit into a message.
+    """
+    body = _encode((case.country or "", case.reporter, assertion.products, assertion.events))[1:]
+    if len(body) > N_BODY_MAX:
+        raise Refused(
+            "too_many_names",
+            f"its products, lots and events make {len(body):,} bytes of names",
+            "name fewer lots, or look for a mistake in the sender's system",
+        )
+    return bytes(body)
+
+
+def _order(rule: VersionRule, version: int, received_on: date) -> tuple[int, int]:
+    day = received_on.toordinal()
+    return (version, day) if rule.order == "version" else (day, version)
+
+
+def _flags(event: Event) -> int:
+    fatal = FATAL if event.is_fatal else 0
+    return fatal | (SERIOUS if fatal or event.seriousness.is_serious else 0)
+
+
+def _ordinal(day: date | None) -> int | None:
+    return None if day is None else day.toordinal()
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
