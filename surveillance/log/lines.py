@@ -46,14 +46,10 @@ def take_lines(
 ) -> None:
     """Give every line of a message to `take`, and enter what becomes of it.
 
-    A message may hold one line or many, each ended by LF or CR LF: a CR elsewhere is space
-    between the words of JSON. A blank line, and a message without any, is control: counted,
-    and nothing else.
+    A blank line, and a message without any, is control: counted, and nothing else.
     """
-    lines = record.value.removesuffix(b"\n").split(b"\n")
-    for index, line in enumerate(lines):
-        line = line.removesuffix(b"\r")  # noqa: PLW2901 - the line without its end
-        if not line or line.isspace():
+    for index, line in enumerate(lines_in(record.value)):
+        if is_blank(line):
             ledger.counts["control"] += 1
             continue
         try:
@@ -62,6 +58,20 @@ def take_lines(
             disposition = "refused"
             ledger.facts.append(refused_fact(place, record.offset, index, error, line, record.at))
         ledger.counts[disposition] += 1
+
+
+def lines_in(value: bytes) -> list[bytes]:
+    """Return the lines of a message without their ends.
+
+    A message may hold one line or many, each ended by LF or CR LF: a CR elsewhere is space
+    between the words of JSON.
+    """
+    return [line.removesuffix(b"\r") for line in value.removesuffix(b"\n").split(b"\n")]
+
+
+def is_blank(line: bytes) -> bool:
+    """Return whether a line holds no record."""
+    return not line or line.isspace()
 
 
 @lru_cache(maxsize=256)

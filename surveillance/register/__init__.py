@@ -1,5 +1,6 @@
 """What the pipeline said, projected into SQLite or PostgreSQL for people."""
 
+from surveillance.register.case_index import CaseIndex  # its tables are created with the others
 from surveillance.register.writer import Register
 
-__all__ = ["Register"]
+__all__ = ["CaseIndex", "Register"]

@@ -13,11 +13,13 @@ from typing import Any
 
 import msgspec
 
+from surveillance.configuration.types import Configuration
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Defect
 from surveillance.log.messages import Batch, Fact, decode_message
 from surveillance.log.refusals import RefusedRecord
-from surveillance.log.topics import FINDINGS, ROW_TYPES, SIGNALS
+from surveillance.log.topics import CASES, FINDINGS, ROW_TYPES, SIGNALS
+from surveillance.register.case_index import CaseIndex
 from surveillance.register.writer import Register
 
 KEPT = (FINDINGS, SIGNALS)
@@ -31,14 +33,23 @@ class RegisterProcess:
     ----------
     url : str
         As for `Register`.
+    configuration : Configuration, optional
+        Shapes the index of the cases; without it no cases are kept.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, configuration: Configuration | None = None) -> None:
         context = multiprocessing.get_context("spawn")
         there, self._pipe = context.Pipe(duplex=False)
-        self._process = context.Process(target=_write, args=(url, there), name="register")
+        self._process = context.Process(
+            target=_write, args=(url, configuration, there), name="register"
+        )
         self._process.start()
         there.close()
+
+    def take_raw(self, topic: str, partition: int, offset: int, value: bytes) -> None:
+        """Take a message of a raw topic, before the epoch that it belongs to."""
+        if topic == CASES:
+            self._send(("raw", partition, offset, value))
 
     def take_epoch(self, epoch: int, at: int) -> None:
         """Take an epoch that was cut."""
@@ -88,10 +99,26 @@ class RegisterProcess:
         self._process.join()
 
 
-def _write(url: str, pipe: Connection) -> None:
-    with Register(url) as register:
+def _write(url: str, configuration: Configuration | None, pipe: Connection) -> None:
+    cases = None if configuration is None else CaseIndex(configuration)
+    with Register(url, cases) as register:
+        received: list[tuple[int, int, bytes]] = []  # since the last epoch was cut
         while (item := pipe.recv()) is not None:
+            if item[0] == "raw":
+                received.append(item[1:])
+                continue
+            if item[0] == "epoch" and cases is not None:
+                _take_cases(cases, received, item[1], item[2])
+                received = []
             _take(register, item)
+
+
+def _take_cases(
+    cases: CaseIndex, received: list[tuple[int, int, bytes]], epoch: int, at: int
+) -> None:
+    for partition, offset, value in received:
+        cases.take(partition, offset, value, epoch, at)
+    cases.close(epoch)
 
 
 def _take(register: Register, item: tuple[Any, ...]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from surveillance.log.messages import ClosedEpoch, Fact
     from surveillance.log.refusals import RefusedRecord
+    from surveillance.register.case_index import CaseIndex
 
 N_ROWS_A_BATCH = 5_000
 _TABLES = {table.name: table for table in schema.metadata.sorted_tables}
@@ -35,6 +36,8 @@ class Register:
     ----------
     url : str
         SQLite or PostgreSQL, as SQLAlchemy has it.
+    cases : CaseIndex, optional
+        Written in the same transactions, if the messages of the cases are at hand.
 
     Raises
     ------
@@ -42,8 +45,9 @@ class Register:
         If the URL cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, cases: CaseIndex | None = None) -> None:
         self._engine = database.open_engine(url)
+        self.cases = cases
         self._waiting: dict[str, list[Values]] = {}
         self._n_waiting = 0
 
@@ -79,6 +83,8 @@ class Register:
             The hash that the tick carries.
         """
         self._enter(epoch_entry(epoch, at, configuration))
+        if self.cases is not None and self.cases.n_waiting >= N_ROWS_A_BATCH:
+            self.flush()
 
     def take(self, topic: str | None, closing: ClosedEpoch) -> None:
         """Take all that a stage in this process said about an epoch.
@@ -134,11 +140,13 @@ class Register:
         Misused
             If the database cannot be written to.
         """
-        if not self._n_waiting:
+        if not self._n_waiting and (self.cases is None or not self.cases.n_waiting):
             return
         with database.reached(self._engine) as connection:
             for name, rows in self._waiting.items():
                 database.write_rows(connection, _TABLES[name], rows)
+            if self.cases is not None:
+                self.cases.write(connection)
         self._waiting, self._n_waiting = {}, 0
 
     def close(self) -> None:

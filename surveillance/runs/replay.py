@@ -24,6 +24,7 @@ from typing import IO, Any, Self
 import msgspec
 
 from surveillance.configuration.at_hand import Configurations
+from surveillance.configuration.types import Configuration
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Misused
 from surveillance.intake.format import Unusable
@@ -54,6 +55,8 @@ class RunDirectory:
     ----------
     directory : Path
         Made if it is not there; must be empty, or an earlier run.
+    configuration : Configuration
+        The one in force, which shapes the index of the cases.
 
     Raises
     ------
@@ -61,7 +64,7 @@ class RunDirectory:
         If the directory holds something else.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, configuration: Configuration) -> None:
         _make_room(directory)
         self.directory = directory
         self.dispositions: dict[str, Counter[str]] = {}
@@ -70,7 +73,8 @@ class RunDirectory:
         self._stack = ExitStack()
         (directory / "topics").mkdir()
         self._files: dict[str, IO[bytes]] = {}
-        self._register = RegisterProcess(f"sqlite:///{directory / 'register.db'}")
+        url = f"sqlite:///{directory / 'register.db'}"
+        self._register = RegisterProcess(url, configuration)
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +90,10 @@ class RunDirectory:
             self._register.close()
         else:
             self._register.abandon()
+
+    def raw(self, topic: str, partition: int, offset: int, value: bytes) -> None:
+        """Take a message of a raw topic."""
+        self._register.take_raw(topic, partition, offset, value)
 
     def tick(self, epoch: int, at: int, value: bytes) -> None:
         """Take a tick."""
@@ -203,7 +211,10 @@ def replay(  # noqa: PLR0913 - all but two by keyword
     start = clock()
     inputs_of(format_name, names)  # a mistyped name must not cost an earlier run
     _require_outside(out, [*names, *([configuration_directory] if configuration_directory else [])])
-    with RunDirectory(out) as sink, tempfile.TemporaryDirectory(prefix="longwatch-") as spool:
+    with (
+        RunDirectory(out, configurations.current) as sink,
+        tempfile.TemporaryDirectory(prefix="longwatch-") as spool,
+    ):
         if configuration_directory is not None:
             shutil.copytree(configuration_directory, out / "configuration")
         lines = lines_of(
@@ -216,7 +227,9 @@ def replay(  # noqa: PLR0913 - all but two by keyword
             today=today,
         )
         run = Embedded(configurations, sink, observe)
-        days, n_lines, read_by = _feed(run, within(lines, from_day, until_day), progress, clock)
+        days, n_lines, read_by = _feed(
+            run, sink, within(lines, from_day, until_day), progress, clock
+        )
         summary: dict[str, Any] = {
             "status": "finished",
             "format": format_name,
@@ -240,7 +253,11 @@ def replay(  # noqa: PLR0913 - all but two by keyword
 
 
 def _feed(
-    run: Embedded, lines: Iterator[DatedLine], progress: Progress, clock: Callable[[], float]
+    run: Embedded,
+    sink: RunDirectory,
+    lines: Iterator[DatedLine],
+    progress: Progress,
+    clock: Callable[[], float],
 ) -> tuple[list[date], int, float]:
     manifest = run.manifest
     days: list[date] = []
@@ -251,7 +268,7 @@ def _feed(
             read_by = clock()
         if isinstance(item, RawMessage):
             n_lines += item.value.count(b"\n") + 1
-            run.put(item.topic, item.partition, item.value)
+            sink.raw(item.topic, item.partition, run.put(*item), item.value)
         elif isinstance(item, EndOfDay):
             run.tick(item.at)
             days.append(item.on)
