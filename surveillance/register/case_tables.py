@@ -24,11 +24,13 @@ from sqlalchemy import (
 
 from surveillance.register.schema import metadata
 
+_RowId = BigInteger().with_variant(Integer, "sqlite")  # there, the row's own number
+
 case_versions = Table(
     "case_versions",
     metadata,
     # Epoch, partition and place among the versions new in both: rows come in order.
-    Column("version_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version_id", _RowId, primary_key=True, autoincrement=False),
     Column("case_id", String(120), nullable=False),
     Column("source", String(120), nullable=False),
     Column("version", Integer, nullable=False),
@@ -66,7 +68,7 @@ Index("case_repeats_by_version", case_repeats.c.version_id)
 case_keys = Table(
     "case_keys",
     metadata,
-    Column("key_id", BigInteger, primary_key=True, autoincrement=False),  # see `key_id`
+    Column("key_id", _RowId, primary_key=True, autoincrement=False),  # see `key_id`
     Column("kind", String(7), nullable=False),  # product, event
     Column("key", Text, nullable=False),
 )

@@ -12,6 +12,7 @@ from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.signal import Signal, Status
 from surveillance.log.refusals import RefusedRecord
 from surveillance.register import database, schema
+from surveillance.register.case_reader import CaseReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,6 +68,7 @@ class RegisterReader:
 
     def __init__(self, url: str) -> None:
         self._engine = database.open_existing(url)
+        self.cases = CaseReader(self._engine)
 
     def close(self) -> None:
         """Let go of the database."""
