@@ -257,7 +257,7 @@ class _Rows:
         dialect = self._connection.dialect
         written = {row["version_id"] for row in self._new}
         ended = [
-            {"of": version_id, "epoch": epoch}
+            {"ended": version_id, "ended_at": epoch}
             for version_id, epoch in self._ended.items()
             if version_id not in written
         ]
@@ -275,8 +275,8 @@ class _Rows:
 
 _END_SPAN = (
     update(case_versions)
-    .where(case_versions.c.version_id == bindparam("of"))
-    .values(valid_to=bindparam("epoch"))
+    .where(case_versions.c.version_id == bindparam("ended"))
+    .values(valid_to=bindparam("ended_at"))
 )
 
 

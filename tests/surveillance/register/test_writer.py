@@ -79,6 +79,10 @@ def test_every_kind_of_row_finds_its_table(url: str) -> None:
         "findings": 2,
         "register_info": 0,  # these two are the follower's
         "followed_offsets": 0,
+        "case_versions": 0,  # and these are of the index of cases
+        "case_repeats": 0,
+        "case_keys": 0,
+        "case_postings": 0,
     }
 
 
