@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from surveillance.cli import cases as case_commands
 from surveillance.cli import charts as drawing
 from surveillance.cli import refused as refused_commands
 from surveillance.cli import tables as showing
@@ -53,6 +54,7 @@ def register_commands(app: typer.Typer) -> None:
         What they are added to. Its main program turns `Misused` into one line and exit 2.
     """
     app.command("findings")(findings)
+    case_commands.register(app)
     app.command("priors")(priors)
     app.command("signals")(signals)
     app.command("ranking")(ranking)

@@ -27,7 +27,7 @@ N_DIGEST = 16
 N_BODY_MAX = 400_000  # bytes: what a version asserts has to fit into one message
 _RANK = struct.Struct(f">QQB{N_DIGEST}s")  # big-endian, so that bytes compare as the ranks do
 N_RANK = _RANK.size
-_COUNTED = ("suspect", "interacting")
+COUNTED_ROLES = ("suspect", "interacting")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -142,7 +142,7 @@ class VersionRules:
     def _products(self, case: CaseVersion) -> list[tuple[str, int | None]]:
         starts: dict[str, int | None] = {}
         for product in case.products:
-            if product.role in _COUNTED:
+            if product.role in COUNTED_ROLES:
                 start = _ordinal(product.first_dose_on)
                 for key in self._naming.product_keys(product):
                     starts[key] = _earlier(starts[key], start) if key in starts else start

@@ -1,0 +1,218 @@
+"""The commands on cases: a line listing, and one case with its versions."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from surveillance.cli import tables as showing
+from surveillance.cli.options import (
+    AsJson,
+    AsOf,
+    FromRun,
+    Limit,
+    RegisterUrl,
+    day_of,
+    limit_of,
+)
+from surveillance.screening.keys import Naming
+from surveillance.views.case_history import case_history
+from surveillance.views.line_listing import ListedEvent, ListedProduct, Pair, line_listing
+from surveillance.views.names import resolve
+from surveillance.views.results import Results, open_results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from surveillance.views.case_history import CaseHistory, VersionOfCase
+    from surveillance.views.line_listing import LineListing, ListedCase
+
+Listed = TypeVar("Listed", ListedProduct, ListedEvent)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for a formula
+_COLUMNS = {
+    "case": "left", "version": "right", "received": "left", "country": "left", "reporter": "left",
+    "age": "right", "sex": "left", "products": "left", "lots": "left", "first dose": "left",
+    "events": "left", "onset": "left", "days": "right", "serious": "left", "outcome": "left",
+    "duplicates": "left", "why not": "left",
+}  # fmt: skip
+_DROP = (
+    "duplicates", "first dose", "onset", "lots", "outcome", "version", "reporter", "country",
+    "age", "sex",
+)  # fmt: skip
+_FILE_COLUMNS = (
+    "case_id", "source", "version", "kind", "first_received_on", "received_on", "in_force_since",
+    "country", "report_type", "reporter", "sex", "age_years", "products", "roles", "lots",
+    "dose_dates", "events", "onset_dates", "seriousness", "outcomes", "onset_days", "is_serious",
+    "is_fatal", "duplicates", "duplicate_of", "counts", "reason",
+)  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        What they are added to.
+    """
+    app.command("cases")(cases)
+    app.command("case")(case)
+
+
+def cases(
+    *,
+    product: Annotated[str, typer.Option("--product", metavar="P", help="As for findings.")],
+    event: Annotated[str, typer.Option("--event", metavar="E", help="As for findings.")],
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
+    as_of: AsOf = None,
+    limit: Limit = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write the listing to a CSV file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the cases that count for a pair, as they stand or stood, and those that do not."""
+    day = day_of(as_of)
+    source = open_results(from_run, register)
+    source.reader.cases.require_any()
+    found = line_listing(source.reader.cases, _pair(source, product, event), day)
+    if csv_file is not None:
+        _write_csv(found, csv_file)
+    if as_json:
+        showing.print_json(found)
+    elif csv_file is not None:
+        n_lines = len(found.cases) + len(found.not_counted)
+        showing.say(f"{n_lines:,} lines, of which {found.n_cases:,} count, in {csv_file}")
+    else:
+        _print(found, limit_of(limit, as_json=False))
+
+
+def _pair(source: Results, product: str, event: str) -> Pair:
+    reader = source.reader.cases
+    configuration = source.configuration()
+    return Pair(
+        resolve(product, reader.keys("product"), option="--product"),
+        resolve(event, reader.keys("event"), option="--event"),
+        None if configuration is None else Naming(configuration),
+    )
+
+
+def _print(found: LineListing, n: int | None) -> None:
+    title = f"{found.product} and {found.event}, as of {found.as_of}"
+    columns = {name: side for name, side in _COLUMNS.items() if name != "why not"}
+    showing.print_table(title, columns, [_row(one)[:-1] for one in found.cases[:n]], drop=_DROP)
+    rows = [_row(one) for one in found.not_counted[:n]]
+    drop = tuple(name for name in _DROP if name != "why not")
+    showing.print_table("not counted", _COLUMNS, rows, drop=drop)
+    showing.say(
+        showing.shown(len(found.cases[:n]), found.n_cases, "cases"),
+        f"{len(found.not_counted):,} more name the pair, or did, and do not count",
+    )
+
+
+def _row(one: ListedCase) -> list[object]:
+    products, events = _of_pair(one.products), _of_pair(one.events)
+    doses = [day for item in products if (day := item.first_dose_on)]
+    onsets = [day for item in events if (day := item.onset_on)]
+    return [
+        one.case_id, str(one.version), one.received_on, one.country, one.reporter, one.age_years,
+        one.sex, _joined(item.product for item in products),
+        _joined(lot for item in products for lot in item.lots), min(doses, default=None),
+        _joined(item.pt for item in events), min(onsets, default=None), one.onset_days,
+        "fatal" if one.is_fatal else "serious" if one.is_serious else None,
+        _joined(dict.fromkeys(item.outcome for item in events if item.outcome)),
+        _joined(one.duplicates), one.reason,
+    ]  # fmt: skip
+
+
+def _of_pair(items: Iterable[Listed]) -> list[Listed]:
+    """Leave out what does not belong to the pair; without a configuration nobody can tell."""
+    return [item for item in items if item.is_counted is not False]
+
+
+def _joined(values: Iterable[object]) -> str | None:
+    return "; ".join(str(value) for value in values if value is not None) or None
+
+
+def _write_csv(found: LineListing, file: Path) -> None:
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(_FILE_COLUMNS)
+        for one in [*found.cases, *found.not_counted]:
+            writer.writerow([_safe(value) for value in _file_row(one)])
+
+
+def _safe(value: object) -> object:
+    """Keep a spreadsheet from taking a text for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _file_row(one: ListedCase) -> list[object]:
+    products, events = one.products, one.events
+    return [
+        one.case_id, one.source, one.version, one.kind, one.first_received_on, one.received_on,
+        one.in_force_since, one.country, one.report_type, one.reporter, one.sex, one.age_years,
+        _joined(item.product for item in products), _joined(item.role for item in products),
+        _joined(lot for item in products for lot in item.lots),
+        _joined(dose.start_on for item in products for dose in item.doses),
+        _joined(item.pt for item in events), _joined(item.onset_on for item in events),
+        _joined(dict.fromkeys(name for item in events for name in item.seriousness)),
+        _joined(dict.fromkeys(item.outcome for item in events)), one.onset_days,
+        "yes" if one.is_serious else "no", "yes" if one.is_fatal else "no",
+        _joined(one.duplicates), one.duplicate_of, "no" if one.reason else "yes", one.reason,
+    ]  # fmt: skip
+
+
+def case(
+    *,
+    case_id: Annotated[str, typer.Argument(metavar="ID", help="As it is written in the listing.")],
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one case with all its versions, and what each of them changed."""
+    day = day_of(as_of)
+    source = open_results(from_run, register)
+    source.reader.cases.require_any()
+    found = case_history(source.reader.cases, case_id, day)
+    if as_json:
+        showing.print_json(found)
+        return
+    _print_case(found)
+
+
+def _print_case(found: CaseHistory) -> None:
+    columns = {
+        "version": "left", "kind": "left", "received": "left", "known": "left", "standing": "left",
+        "from": "left", "until": "left", "counts": "left", "came again": "right",
+    }  # fmt: skip
+    rows = [
+        (
+            str(one.version), one.kind, one.received_on, one.known_on, one.standing,
+            one.stood_from, one.stood_until, "yes" if one.is_counted else "no", one.n_repeats,
+        )
+        for one in found.versions
+    ]  # fmt: skip
+    showing.print_table(f"{found.case_id}, as of {found.as_of}", columns, rows)
+    for one in found.versions:
+        if one.compared_with is not None:
+            _print_changes(one)
+    if found.duplicates:
+        showing.say(f"marked as its duplicates: {', '.join(found.duplicates)}")
+
+
+def _print_changes(one: VersionOfCase) -> None:
+    title = f"version {one.version} beside version {one.compared_with}"
+    rows = [(change.field, _plain(change.before), _plain(change.after)) for change in one.changes]
+    showing.print_table(title, {"field": "left", "before": "left", "after": "left"}, rows)
+    if not rows:
+        showing.say(f"{title}: nothing differs but its number, kind or provenance")
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, (bool, int, float)) else value
