@@ -27,6 +27,8 @@ from surveillance.views.results import Results, open_results
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+
     from surveillance.views.case_history import CaseHistory, VersionOfCase
     from surveillance.views.line_listing import LineListing, ListedCase
 
@@ -73,6 +75,9 @@ def cases(
     csv_file: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write the listing to a CSV file.")
     ] = None,
+    xlsx_file: Annotated[
+        Path | None, typer.Option("--xlsx", metavar="FILE", help="Write it to an Excel workbook.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the cases that count for a pair, as they stand or stood, and those that do not."""
@@ -80,15 +85,24 @@ def cases(
     source = open_results(from_run, register)
     source.reader.cases.require_any()
     found = line_listing(source.reader.cases, _pair(source, product, event), day)
-    if csv_file is not None:
-        _write_csv(found, csv_file)
+    files = _write(found, csv_file, xlsx_file)
     if as_json:
         showing.print_json(found)
-    elif csv_file is not None:
+    elif files:
         n_lines = len(found.cases) + len(found.not_counted)
-        showing.say(f"{n_lines:,} lines, of which {found.n_cases:,} count, in {csv_file}")
+        names = " and ".join(map(str, files))
+        showing.say(f"{n_lines:,} lines, of which {found.n_cases:,} count, in {names}")
     else:
         _print(found, limit_of(limit, as_json=False))
+
+
+def _write(found: LineListing, csv_file: Path | None, xlsx_file: Path | None) -> list[Path]:
+    """Write the files that are asked for; return them."""
+    if csv_file is not None:
+        _write_csv(found, csv_file)
+    if xlsx_file is not None:
+        _write_xlsx(found, xlsx_file)
+    return [file for file in (csv_file, xlsx_file) if file is not None]
 
 
 def _pair(source: Results, product: str, event: str) -> Pair:
@@ -144,6 +158,28 @@ def _write_csv(found: LineListing, file: Path) -> None:
         writer.writerow(_FILE_COLUMNS)
         for one in [*found.cases, *found.not_counted]:
             writer.writerow([_safe(value) for value in _file_row(one)])
+
+
+def _write_xlsx(found: LineListing, file: Path) -> None:
+    from openpyxl import Workbook  # noqa: PLC0415 - half a second that other commands need not wait
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("cases")
+    sheet.freeze_panes = "B2"
+    sheet.append(_FILE_COLUMNS)
+    for one in [*found.cases, *found.not_counted]:
+        sheet.append([_sheet_cell(sheet, value) for value in _file_row(one)])
+    book.save(file)
+
+
+def _sheet_cell(sheet: WriteOnlyWorksheet, value: object) -> object:
+    """Mark a text as a text: the library would write one that begins with ``=`` as a formula."""
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - as above
+
+    cell = WriteOnlyCell(sheet, value)
+    if isinstance(value, str):
+        cell.data_type = "s"
+    return cell
 
 
 def _safe(value: object) -> object:

@@ -5,20 +5,35 @@ from __future__ import annotations
 import csv
 import shutil
 import sqlite3
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from openpyxl import load_workbook
 from small_run import ROTASHIELD
 
-from surveillance.cli.cases import _safe
+from surveillance.cli.cases import _safe, _write_xlsx
 from surveillance.domain.errors import Misused
+from surveillance.views.line_listing import LineListing, ListedCase
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from answers import Look
 
+DAY = date(1999, 2, 12)
 NAMES = ("--product", "rotashield", "--event", "intussusception")
+
+
+def a_line(**changes: Any) -> ListedCase:  # noqa: ANN401 - its fields
+    values: dict[str, Any] = {
+        "case_id": "A", "source": "vaers", "version": 1, "kind": "initial",
+        "first_received_on": None, "received_on": DAY, "in_force_since": DAY, "country": None,
+        "report_type": "spontaneous", "reporter": "unknown", "sex": None, "age_years": None,
+        "products": (), "events": (), "onset_days": None, "is_serious": False,
+        "is_fatal": False, "duplicates": (), "duplicate_of": None,
+    }  # fmt: skip
+    return ListedCase(**values | changes)
 
 
 def test_names_are_resolved_and_the_day_is_a_filter(run: Path, look: Look) -> None:
@@ -65,6 +80,35 @@ def test_a_csv_holds_all_lines_and_says_which_count(run: Path, look: Look, tmp_p
         f"R-{n}": "no" if n == 5 else "yes" for n in range(10)
     }
     assert {row["is_fatal"] for row in rows if row["case_id"] == "R-4"} == {"yes"}
+
+
+def test_a_workbook_holds_the_same_lines_with_dates_and_numbers(
+    run: Path, look: Look, tmp_path: Path
+) -> None:
+    book, table = tmp_path / "listing.xlsx", tmp_path / "listing.csv"
+    answer = look("cases", "--from-run", run, *NAMES, "--xlsx", book, "--csv", table)
+    header, *rows = load_workbook(book)["cases"].iter_rows(values_only=True)
+    with table.open(encoding="utf-8", newline="") as opened:
+        expected = list(csv.reader(opened))
+
+    assert answer.exit_code == 0
+    assert list(header) == expected[0]
+    assert [row[0] for row in rows] == [row[0] for row in expected[1:]]
+    assert rows[0][header.index("received_on")] == datetime(1999, 1, 7)  # noqa: DTZ001 - as Excel has it
+    assert rows[0][header.index("version")] == 1
+
+
+def test_no_text_of_a_workbook_is_a_formula(tmp_path: Path) -> None:
+    file = tmp_path / "listing.xlsx"
+    listed = LineListing(
+        product="p", event="e", as_of=None, epoch=None, n_cases=1, not_counted=[],
+        cases=[a_line(case_id="=1+1", country="@A1", duplicate_of="-1")],
+    )  # fmt: skip
+    _write_xlsx(listed, file)
+    cells = [cell for row in load_workbook(file)["cases"].iter_rows() for cell in row]
+
+    assert "=1+1" in [cell.value for cell in cells]
+    assert {cell.data_type for cell in cells} <= {"s", "n", "d"}
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1"])
