@@ -17,7 +17,7 @@ from surveillance.cli.terminal import Bar, a_period, called, configurations, err
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
 from surveillance.log import topics
-from surveillance.runs.replay import replay
+from surveillance.runs.replay import Beside, replay
 from surveillance.simulate import SCENARIOS, simulate
 
 REFUSED_IN_PART = 3
@@ -61,10 +61,22 @@ def replay_command(
     from_day: Annotated[str | None, typer.Option("--from", help="First day of receipt.")] = None,
     until_day: Annotated[str | None, typer.Option("--until", help="Last day of receipt.")] = None,
     *,
+    decisions: Annotated[
+        list[Path] | None,
+        typer.Option("--decisions", metavar="FILE", help="As `longwatch decide --append` writes."),
+    ] = None,
+    outcomes: Annotated[
+        list[str] | None,
+        typer.Option("--outcomes", metavar="FORMAT:PATH", help="On the same log as the reports."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Run the whole pipeline on files: every day of receipt is an epoch."""
+    """Run the whole pipeline on files: every day of receipt is an epoch.
+
+    Decisions count on the day on which they were made, whatever --from and --until say.
+    """
     collect_seldom()
+    beside = Beside(tuple(_outcomes(text) for text in outcomes or []), tuple(decisions or []))
     first, last = a_period(from_day, until_day)
     chosen, directory = configurations(config or [], default=SHIPPED_FOR.get(format_name, "vaers"))
     with Bar() as bar:
@@ -74,6 +86,7 @@ def replay_command(
             out=out_directory,
             configurations=chosen,
             configuration_directory=directory,
+            beside=beside,
             from_day=first,
             until_day=last,
             today=clock.today(),
@@ -87,17 +100,40 @@ def replay_command(
     return _exit_code(summary, out_directory)
 
 
+def _outcomes(text: str) -> tuple[str, Path]:
+    """Read FORMAT:PATH."""
+    name, colon, path = text.partition(":")
+    if not (name and colon and path):
+        raise Misused(
+            f"--outcomes {text}", "is not FORMAT:PATH", "write outcomes:FILE, for example"
+        )
+    return name, Path(path)
+
+
 def _exit_code(summary: dict[str, Any], directory: Path) -> int:
+    passed_over = summary["decisions_passed_over"]
+    for one in passed_over:
+        err.print(_passed_over(one, summary["first_report_on"]))
     n_refused = sum(summary["refused_at_intake"].values()) + sum(
         counts["refused"] for counts in summary["dispositions"].values()
     )
-    if not n_refused:
-        return 0
-    err.print(
-        f"longwatch: {n_refused} record(s) refused; see {directory / 'refused.ndjson'} or "
-        f"`{called()} refused list --from-run {directory}`"
+    if n_refused:
+        err.print(
+            f"longwatch: {n_refused} record(s) refused; see {directory / 'refused.ndjson'} or "
+            f"`{called()} refused list --from-run {directory}`"
+        )
+    return REFUSED_IN_PART if n_refused or passed_over else 0
+
+
+def _passed_over(row: dict[str, str], first_report_on: str | None) -> str:
+    """Describe a decision that changed nothing, and why."""
+    reason = row["reason"]
+    if first_report_on is not None and row["on"] < first_report_on:
+        reason += f" yet: the first report came on {first_report_on}"
+    return (
+        f"longwatch: decision {row['decision_id']} of {row['on']} on {row['signal_id']} "
+        f"had no effect: {reason}"
     )
-    return REFUSED_IN_PART
 
 
 def _show(summary: dict[str, Any], directory: Path) -> None:

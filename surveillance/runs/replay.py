@@ -8,6 +8,7 @@ configuration, by what versions, and what became of every record.
 from __future__ import annotations
 
 import hashlib
+import heapq
 import importlib.metadata
 import platform
 import resource
@@ -19,7 +20,7 @@ from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, NamedTuple, Self
 
 import msgspec
 
@@ -27,8 +28,10 @@ from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.types import Configuration
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Misused
+from surveillance.domain.signal import DecisionPassedOver
 from surveillance.intake.format import Unusable
 from surveillance.intake.inputs import Progress, inputs_of, lines_of, refused_at_intake, within
+from surveillance.intake.registry import FORMATS
 from surveillance.intake.row_counts import RowCounts
 from surveillance.log import topics
 from surveillance.log.days import DatedLine, EndOfDay, RawMessage, messages_by_day
@@ -70,6 +73,7 @@ class RunDirectory:
         self.dispositions: dict[str, Counter[str]] = {}
         self.n_rows: Counter[str] = Counter()
         self.refused_by_code: Counter[str] = Counter()
+        self.passed_over: list[DecisionPassedOver] = []
         self._stack = ExitStack()
         (directory / "topics").mkdir()
         self._files: dict[str, IO[bytes]] = {}
@@ -110,6 +114,8 @@ class RunDirectory:
                 for row in said.rows:
                     self._line(ROW_FILES[topic], _encode(row))
             self.n_rows[topic] += len(said.rows)
+            if topic == topics.SIGNALS:
+                self.passed_over += [r for r in said.rows if isinstance(r, DecisionPassedOver)]
         self._register.take(topic, closing.epoch, closing.messages, said.facts, said.dispositions)
         for fact in said.facts:
             self._line(FACT_FILES[fact.topic], fact.value)
@@ -165,6 +171,41 @@ def write_summary(directory: Path, summary: dict[str, Any]) -> None:
     (directory / "run.json").write_bytes(text + b"\n")
 
 
+class Beside(NamedTuple):
+    """What is read onto the same log as the reports.
+
+    Attributes
+    ----------
+    outcomes : tuple of (str, Path)
+        Format and file, zip or folder.
+    decisions : tuple of Path
+        Files as `longwatch decide --append` writes them.
+    """
+
+    outcomes: tuple[tuple[str, Path], ...] = ()
+    decisions: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> list[Path]:
+        """All that is named, outcomes first."""
+        return [*(path for _, path in self.outcomes), *self.decisions]
+
+    def require(self) -> None:
+        """Refuse a format that holds no outcomes, and a name that leads to nothing."""
+        for name, path in self.outcomes:
+            inputs_of(name, [path])
+            if name == "folder" or FORMATS[name].topic != "outcomes":
+                holding = sorted(n for n, one in FORMATS.items() if one.topic == "outcomes")
+                raise Misused(
+                    f"format {name!r}", "holds no outcomes", f"use one of {', '.join(holding)}"
+                )
+        for path in self.decisions:
+            inputs_of("decisions", [path])
+
+
+NOTHING_BESIDE = Beside()
+
+
 def replay(  # noqa: PLR0913 - all but two by keyword
     format_name: str,
     names: list[Path],
@@ -172,6 +213,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
     out: Path,
     configurations: Configurations,
     configuration_directory: Path | None = None,
+    beside: Beside = NOTHING_BESIDE,
     from_day: date | None = None,
     until_day: date | None = None,
     today: date | None = None,
@@ -191,8 +233,11 @@ def replay(  # noqa: PLR0913 - all but two by keyword
         The one in force.
     configuration_directory : Path, optional
         Copied into `out`, so that the run can be repeated from it.
+    beside : Beside
+        Outcomes and decisions, merged with the reports in the order of their days.
     from_day, until_day : date, optional
-        First and last day of receipt; others are left out.
+        First and last day of receipt; others are left out. Decisions given by `beside` are
+        always taken: people make them long after the reports were received.
     today : date, optional
         As for `lines_of`.
     progress : Progress, optional
@@ -210,46 +255,74 @@ def replay(  # noqa: PLR0913 - all but two by keyword
     progress = progress or Progress()
     start = clock()
     inputs_of(format_name, names)  # a mistyped name must not cost an earlier run
-    _require_outside(out, [*names, *([configuration_directory] if configuration_directory else [])])
+    beside.require()
+    given = [*sorted(names), *beside.paths]
+    _require_outside(out, [*given, *([configuration_directory] if configuration_directory else [])])
     with (
         RunDirectory(out, configurations.current) as sink,
         tempfile.TemporaryDirectory(prefix="longwatch-") as spool,
     ):
         if configuration_directory is not None:
             shutil.copytree(configuration_directory, out / "configuration")
-        lines = lines_of(
-            format_name,
-            names,
-            refuse=sink.refuse,
-            spool=Path(spool),
-            progress=progress,
-            tally=(tally := RowCounts()),
-            today=today,
+        tally = RowCounts()
+
+        def lines(kind: str, paths: list[Path], name: str) -> Iterator[DatedLine]:
+            return lines_of(
+                kind,
+                paths,
+                refuse=sink.refuse,
+                spool=Path(spool) / name,
+                progress=progress,
+                tally=tally,
+                today=today,
+            )
+
+        received = [lines(format_name, names, "reports")]
+        received += [
+            lines(kind, [path], f"outcomes-{n}") for n, (kind, path) in enumerate(beside.outcomes)
+        ]
+        merged = heapq.merge(
+            *(within(one, from_day, until_day) for one in received),
+            *(
+                [lines("decisions", list(beside.decisions), "decisions")]
+                if beside.decisions
+                else []
+            ),
+            key=lambda line: line.on,
         )
         run = Embedded(configurations, sink, observe)
-        days, n_lines, read_by = _feed(
-            run, sink, within(lines, from_day, until_day), progress, clock
-        )
+        fed = _feed(run, sink, merged, progress, clock)
         summary: dict[str, Any] = {
             "status": "finished",
             "format": format_name,
-            "inputs": [_input(path) for path in sorted(names)],
+            "inputs": [_input(path) for path in given],
             "configuration": configurations.current.digest,
             "versions": versions(),
-            "first_day": str(days[0]) if days else None,
-            "last_day": str(days[-1]) if days else None,
-            "n_epochs": len(days),
-            "n_lines": n_lines,
+            "first_day": str(fed.days[0]) if fed.days else None,
+            "last_day": str(fed.days[-1]) if fed.days else None,
+            "first_report_on": None if fed.first_report_on is None else str(fed.first_report_on),
+            "n_epochs": len(fed.days),
+            "n_lines": fed.n_lines,
             "files": tally.table(),
             "refused_at_intake": dict(sink.refused_by_code),
             "dispositions": {name: dict(c) for name, c in sorted(sink.dispositions.items())},
             "rows": dict(sorted(sink.n_rows.items())),
-            "seconds": {"reading": read_by - start},
+            "decisions_passed_over": msgspec.to_builtins(sink.passed_over),
+            "seconds": {"reading": fed.read_by - start},
             "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
     summary["seconds"]["whole"] = clock() - start  # the register is written by now
     write_summary(out, summary)
     return summary
+
+
+class _Fed(NamedTuple):
+    """What went onto the log."""
+
+    days: list[date]
+    first_report_on: date | None  # of a case version or an outcome; decisions may lie earlier
+    n_lines: int
+    read_by: float  # when all was read and in order
 
 
 def _feed(
@@ -258,22 +331,25 @@ def _feed(
     lines: Iterator[DatedLine],
     progress: Progress,
     clock: Callable[[], float],
-) -> tuple[list[date], int, float]:
-    manifest = run.manifest
+) -> _Fed:
     days: list[date] = []
     n_lines = 0
+    has_reports, first_report_on = False, None
     read_by: float | None = None
-    for item in messages_by_day(lines, manifest):
+    for item in messages_by_day(lines, run.manifest):
         if read_by is None:  # the first item comes when all is read and in order
             read_by = clock()
         if isinstance(item, RawMessage):
             n_lines += item.value.count(b"\n") + 1
+            has_reports = has_reports or item.topic != topics.DECISIONS
             sink.raw(item.topic, item.partition, run.put(*item), item.value)
         elif isinstance(item, EndOfDay):
             run.tick(item.at)
             days.append(item.on)
+            if has_reports and first_report_on is None:
+                first_report_on = item.on
             progress.day(item.on, n_lines)
-    return days, n_lines, clock() if read_by is None else read_by
+    return _Fed(days, first_report_on, n_lines, clock() if read_by is None else read_by)
 
 
 def _input(path: Path) -> dict[str, Any]:
