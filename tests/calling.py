@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from surveillance.cli import clock, main
+from surveillance.log.topics import FINDINGS
+from surveillance.runs.directory import topic_rows
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)  # after the last simulated record
@@ -68,9 +70,14 @@ def rows_of(file: Path) -> list[Any]:
     return [json.loads(line) for line in file.read_bytes().splitlines()] if file.exists() else []
 
 
+def topic_rows_of(run: Path, topic: str) -> list[Any]:
+    """Read the rows of a topic of a run."""
+    return [json.loads(row) for row in topic_rows(run, topic)]
+
+
 def findings_of(run: Path) -> list[Any]:
     """Read the findings of a run, without the fits of the prior that lie among them."""
-    return [row for row in rows_of(run / "findings.ndjson") if row["type"] != "prior"]
+    return [row for row in topic_rows_of(run, FINDINGS) if row["type"] != "prior"]
 
 
 def assert_refused_in_one_line(answer: Answer, *parts: str) -> None:

@@ -21,10 +21,12 @@ from calling import (
     longwatch,
     longwatch_apart,
     rows_of,
+    topic_rows_of,
 )
 
 from surveillance.cli import runs as running
 from surveillance.configuration.reader import SHIPPED
+from surveillance.log.topics import SIGNALS
 from surveillance.triage.triage import signal_id
 
 N_BYTES_MAX = 262_144
@@ -676,7 +678,7 @@ def test_decisions_that_the_life_cycle_does_not_allow_are_passed_over_with_the_r
         "replay", "folder", folder, "--out", tmp_path / "run", "--config", configuration
     )
 
-    rows = rows_of(tmp_path / "run" / "signals.ndjson")
+    rows = topic_rows_of(tmp_path / "run", SIGNALS)
     passed_over = {r["decision_id"]: r["reason"] for r in rows if r["type"] != "signal"}
     (signal,) = longwatch("signals", "--from-run", tmp_path / "run", "--json").json()
     refused = rows_of(tmp_path / "run" / "refused.ndjson")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +19,7 @@ from surveillance.cli.terminal import Bar, a_period, called, configurations, err
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
 from surveillance.log import topics
+from surveillance.runs.directory import topic_rows
 from surveillance.runs.replay import Beside, replay
 from surveillance.simulate import SCENARIOS, simulate
 
@@ -29,6 +32,13 @@ Config = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
+run_app = typer.Typer(help="What a run's directory holds.", no_args_is_help=True)
+ROWS = {
+    "contributions": topics.CONTRIBUTIONS,
+    "findings": topics.FINDINGS,
+    "signals": topics.SIGNALS,
+}
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -37,6 +47,7 @@ def register(app: typer.Typer) -> None:
     app.command("simulate")(simulate_command)
     app.command("check-config")(check_config)
     app.command("schema")(schema)
+    app.add_typer(run_app, name="run")
 
 
 def demo(
@@ -218,4 +229,34 @@ def schema(
 
     for path in write_schemas(directory):
         out.print(str(path))
+    return 0
+
+
+@run_app.command("export")
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="As `replay` wrote it.")],
+    what: Annotated[str, typer.Option("--what", help=f"{', '.join(ROWS)}.")],
+    to: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="A new file; default: print.")
+    ] = None,
+) -> int:
+    """Write the rows of a topic as NDJSON: one row a line, just as the topic carries them."""
+    topic = ROWS.get(what)
+    if topic is None:
+        raise Misused(f"--what {what}", "is not known", f"use one of {', '.join(ROWS)}")
+    rows = topic_rows(directory, topic)
+    first = next(rows, None)  # a directory that is not a run must not leave an empty file
+    lines = (row + b"\n" for row in ([] if first is None else chain([first], rows)))
+    if to is None:
+        for line in lines:
+            sys.stdout.write(line.decode())
+        return 0
+    try:
+        with to.open("xb") as file:
+            file.writelines(lines)
+    except FileExistsError:
+        raise Misused(str(to), "is there already", "name a new file with --out") from None
+    except OSError as error:
+        reason = f"cannot be written ({error.strerror})"
+        raise Misused(str(to), reason, "name another file with --out") from None
     return 0

@@ -1,8 +1,8 @@
 """The whole pipeline on files, embedded, into a directory that people and programs read.
 
-The directory holds what every topic said, byte for byte (`topics/`), the same rows one a
-line for people's tools, the register, and `run.json`: what was read, under what
-configuration, by what versions, and what became of every record.
+The directory holds what every topic carries, byte for byte (`topics/`), the register, and
+`run.json`: what was read, under what configuration, by what versions, and what became of
+every record.
 """
 
 from __future__ import annotations
@@ -14,161 +14,24 @@ import platform
 import resource
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import msgspec
 
 from surveillance.configuration.at_hand import Configurations
-from surveillance.configuration.types import Configuration
-from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Misused
-from surveillance.domain.signal import DecisionPassedOver
-from surveillance.intake.format import Unusable
-from surveillance.intake.inputs import Progress, inputs_of, lines_of, refused_at_intake, within
+from surveillance.intake.inputs import Progress, inputs_of, lines_of, within
 from surveillance.intake.registry import FORMATS
 from surveillance.intake.row_counts import RowCounts
 from surveillance.log import topics
 from surveillance.log.days import DatedLine, EndOfDay, RawMessage, messages_by_day
 from surveillance.log.messages import ClosedEpoch
 from surveillance.log.ticks import Place
-from surveillance.pipeline import STAGES, source_of
-from surveillance.register.process import RegisterProcess
+from surveillance.runs.directory import RunDirectory, require_outside, write_summary
 from surveillance.runs.in_process import Embedded
-
-_encode = msgspec.json.Encoder().encode
-ROW_FILES = {topics.FINDINGS: "findings.ndjson", topics.SIGNALS: "signals.ndjson"}
-FACT_FILES = {
-    topics.ALERTS: "alerts.ndjson",
-    topics.REVIEWS: "reviews-opened.ndjson",
-    topics.FEED: "feed.ndjson",
-    topics.REFUSED: "refused.ndjson",
-}
-
-
-class RunDirectory:
-    """Writes everything that an embedded run says; takes the part of its sink.
-
-    Parameters
-    ----------
-    directory : Path
-        Made if it is not there; must be empty, or an earlier run.
-    configuration : Configuration
-        The one in force, which shapes the index of the cases.
-
-    Raises
-    ------
-    Misused
-        If the directory holds something else.
-    """
-
-    def __init__(self, directory: Path, configuration: Configuration) -> None:
-        _make_room(directory)
-        self.directory = directory
-        self.dispositions: dict[str, Counter[str]] = {}
-        self.n_rows: Counter[str] = Counter()
-        self.refused_by_code: Counter[str] = Counter()
-        self.passed_over: list[DecisionPassedOver] = []
-        self._stack = ExitStack()
-        (directory / "topics").mkdir()
-        self._files: dict[str, IO[bytes]] = {}
-        url = f"sqlite:///{directory / 'register.db'}"
-        self._register = RegisterProcess(url, configuration)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.close()
-        if kind is None:
-            self._register.close()
-        else:
-            self._register.abandon()
-
-    def raw(self, topic: str, partition: int, offset: int, value: bytes) -> None:
-        """Take a message of a raw topic."""
-        self._register.take_raw(topic, partition, offset, value)
-
-    def tick(self, epoch: int, at: int, value: bytes) -> None:
-        """Take a tick."""
-        self._line("ticks.ndjson", value)
-        self._register.take_epoch(epoch, at)
-
-    def closing(self, place: Place, closing: ClosedEpoch) -> None:
-        """Take what a stage said about an epoch."""
-        said, topic = closing.output, STAGES[place[0]].writes
-        if topic is not None:
-            for message in closing.messages:
-                self._line(f"topics/{topic}.ndjson", message)
-            if topic in ROW_FILES:
-                for row in said.rows:
-                    self._line(ROW_FILES[topic], _encode(row))
-            self.n_rows[topic] += len(said.rows)
-            if topic == topics.SIGNALS:
-                self.passed_over += [r for r in said.rows if isinstance(r, DecisionPassedOver)]
-        self._register.take(topic, closing.epoch, closing.messages, said.facts, said.dispositions)
-        for fact in said.facts:
-            self._line(FACT_FILES[fact.topic], fact.value)
-            self.n_rows[fact.topic] += 1
-        if said.dispositions is not None:
-            self._count(source_of(place), said.dispositions)
-
-    def refuse(self, unusable: Unusable) -> None:
-        """Keep an input row that never reached a log, with its reason."""
-        self.refused_by_code[unusable.code] += 1
-        record = refused_at_intake(unusable)
-        self._line("refused.ndjson", _encode(record))
-        self._register.take_refused(record)
-
-    def _count(self, source: str, row: Dispositions) -> None:
-        counter = self.dispositions.setdefault(source, Counter())
-        for name in ("applied", "superseded", "repeated", "refused", "control"):
-            counter[name] += getattr(row, name)
-
-    def _line(self, name: str, value: bytes) -> None:
-        file = self._files.get(name)
-        if file is None:
-            file = self._stack.enter_context((self.directory / name).open("wb"))
-            self._files[name] = file
-        file.write(value + b"\n")
-
-
-def _make_room(directory: Path) -> None:
-    if directory.exists() and not directory.is_dir():
-        raise Misused(str(directory), "is a file", "name a directory with --out")
-    if directory.exists() and any(directory.iterdir()):
-        if not (directory / "run.json").is_file():
-            raise Misused(
-                str(directory), "is not empty and holds no earlier run", "name another with --out"
-            )
-        shutil.rmtree(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    write_summary(directory, {"status": "unfinished"})
-
-
-def _require_outside(directory: Path, inputs: Iterable[Path]) -> None:
-    """Refuse to clear a directory that holds what is to be read."""
-    for path in inputs:
-        if directory.is_dir() and path.resolve().is_relative_to(directory.resolve()):
-            raise Misused(
-                str(path), f"lies in {directory}, which would be cleared", "name another with --out"
-            )
-
-
-def write_summary(directory: Path, summary: dict[str, Any]) -> None:
-    """Write `run.json`; until a run is finished it says so."""
-    text = msgspec.json.format(_encode(summary), indent=2)
-    (directory / "run.json").write_bytes(text + b"\n")
 
 
 class Beside(NamedTuple):
@@ -257,7 +120,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
     inputs_of(format_name, names)  # a mistyped name must not cost an earlier run
     beside.require()
     given = [*sorted(names), *beside.paths]
-    _require_outside(out, [*given, *([configuration_directory] if configuration_directory else [])])
+    require_outside(out, [*given, *([configuration_directory] if configuration_directory else [])])
     with (
         RunDirectory(out, configurations.current) as sink,
         tempfile.TemporaryDirectory(prefix="longwatch-") as spool,

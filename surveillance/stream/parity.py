@@ -15,13 +15,9 @@ import msgspec
 from surveillance.domain.errors import Misused
 from surveillance.log import topics
 from surveillance.log.messages import Batch, decode_message
-from surveillance.runs.replay import FACT_FILES
+from surveillance.runs.directory import FACT_FILES, topic_messages
 from surveillance.stream.clients import read_all
 
-FILES = {
-    **{topic: f"topics/{topic}.ndjson" for topic in topics.DERIVED},
-    **{topic: FACT_FILES[topic] for topic in topics.OUTWARD},
-}
 PAUSE_SECONDS = 0.5
 
 
@@ -80,8 +76,8 @@ def compare(
     """
     _require_finished(directory)
     comparison = Comparison({}, {}, None)
-    for topic, name in FILES.items():
-        expected = _distinct(topic, _lines(directory / name))[0]
+    for topic in (*topics.DERIVED, *topics.OUTWARD):
+        expected = _distinct(topic, _expected(directory, topic))[0]
         difference = _await_equal(topic, expected, address, comparison, until, clock)
         if difference is not None and comparison.difference is None:
             comparison.difference = f"{topic}: {difference}"
@@ -96,7 +92,10 @@ def _require_finished(directory: Path) -> None:
         raise Misused(str(directory), "holds a run that did not finish", "replay once more")
 
 
-def _lines(path: Path) -> list[bytes]:
+def _expected(directory: Path, topic: str) -> Iterable[bytes]:
+    if topic in topics.DERIVED:
+        return topic_messages(directory, topic)
+    path = directory / FACT_FILES[topic]  # not there if nothing was emitted
     return path.read_bytes().splitlines() if path.is_file() else []
 
 

@@ -12,6 +12,7 @@ from surveillance.domain.errors import Misused
 from surveillance.log.messages import End
 from surveillance.log.ticks import Tick
 from surveillance.log.topics import CONTRIBUTIONS
+from surveillance.runs.directory import TICKS_FILE, TOPIC_FILES, topic_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,9 +52,9 @@ def read_contributions(directory: Path) -> Iterator[tuple[int, list[Contribution
     Misused
         If the run has no contributions, or they cannot be read.
     """
-    path = directory / "topics" / f"{CONTRIBUTIONS}.ndjson"
+    path = directory / TOPIC_FILES[CONTRIBUTIONS]
     seen: set[tuple[str, int, int]] = set()
-    for number, line in _lines(path):
+    for number, line in enumerate(topic_messages(directory, CONTRIBUTIONS), 1):
         message = _read(path, number, line)
         if isinstance(message, End) or (message.source, message.epoch, message.index) in seen:
             continue
@@ -86,7 +87,7 @@ def read_days(directory: Path) -> list[date]:
     Misused
         If the run has no ticks, or they cannot be read.
     """
-    path = directory / "ticks.ndjson"
+    path = directory / TICKS_FILE
     days = []
     for number, line in _lines(path):
         try:

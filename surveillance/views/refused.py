@@ -9,6 +9,8 @@ import msgspec
 
 from surveillance.domain.errors import Misused
 from surveillance.log.refusals import RefusedRecord
+from surveillance.log.topics import REFUSED
+from surveillance.runs.directory import FACT_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +58,7 @@ def read_refused(source: Results, *, code: str | None = None) -> list[RefusedRec
     """
     if source.directory is None:
         return source.reader.refused(code=code)
-    path = source.directory / "refused.ndjson"
+    path = source.directory / FACT_FILES[REFUSED]
     records = _read(path) if path.exists() else []  # no file: nothing was refused
     chosen = [record for record in records if code in (None, record.code)]
     return sorted(chosen, key=_order)

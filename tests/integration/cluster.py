@@ -24,8 +24,8 @@ from surveillance.log import topics
 from surveillance.log.messages import End, decode_message
 from surveillance.log.ticks import Tick, Timeline, encode_tick
 from surveillance.log.topics import raw_partitions
+from surveillance.runs.directory import RunDirectory
 from surveillance.runs.in_process import Embedded
-from surveillance.runs.replay import RunDirectory
 from surveillance.stream import manifest
 from surveillance.stream.clients import admin_client, consumer, end_offsets, producer, read_all
 from surveillance.stream.parity import Comparison, compare
@@ -342,7 +342,7 @@ def whole_log(cluster: Cluster) -> dict[Place, list[bytes]]:
 def embedded_run(cluster: Cluster, out: Path) -> Path:
     """Run the log that is on the broker in this process; return the run directory."""
     log = whole_log(cluster)
-    with RunDirectory(out) as sink:
+    with RunDirectory(out, cluster.configurations.current) as sink:
         run = Embedded(cluster.configurations, sink)
         for place in log.keys() & {(t, p) for t in topics.RAW for p in range(cluster.topics.cases)}:
             for value in log[place]:

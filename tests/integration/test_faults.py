@@ -18,7 +18,8 @@ from surveillance.configuration.reader import read_configuration
 from surveillance.intake.inputs import Progress, lines_of
 from surveillance.log import topics
 from surveillance.log.days import DatedLine
-from surveillance.runs.replay import FACT_FILES, replay
+from surveillance.runs.directory import FACT_FILES
+from surveillance.runs.replay import replay
 from surveillance.simulate import SCENARIOS, simulate
 from surveillance.stream.loader import Loader
 from surveillance.triage.triage import signal_id

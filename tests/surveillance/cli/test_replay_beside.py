@@ -187,4 +187,4 @@ def test_an_empty_file_of_decisions_is_refused(inputs: Path) -> None:
 
     answer = replayed(inputs, "--decisions", inputs / "none.ndjson")
 
-    assert_refused_in_one_line(answer, "none.ndjson", "holds no record")
+    assert_refused_in_one_line(answer, "none.ndjson", "is empty")

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from calling import topic_rows_of
 from small_run import NOT_UTF8, PAIR, given
 
 from detectors.catalogue import CATALOGUE
 from surveillance.domain.errors import Misused
 from surveillance.domain.signal import Signal
+from surveillance.log.topics import FINDINGS, SIGNALS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +25,7 @@ FIRST_CROSSING = sorted(one.on for one in given() if one.case_id.startswith("R-"
 def signals_on(run: Path, day: date) -> list[Signal]:
     """Read the latest state of every signal up to a day from the rows, without a register."""
     latest: dict[str, Signal] = {}
-    for line in (run / "signals.ndjson").read_bytes().splitlines():
-        row = msgspec.json.decode(line)
+    for row in topic_rows_of(run, SIGNALS):
         if row["type"] == "signal" and date.fromisoformat(row["on"]) <= day:
             latest[row["signal_id"]] = msgspec.convert(row, Signal)
     return list(latest.values())
@@ -62,9 +63,7 @@ def test_findings_without_first_have_a_day_and_include_what_grew(run: Path, look
 def test_findings_are_all_that_the_run_says(run: Path, look: Look) -> None:
     found = look("findings", "--from-run", run, "--json").json
 
-    rows = [
-        msgspec.json.decode(line) for line in (run / "findings.ndjson").read_bytes().splitlines()
-    ]
+    rows = topic_rows_of(run, FINDINGS)
     said = sorted(
         (row["epoch"], row["criterion"], row["product"], row["event"], row["change"])
         for row in rows

@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from calling import findings_of, longwatch, rows_of
+from calling import (
+    assert_refused_in_one_line,
+    findings_of,
+    longwatch,
+    rows_of,
+    topic_rows_of,
+)
 
 from surveillance.configuration.reader import SHIPPED
 from surveillance.domain.case import CaseVersion, Event, Product
 from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.domain.signal import Signal
+from surveillance.log.topics import SIGNALS
+from surveillance.runs.directory import TOPIC_FILES
 
 if TYPE_CHECKING:
     from .conftest import Demo
 
-SAID = ("ticks", "findings", "signals", "feed", "alerts", "reviews-opened", "refused")
+SAID = ("ticks", "feed", "alerts", "reviews-opened", "refused")
 FIRST_DAY = date(2024, 3, 1)
 
 
@@ -76,7 +84,7 @@ def test_a_replay_of_the_same_input_says_the_same_bytes(demo: Demo, tmp_path: Pa
 
     first, again = _bytes_of(demo.run), _bytes_of(tmp_path / "run")
     assert answer.code == 0
-    assert set(first) >= {"contributions.v1.ndjson", "findings.v1.ndjson", "signals.v1.ndjson"}
+    assert set(first) >= {Path(name).name for name in TOPIC_FILES.values()}
     assert first.keys() == again.keys()
     assert [name for name in first if first[name] != again[name]] == []
     assert answer.json() == json.loads((tmp_path / "run" / "run.json").read_bytes())
@@ -171,7 +179,7 @@ def test_signals_and_ranking_as_json_have_the_names_of_the_glossary(demo: Demo) 
     signals = longwatch("signals", "--from-run", demo.run, "--json").json()
     ranking = longwatch("ranking", "--from-run", demo.run, "--top", "3", "--json").json()
 
-    latest = {row["signal_id"]: row for row in rows_of(demo.run / "signals.ndjson")}
+    latest = {row["signal_id"]: row for row in topic_rows_of(demo.run, SIGNALS)}
     assert {*signals[0]} - {"type"} == _fields(Signal)
     assert {row["signal_id"] for row in signals} == set(latest)
     assert all(row["status"] == latest[row["signal_id"]]["status"] for row in signals)
@@ -215,3 +223,34 @@ def test_the_configurations_that_ship_are_in_order(name: str) -> None:
 
     assert answer.code == 0
     assert "in order" in answer.out
+
+
+def test_export_writes_the_rows_of_a_topic_one_a_line(demo: Demo, tmp_path: Path) -> None:
+    answer = longwatch(
+        "run", "export", demo.run, "--what", "signals", "--out", tmp_path / "signals.ndjson"
+    )
+    printed = longwatch("run", "export", demo.run, "--what", "signals")
+
+    rows = rows_of(tmp_path / "signals.ndjson")
+    assert (answer.code, answer.out, printed.code) == (0, "", 0)
+    assert rows == topic_rows_of(demo.run, SIGNALS)
+    assert printed.out.encode() == (tmp_path / "signals.ndjson").read_bytes()
+    summary = json.loads((demo.run / "run.json").read_bytes())
+    assert len(rows) == summary["rows"][SIGNALS]
+
+
+def test_export_refuses_what_is_no_run_no_topic_or_a_file_that_is_there(
+    demo: Demo, tmp_path: Path
+) -> None:
+    there, new = tmp_path / "there", tmp_path / "new"
+    there.write_bytes(b"mine")
+
+    no_run = longwatch("run", "export", tmp_path, "--what", "findings", "--out", new)
+    no_topic = longwatch("run", "export", demo.run, "--what", "alert", "--out", new)
+    taken = longwatch("run", "export", demo.run, "--what", "findings", "--out", there)
+
+    assert_refused_in_one_line(no_run, "findings.v1.ndjson.gz", "cannot be read")
+    assert_refused_in_one_line(no_topic, "--what alert", "is not known")
+    assert_refused_in_one_line(taken, "is there already")
+    assert not new.exists()
+    assert there.read_bytes() == b"mine"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,6 +10,8 @@ from surveillance.domain.contribution import Contribution
 from surveillance.domain.errors import Misused
 from surveillance.log.messages import Output, encode_output
 from surveillance.log.ticks import Tick, encode_tick
+from surveillance.log.topics import CONTRIBUTIONS
+from surveillance.runs.directory import TOPIC_FILES
 from surveillance.views.contributions import contributed_keys, read_contributions, read_days
 
 if TYPE_CHECKING:
@@ -19,8 +22,8 @@ ROW = Contribution(1, "US", "unknown", [("product:P", None)], [("pt:E", 0, None)
 
 def write(directory: Path, *messages: bytes) -> None:
     (directory / "topics").mkdir()
-    path = directory / "topics" / "contributions.v1.ndjson"
-    path.write_bytes(b"".join(message + b"\n" for message in messages))
+    lines = b"".join(message + b"\n" for message in messages)
+    (directory / TOPIC_FILES[CONTRIBUTIONS]).write_bytes(gzip.compress(lines))
 
 
 def test_a_batch_that_was_written_again_counts_once(tmp_path: Path) -> None:
@@ -41,7 +44,7 @@ def test_keys_are_those_of_the_rows_and_those_known_before(tmp_path: Path) -> No
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     write(tmp_path, *encode_output("revise/0", 3, Output([ROW], [])), b'{"type":"batch"')
 
-    with pytest.raises(Misused, match=r"ndjson:3: cannot be read"):
+    with pytest.raises(Misused, match=r"gz:3: cannot be read"):
         list(read_contributions(tmp_path))
 
 
