@@ -122,6 +122,8 @@ BUDGETS = (
            measured=_whole_vaers("wall_seconds"), note="on the wall: other work counts"),
     Budget("its memory", 1_000, "MB", is_least=False, measured=_whole_vaers("memory_mb"),
            note="with the process that writes the register"),
+    Budget("its directory, bytes a report", 2_000, "bytes", is_least=False,
+           measured=_whole_vaers("disk_bytes_a_report"), note="register included"),
 )  # fmt: skip
 
 

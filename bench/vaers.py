@@ -1,4 +1,4 @@
-"""The whole of VAERS through `longwatch replay`: time, CPU time and memory."""
+"""The whole of VAERS through `longwatch replay`: time, CPU time, memory and disk."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def replay(paths: list[Path], *, seconds: float) -> dict[str, Any]:
         wall, after = time.perf_counter() - start, os.times()
         if process.returncode not in (0, 3):  # 3: rows were refused, which VAERS has
             raise Unfinished(f"replay ended with {process.returncode}")
+        n_bytes = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
         summary: dict[str, Any] = msgspec.json.decode((out / "run.json").read_bytes())
     return {
         "n_files": len(paths),
@@ -51,6 +52,7 @@ def replay(paths: list[Path], *, seconds: float) -> dict[str, Any]:
         "cpu_seconds": after.children_user + after.children_system
         - before.children_user - before.children_system,
         "memory_mb": peak,
+        "disk_bytes_a_report": n_bytes / summary["n_lines"],
         "reading_seconds": summary["seconds"]["reading"],
     }  # fmt: skip
 
