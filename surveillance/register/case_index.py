@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -29,7 +30,7 @@ from surveillance.register.case_tables import (
 )
 from surveillance.register.database import statement
 from surveillance.register.record_bytes import pack
-from surveillance.screening.versions import VersionRules, body_of, counts, digest_of
+from surveillance.screening.versions import N_DIGEST, VersionRules, body_of, counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,12 +127,11 @@ class CaseIndex:
         try:
             case = self._rules.read(line, at)
             self._rules.require_partition(case.case_id, place.partition)
-            digest = digest_of(line)
             rank = self._rules.rank(case, line)
             keys = self._keys(case)
         except Refused:  # `revise` enters it among the refused records, with the reason
             return
-        self._open[place.epoch].append(_Taken(place, rank, digest, case, keys, line))
+        self._open[place.epoch].append(_Taken(place, rank, rank[-N_DIGEST:], case, keys, line))
         self.n_waiting += 1
 
     def _keys(self, case: CaseVersion) -> _Keys:
@@ -280,6 +280,7 @@ _END_SPAN = (
 )
 
 
+@lru_cache(maxsize=65_536)
 def key_id(kind: KeyKind, key: str) -> int:
     """Return the number of a key: the same in every register, and never negative.
 
