@@ -4,7 +4,7 @@
 
 One row is one question that an operator asks; its panels answer it. The order is that of a bad
 night: is it running, does it keep up, what became of the records, how long does it take, what
-did it say.
+did it emit.
 """  # noqa: INP001  a script beside what it writes, not a package
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _questions() -> list[tuple[str, list[Json]]]:
         ("Does it keep up?", _keeping_up()),
         ("What became of the records?", _records()),
         ("How long does it take?", _durations()),
-        ("What did it say?", _said()),
+        ("What did it emit?", _emitted()),
     ]
 
 
@@ -224,7 +224,7 @@ def _durations() -> list[Json]:
     return [
         _graph(
             "Closing an epoch",
-            "From the complete epoch to what the stage says about it.",
+            "From the complete epoch to the output of the stage about it.",
             "s",
             *_quantiles("surveillance_epoch_close_duration_seconds"),
         ),
@@ -237,7 +237,7 @@ def _durations() -> list[Json]:
     ]
 
 
-def _said() -> list[Json]:
+def _emitted() -> list[Json]:
     return [
         _graph(
             "Findings",
@@ -311,7 +311,7 @@ def dashboard() -> Json:
     return {
         "uid": "longwatch-surveillance",
         "title": "Surveillance",
-        "description": "The machinery of longwatch. What it says of medicines is in the register.",
+        "description": "The machinery of longwatch. Findings about medicines are in the register.",
         "tags": ["longwatch"],
         "schemaVersion": _SCHEMA_VERSION,
         "editable": False,
