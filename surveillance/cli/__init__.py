@@ -28,7 +28,7 @@ from surveillance.domain.errors import Defect, Misused
 from surveillance.log.topics import GENERATION
 
 _DISK_IS_FULL = (ENOSPC, EDQUOT)
-_NOBODY_READS_ON = 141  # as a shell says of a process that SIGPIPE ended
+_NOBODY_READS_ON = 141  # as a shell reports a process that SIGPIPE ended
 
 
 def _show_version(is_asked: bool) -> None:
@@ -52,7 +52,10 @@ app = typer.Typer(
 def common(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="And end.")
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Post-approval safety surveillance: reports and outcomes in, signals out."""
@@ -66,7 +69,7 @@ register_commands(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command, and end with its exit code.
+    """Run a command, and exit with its code.
 
     Parameters
     ----------
@@ -88,28 +91,29 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _explain(error: Exception) -> int:
-    """Say why a command ended, in one line unless the fault is ours; return its exit code."""
+    """Print why a command ended, in one line unless the fault is ours; return its exit code."""
     match error:
         case Misused():
-            said, code = str(error), 2
+            message, code = str(error), 2
         case NoArgsIsHelpError():
             error.show()
             return 2
         case ClickException():
-            said, code = _plain(error), 2
+            message, code = _plain(error), 2
         case Defect():
-            said, code = f"stopped: {error}", 70
+            message, code = f"stopped: {error}", 70
         case OSError() if error.filename is not None or error.errno in _DISK_IS_FULL:
             place = "the disk" if error.filename is None else error.filename
-            said, code = f"{place}: {error.strerror}; mend the name, its rights, or make room", 2
+            message = f"{place}: {error.strerror}; fix the name or its permissions, or free space"
+            code = 2
         case _:
             traceback.print_exception(error)
-            said, code = "stopped: a defect; keep the lines above for a report", 70
-    print(f"longwatch: {said}", file=sys.stderr)
+            message, code = "stopped: a defect; keep the lines above for a report", 70
+    print(f"longwatch: {message}", file=sys.stderr)
     return code
 
 
 def _plain(error: ClickException) -> str:
-    """Say in one line what is wrong with a command, and where it is explained."""
+    """Return in one line what is wrong with a command, and where it is explained."""
     command = error.ctx.command_path if isinstance(error, UsageError) and error.ctx else "longwatch"
     return f"{error.format_message().rstrip('.')}; see `{command} --help`"

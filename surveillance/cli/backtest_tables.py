@@ -1,4 +1,4 @@
-"""A backtest as people read it."""
+"""Tables of a backtest."""
 
 from __future__ import annotations
 

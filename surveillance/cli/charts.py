@@ -85,7 +85,7 @@ def _plot(
 
 
 def save_svg(drawing: str, path: Path, *, title: str) -> None:
-    """Write a drawing as an SVG file, which asks for nothing from elsewhere.
+    """Write a drawing as a self-contained SVG file.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`longwatch decide`: write what people decided onto the log, or into a file for a replay."""
+"""`longwatch decide`: write a decision to the log, or to a file for a replay."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def decide(
     action: Annotated[str, typer.Option(help=", ".join(get_args(Action)))],
     by: Annotated[str, typer.Option("--by", help="Who decides.")],
     role: Annotated[str, typer.Option(help=", ".join(get_args(PersonRole)))],
-    reason: Annotated[str, typer.Option(help="Ten characters at least; it is published.")],
+    reason: Annotated[str, typer.Option(help="At least ten characters; published.")],
     approved_by: Annotated[str | None, typer.Option(help="The second person.")] = None,
     approver_role: Annotated[str | None, typer.Option(help="As --role.")] = None,
-    broker: Annotated[str | None, typer.Option(help="HOST:PORT: onto Kafka.")] = None,
-    append: Annotated[Path | None, typer.Option(help="Onto the end of an NDJSON file.")] = None,
+    broker: Annotated[str | None, typer.Option(help="HOST:PORT of Kafka to write to.")] = None,
+    append: Annotated[Path | None, typer.Option(help="NDJSON file to append to.")] = None,
 ) -> int:
-    """Record a decision about a signal. Signing is not here yet: keep the log's access closed."""
+    """Record a decision about a signal. Not signed yet: restrict write access to the log."""
     if (broker is None) == (append is None):
-        raise Misused("--broker or --append", "exactly one is needed", "say where to write")
+        raise Misused("--broker or --append", "exactly one is needed", "choose where to write")
     line = _line(
         {
             "type": "decision",

@@ -1,6 +1,6 @@
 """The demo: simulate a platform inside a national stream, run the pipeline, compare with truth.
 
-Everything in it is simulated, and says so.
+Everything in it is simulated, and labelled so.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class RankFound(NamedTuple):
 
 
 class Found(NamedTuple):
-    """How one planted thing was found."""
+    """How one planted effect was found."""
 
     finding: Finding | WatchFinding
     then: RankFound
@@ -68,7 +68,7 @@ def demo(*, kafka: bool, seed: int, scenario: str, directory: Path) -> int:
     Returns
     -------
     int
-        0 if the excess and the sentinel event were found and Kafka said the same bytes,
+        0 if the excess and the sentinel event were found and Kafka gave the same bytes,
         else 1.
     """
     if scenario not in SCENARIOS:
@@ -83,7 +83,7 @@ def demo(*, kafka: bool, seed: int, scenario: str, directory: Path) -> int:
     summary = _run(simulation, run, seen)
     _show(truth, seen, summary)
     is_equal = not kafka or _on_kafka(simulation, run)
-    _say_next(run, kafka=kafka)
+    _print_next(run, kafka=kafka)
     is_found = all(
         found or planted.kind == "lost_effect"
         for planted, found in zip(truth.planted, seen.found.values(), strict=True)
@@ -92,7 +92,7 @@ def demo(*, kafka: bool, seed: int, scenario: str, directory: Path) -> int:
 
 
 class _Seen:
-    """Watches the run go by, and notes when what was planted is found."""
+    """Observes the run, and notes when each planted effect is found."""
 
     def __init__(self, truth: Truth) -> None:
         self.truth = truth
@@ -125,7 +125,7 @@ class _Seen:
         nulls = self.truth.nulls
         null = nulls.constructs if isinstance(finding, WatchFinding) else nulls.products
         if isinstance(finding, Finding):
-            self.false.setdefault(finding.criterion, 0)  # none is worth saying too
+            self.false.setdefault(finding.criterion, 0)  # show zero as well
         if finding.product in null:
             self.false[finding.criterion] = self.false.get(finding.criterion, 0) + 1
         for index, planted in enumerate(self.truth.planted):
@@ -199,7 +199,7 @@ def _row(planted: Planted, seen: _Seen, found: Found | None) -> Iterator[str]:
     yield f"{found.then}; at end {now}" + ("\nreview opened" if now.is_reviewed else "")
 
 
-def _say_next(run: Path, *, kafka: bool) -> None:
+def _print_next(run: Path, *, kafka: bool) -> None:
     out.print("next:")
     out.print(f"  {called()} ranking --from-run {run} --top 10")
     out.print(f"  {called()} signals --from-run {run} --status detected --limit 20")

@@ -1,4 +1,4 @@
-"""The command that says what each detector is, and what has to hold for its numbers."""
+"""`longwatch detectors`: what each detector computes, and what its numbers assume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def detectors(
     *,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only this one, with all of it.")
+        str | None, typer.Argument(metavar="[NAME]", help="Only this one, in full.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -25,7 +25,9 @@ def detectors(
     from detectors.catalogue import CATALOGUE  # noqa: PLC0415 - all of it: no worker should wait for it
 
     if name is not None and name not in CATALOGUE:
-        raise Misused(f"{name!r}", "is no detector", f"known are: {', '.join(sorted(CATALOGUE))}")
+        raise Misused(
+            f"{name!r}", "is not a detector", f"known are: {', '.join(sorted(CATALOGUE))}"
+        )
     chosen = {one: CATALOGUE[one] for one in CATALOGUE if name in (None, one)}
     if as_json:
         showing.print_json([_plain(one, found) for one, found in chosen.items()])
@@ -36,10 +38,10 @@ def detectors(
         showing.print_table("detectors", columns, rows)
         showing.say("`longwatch detectors NAME` shows assumptions, citation and error rates")
         return
-    _say_whole(name, chosen[name])
+    _print_whole(name, chosen[name])
 
 
-def _say_whole(name: str, found: Description) -> None:
+def _print_whole(name: str, found: Description) -> None:
     showing.say(f"{name}: {found.statistic}", "", f"in detectors.{found.module}")
     showing.say(f"from {found.citation}", "", "assumptions and limits")
     showing.say(*(f"  - {assumption}" for assumption in found.assumptions))

@@ -1,4 +1,4 @@
-"""`longwatch refused`: what could not be used, and how it can be sent again."""
+"""`longwatch refused`: records that could not be used, and how to resend them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from surveillance.views.refused import (
 from surveillance.views.results import open_results
 
 app = typer.Typer(
-    help="Records that could not be used: list them, look at one, take them out to be mended.",
+    help="Records that could not be used: list them, show one, export them to be fixed.",
     no_args_is_help=True,
 )
-Code = Annotated[str | None, typer.Option("--code", help="Only refused for this reason's code.")]
+Code = Annotated[str | None, typer.Option("--code", help="Only records refused with this code.")]
 
 
 @app.command("list")
@@ -89,25 +89,25 @@ def retry(
     code: Code = None,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file.")],
 ) -> None:
-    """Take refused lines out into a file, to be mended by hand and loaded again.
+    """Write refused lines to a file, to be fixed by hand and loaded again.
 
-    Nothing is mended here. A line that is loaded as it is will be refused again.
+    Nothing is fixed here. An unchanged line will be refused again.
     """
     records = read_refused(open_results(from_run, register), code=code)
     found = sort_out(records)
     write_lines(found.lines, out)
     showing.say(
         f"{len(found.lines):,} refused lines are in {out}, just as they were received.",
-        "Nothing has been mended. Mend them there, then load the file again; "
-        "`longwatch refused list` says what is wrong with each.",
+        "Nothing has been fixed. Fix them there, then load the file again; "
+        "`longwatch refused list` shows what is wrong with each.",
     )
     if found.cut:
         showing.say(
             f"{len(found.cut):,} were longer than what is kept, and are left out: "
-            "mend them where they came from."
+            "fix them at their source."
         )
     if found.elsewhere:
         showing.say(
             f"{len(found.elsewhere):,} are rows of files in another format, and are left out: "
-            "mend those files and load them again."
+            "fix those files and load them again."
         )

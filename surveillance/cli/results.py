@@ -1,4 +1,4 @@
-"""The commands that look at results. Each reads, and none writes into a run or register."""
+"""The commands that read results. None of them writes to a run or a register."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def register_commands(app: typer.Typer) -> None:
     Parameters
     ----------
     app : typer.Typer
-        What they are added to. Its main program turns `Misused` into one line and exit 2.
+        The application. Its main program turns `Misused` into one line and exit code 2.
     """
     app.command("findings")(findings)
     case_commands.register(app)
@@ -106,7 +106,7 @@ def priors(
         return
     showing.print_priors(found)
     n_failed = sum(bool(item.failure) for item in found)
-    showing.say(f"{len(found):,} fits; {n_failed:,} failed, and the prior before stayed in force")
+    showing.say(f"{len(found):,} fits; {n_failed:,} failed, and the previous prior stayed in force")
 
 
 def _finding(item: AnyFinding, *, first: bool) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     *,
-    kafka: Annotated[bool, typer.Option(help="On a Kafka that is started here.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the simulation.")] = 1,
+    kafka: Annotated[bool, typer.Option(help="Also on a Kafka started here.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 1,
     scenario: Annotated[str, typer.Option(help="One of `longwatch simulate --help`.")] = "ucd",
     directory: Annotated[Path, typer.Option("--out", help="Where to keep it.")] = Path("demo"),
 ) -> int:
@@ -210,7 +210,7 @@ def check_config(
     if as_json:
         print(msgspec.json.encode(found).decode())
         return 0
-    out.print(f"{chosen}: in order")
+    out.print(f"{chosen}: valid")
     out.print(f"hash        {found.digest}")
     out.print(f"partitions  cases {found.topics.cases}, outcomes {found.topics.outcomes}")
     out.print(f"levels      {', '.join(found.products.levels)}")

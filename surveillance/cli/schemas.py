@@ -1,6 +1,6 @@
-"""JSON Schemas of everything that strangers write or read: generated, never written by hand.
+"""JSON Schemas of everything that other systems write or read: generated, never by hand.
 
-A schema says types, ranges and names. Rules across fields stand in the types themselves;
+A schema holds names, types and ranges. Rules across fields are in the types themselves;
 a record that fits its schema may still be refused for breaking one.
 """
 

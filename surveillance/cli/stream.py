@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 @topics_app.command("plan")
 def plan(broker: Broker = DEFAULT_BROKER, config: Config = None, *, as_json: AsJson = False) -> int:
-    """Show how the broker's topics differ from what they must be; exit 1 if they do."""
+    """Show how the broker's topics differ from the plan; exit 1 if they do."""
     from surveillance.stream import manifest  # noqa: PLC0415 - Kafka clients load slowly
 
     chosen, _ = configurations(config or [], default="vaers")
@@ -55,7 +55,7 @@ def plan(broker: Broker = DEFAULT_BROKER, config: Config = None, *, as_json: AsJ
 
 @topics_app.command("apply")
 def apply(broker: Broker = DEFAULT_BROKER, config: Config = None) -> int:
-    """Make the topics that are missing; never change one that is there."""
+    """Create missing topics; never change an existing one."""
     from surveillance.stream import manifest  # noqa: PLC0415 - as above
 
     chosen, _ = configurations(config or [], default="vaers")
@@ -71,7 +71,7 @@ def load(
     broker: Broker = DEFAULT_BROKER,
     config: Config = None,
     from_day: Annotated[
-        str | None, typer.Option("--from", help="First day of receipt: to go on after a break.")
+        str | None, typer.Option("--from", help="First day of receipt: to resume.")
     ] = None,
     until_day: Annotated[str | None, typer.Option("--until", help="Last day of receipt.")] = None,
     refused: Annotated[Path, typer.Option(help="File for rows that cannot be used.")] = Path(
@@ -136,7 +136,7 @@ def ticker(
     broker: Broker = DEFAULT_BROKER,
     config: Config = None,
     every: Annotated[float, typer.Option(min=0.05, max=3600, help="Seconds.")] = 1.0,
-    once: Annotated[bool, typer.Option("--once", help="Tick at most once, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Tick at most once, and exit.")] = False,
 ) -> int:
     """Cut the log into epochs as records arrive."""
     from surveillance.stream.ticker import Ticker  # noqa: PLC0415 - as above
@@ -156,7 +156,7 @@ def ticker(
 def worker(
     broker: Broker = DEFAULT_BROKER,
     config: Config = None,
-    state: Annotated[Path, typer.Option(help="A directory of this worker's own.")] = Path("state"),
+    state: Annotated[Path, typer.Option(help="A directory for this worker alone.")] = Path("state"),
     in_memory: Annotated[bool, typer.Option(help="Keep states in memory only.")] = False,
     metrics_address: Annotated[
         str, typer.Option(help="HOST:PORT for /metrics, or `off`.")

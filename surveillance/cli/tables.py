@@ -136,7 +136,7 @@ def interval(point: float | None, lower: float | None, upper: float | None) -> s
 
 
 def shown(n: int, of: int, what: str) -> str:
-    """Say how much of it is shown."""
+    """Return how much of it is shown."""
     return f"{of:,} {what}" if n == of else f"{n:,} of {of:,} {what} shown; --limit N shows more"
 
 

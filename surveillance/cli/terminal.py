@@ -17,7 +17,7 @@ from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
 from surveillance.intake.inputs import Progress as Following
 
-WIDTH_ELSEWHERE = 110  # where nobody says how wide: a file, a pipe
+WIDTH_ELSEWHERE = 110  # columns where there is no terminal: a file, a pipe
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -63,7 +63,7 @@ class Bar(Following):
         self._bar.update(self._task, completed=n_records, description="reading and sorting")
 
     def day(self, on: date, n_records: int) -> None:
-        """Show how far the days have come."""
+        """Show the day that was reached."""
         total = self._n_records or self._n_read or None
         self._bar.update(
             self._task, completed=n_records, total=total, description=f"received by {on}"
@@ -103,12 +103,12 @@ def a_period(first: str | None, last: str | None) -> tuple[date | None, date | N
     """Read --from and --until; `Misused` if the one is later than the other."""
     from_day, until_day = a_date(first, "--from"), a_date(last, "--until")
     if from_day is not None and until_day is not None and from_day > until_day:
-        raise Misused(f"--from {first}", f"is later than --until {last}", "exchange them")
+        raise Misused(f"--from {first}", f"is later than --until {last}", "swap them")
     return from_day, until_day
 
 
 def called() -> str:
-    """Return how to call this program again, so that what is shown next can be copied."""
+    """Return how this program was called, so that the commands it suggests can be copied."""
     name = sys.argv[0]
     is_elsewhere = Path(name).name == "longwatch" and shutil.which("longwatch") is None
     return name if is_elsewhere else "longwatch"

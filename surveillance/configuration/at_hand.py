@@ -25,14 +25,14 @@ class Configurations:
         Raises
         ------
         Misconfigured
-            If it is not here: the log was written under another one.
+            If it is missing: the log was written under another one.
         """
         found = self._by_digest.get(digest)
         if found is None:
             raise Misconfigured(
                 "configuration",
-                f"the log asks for {digest[:12]}, and here are "
+                f"the log requires {digest[:12]}, but only these are given: "
                 f"{', '.join(d[:12] for d in self._by_digest)}",
-                "give the directory that was in force with --config, beside the other",
+                "add the directory that was in force with another --config",
             )
         return found

@@ -59,7 +59,9 @@ def read_configuration(directory: Path) -> Configuration:
             )
     if "criteria.toml" not in contents:
         raise Misconfigured(
-            str(directory), "has no criteria.toml", "say there what makes a pair a finding"
+            str(directory),
+            "has no criteria.toml",
+            "add one that defines what makes a pair a finding",
         )
     values = {
         part: _read_part(directory / f"{part}.toml", contents.get(f"{part}.toml", b""), kind)
@@ -82,6 +84,6 @@ def _read_part(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 - 
         return msgspec.toml.decode(content, type=kind)
     except msgspec.ValidationError as error:
         reason = str(error).replace("`", "'")
-        raise Misconfigured(str(path), reason, "mend the key; docs/configuration.md") from None
+        raise Misconfigured(str(path), reason, "fix the key; see docs/configuration.md") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Misconfigured(str(path), f"is not TOML ({error})", "mend the file") from None
+        raise Misconfigured(str(path), f"is not TOML ({error})", "fix the file") from None

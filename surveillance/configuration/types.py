@@ -1,7 +1,7 @@
 """What is fixed before the data: one directory of TOML files, read strictly, hashed whole.
 
 Each struct mirrors one file. The tick carries the hash of the directory, so the log
-says which configuration held when; a finding carries it too.
+records which configuration was in force when; a finding carries it too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Levels = Annotated[tuple[Level, ...], Meta(min_length=1)]
 
 
 class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the parts of a configuration have in common: an unknown key is an error."""
+    """The base of the parts of a configuration: an unknown key is an error."""
 
 
 class Topics(_Part, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ class Events(_Part, frozen=True, kw_only=True):
 
 
 class _Criterion(_Part, frozen=True, kw_only=True, tag_field="rule"):
-    """What the criteria have in common."""
+    """The base of the criteria."""
 
     name: Slug
     version: Annotated[int, Meta(ge=1)] = 1
@@ -126,12 +126,12 @@ class Ema(_Criterion, frozen=True, kw_only=True, tag="ema"):
     """Lower confidence limit of the ROR above 1, with fewer cases where monitoring is additional.
 
     EudraVigilance's rule for its reaction monitoring reports: three cases are enough for
-    substances under additional monitoring, and five are asked of all others.
+    substances under additional monitoring, and all others need five.
 
     Raises
     ------
     ValueError
-        If more cases are asked of the listed products than of the others.
+        If the listed products need more cases than the others.
     """
 
     additional_monitoring: tuple[str, ...] = ()  # keys, `level:name`
@@ -241,7 +241,7 @@ class Criteria(_Part, frozen=True, kw_only=True):
     """
 
     criterion: tuple[Criterion, ...]
-    growth_ratio: Annotated[float, Meta(gt=1)] = 2.0  # a standing finding is told again
+    growth_ratio: Annotated[float, Meta(gt=1)] = 2.0  # a standing finding is emitted again
     prior: PriorFit | None = None  # without it there is no EBGM
 
     def __post_init__(self) -> None:

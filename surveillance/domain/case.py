@@ -1,8 +1,8 @@
 """One version of one case: the canonical form that every format is read into.
 
 The fields follow ICH E2B(R3); each names its element. A *case* is one patient's report
-over time; a *version* is what was sent once. Types and ranges are checked when a value
-is decoded; rules across fields stand in ``__post_init__`` and hold however it was made.
+over time; a *version* is one submission about it. Types and ranges are checked when a value
+is decoded; rules across fields are in ``__post_init__``, so they hold however it was built.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ N_EVENTS_MAX = 500
 
 
 class _Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the parts of a case version have in common: frozen, named, nothing unknown."""
+    """The base of the parts of a case version: frozen, keyword-only, no unknown fields."""
 
 
 class Seriousness(_Record, frozen=True, kw_only=True):
@@ -80,7 +80,7 @@ class Event(_Record, frozen=True, kw_only=True):
 
     @property
     def is_fatal(self) -> bool:
-        """Whether the event ended in, or is said to have caused, death."""
+        """Whether the event ended in death, or is reported to have caused it."""
         return self.outcome == "fatal" or bool(self.seriousness.death)
 
 
@@ -97,7 +97,7 @@ class Dose(_Record, frozen=True, kw_only=True):
 
 
 class Product(_Record, frozen=True, kw_only=True):
-    """A product named in the case, and the part the reporter gives it, G.k."""
+    """A product named in the case, and the role the reporter gives it, G.k."""
 
     role: Role  # G.k.1
     product: Name  # licensed product, or the name as reported, G.k.2.2
@@ -129,7 +129,7 @@ class Product(_Record, frozen=True, kw_only=True):
 
 
 class Assessment(_Record, frozen=True, kw_only=True):
-    """What the reporter says of one product and one event together, G.k.9.i."""
+    """The reporter's assessment of one product and one event together, G.k.9.i."""
 
     product: Annotated[int, Meta(ge=0)]  # place in `products`
     event: Annotated[int, Meta(ge=0)]  # place in `events`
@@ -176,7 +176,7 @@ class CaseVersion(_Record, frozen=True, kw_only=True):
 
     Three times are kept apart: `first_received_on` (day 0 of the case, C.1.4),
     `received_on` (most recent information, C.1.5) and `ingested_at` (when this system
-    took it in; absent where a file was read straight into a log, whose ticks say it).
+    took it in; absent where a file was read straight into a log, whose ticks record it).
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""What a case contributes to the counts: signed, and without its identity.
+"""Contributions of a case to the counts: signed, and without its identity.
 
 A contribution is the pairs of one standing version in factored form, products times
 events: a case with three products at four levels and five terms is one row of seventeen
-names and not sixty pairs. Whoever sums contributions multiplies out.
+names and not sixty pairs. A reader that sums contributions multiplies them out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Contribution(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Dispositions(msgspec.Struct, frozen=True):
-    """What became of the records that one partition read in an epoch; they add up."""
+    """Dispositions of the records that one partition read in an epoch; they add up."""
 
     topic: str
     partition: int

@@ -1,4 +1,4 @@
-"""Decisions: what people said about a signal, as they said it.
+"""Decisions: what people decided about a signal, in their own words.
 
 A decision moves a signal along its life cycle. It is a record on a log like any other:
 never edited, never deleted.
@@ -36,7 +36,7 @@ class Decision(
     Raises
     ------
     ValueError
-        If the proposer approves the own proposal.
+        If the approver is the proposer.
     """
 
     decision_id: Identifier

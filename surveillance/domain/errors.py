@@ -1,11 +1,11 @@
-"""What can go wrong, by whose fault it is.
+"""The errors, by whose fault they are.
 
 ::
 
     LongwatchError
     ├── Refused            the sender's fault: data; kept with its reason, work goes on
     ├── Misused            the user's fault: a command, a file or a configuration; exit 2
-    │   └── Misconfigured  a configuration that cannot be used, or that is not here
+    │   └── Misconfigured  a configuration that is invalid, or missing here
     └── Defect             ours, or the log's: the worker stops (exit 70)
         └── Gap            messages are missing from a log that promises to keep them all
 """
@@ -14,11 +14,11 @@ from __future__ import annotations
 
 
 class LongwatchError(Exception):
-    """The root of the tree; never raised itself."""
+    """The root of the tree; never raised directly."""
 
 
 class Refused(LongwatchError):  # noqa: N818 - it is a disposition, named as the field names it
-    """A record that cannot be used, with all that its sender needs to mend it.
+    """A record that cannot be used, with all that its sender needs to fix it.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Refused(LongwatchError):  # noqa: N818 - it is a disposition, named as the
 
 
 class Misused(LongwatchError):  # noqa: N818 - as above
-    """A command that cannot be carried out as it was given.
+    """A command that cannot run as given.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Misused(LongwatchError):  # noqa: N818 - as above
 
 
 class Misconfigured(Misused):
-    """A configuration that is wrong, or that the log asks for and that is not here."""
+    """A configuration that is invalid, or that the log requires and is missing."""
 
 
 class Defect(LongwatchError):  # noqa: N818 - as above

@@ -1,7 +1,7 @@
-"""Findings: what a detector says, with all that one needs to check it.
+"""Findings: the output of a detector, with everything needed to check it.
 
-A finding is a criterion newly met, or a material change of one that stands. It says
-nothing of causality. Counts are at case level: each case once a pair.
+A finding is a criterion newly met, or a material change of one that stands. It implies
+nothing about causality. Counts are at case level: each case once per pair.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class Finding(Struct, frozen=True, kw_only=True, tag="pair", tag_field="type", o
     """A product-event pair that met a criterion, or changed materially since it did.
 
     `change` is ``met`` when the criterion is newly met, ``grown`` when the count has
-    grown by the configured ratio since it was last told, ``ceased`` when the criterion
-    is met no longer; an earlier finding is never taken back.
+    grown by the configured ratio since the last finding, ``ceased`` when the criterion
+    is no longer met; an earlier finding is never retracted.
 
-    Statistics that are undefined are absent, and ``undefined`` says why.
+    Statistics that are undefined are absent, and ``undefined`` gives the reason.
     """
 
     criterion: str
@@ -107,8 +107,8 @@ class PriorFitted(
     """A fit of the prior of the EBGM, or the reason why there is none.
 
     The parameters are those of a mixture of two gamma distributions of the relative reporting
-    ratio. They are the numbers that are used, to the last digit. A fit that failed is told with
-    its reason, and the prior before it stays in force.
+    ratio. They are the numbers that are used, to the last digit. A fit that failed is emitted
+    with its reason, and the previous prior stays in force.
     """
 
     version: str

@@ -1,4 +1,4 @@
-"""What happened to treated patients: treatment, follow-up, endpoint events.
+"""Outcomes of treated patients: treatment, follow-up, endpoint events.
 
 A record has an identity and a version, like a case: the greatest version stands, and a
 nullification takes the record back. Everything is keyed by programme, so that one
@@ -23,7 +23,7 @@ class _Outcome(
     omit_defaults=True,
     tag_field="type",
 ):
-    """What the outcome records have in common."""
+    """The base of the outcome records."""
 
     record_id: Identifier
     version: Annotated[int, Meta(ge=1, le=2_147_483_647)] = 1

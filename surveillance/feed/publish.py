@@ -43,10 +43,11 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishState(msgspec.Struct):
-    """State: how many entries there are, and what was last said of each signal."""
+    """State: the number of entries, and what was last published about each signal."""
 
     n_entries: int = 0
-    said: dict[str, tuple[str, str | None]] = {}
+    # Stored states carry this field as `said`; a state that lost it would publish all again.
+    published: dict[str, tuple[str, str | None]] = msgspec.field(default_factory=dict, name="said")
     waiting: list[Signal] = []
 
 
@@ -74,12 +75,12 @@ class Publish:
             state.waiting.append(item)
 
     def close(self, state: PublishState, epoch: int, at: int) -> Output:  # noqa: ARG002 - the protocol
-        """Publish every signal whose status, or whose review, is not what was last said."""
+        """Publish every signal whose status or review differs from what was last published."""
         facts: list[Fact] = []
         for signal in state.waiting:
             standing = signal.status, _review(signal)
-            if state.said.get(signal.signal_id) != standing:
-                state.said[signal.signal_id] = standing
+            if state.published.get(signal.signal_id) != standing:
+                state.published[signal.signal_id] = standing
                 facts.append(self._fact(state.n_entries, signal, at))
                 state.n_entries += 1
         state.waiting = []
@@ -124,5 +125,5 @@ class Publish:
 
 
 def _review(signal: Signal) -> str | None:
-    """Say how the latest request for review stands; None if there is none."""
+    """Return the state of the latest request for review; None if there is none."""
     return (signal.reviews[-1].answer or "open") if signal.reviews else None

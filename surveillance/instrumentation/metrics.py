@@ -1,4 +1,4 @@
-"""What happened → Prometheus. Every metric's name is here.
+"""Events of the pipeline → Prometheus. Every metric is named here.
 
 Labels are bounded sets: topics, partitions, stages, codes, criteria, statuses. Never a
 product, an event, a case or a message.
@@ -65,7 +65,7 @@ class Metrics:
         )
         self._stored = self._histogram("store_duration_seconds", "Time to store a state.", "stage")
         self._epochs = self._counter("epochs_closed", "Epochs closed.", "stage", "partition")
-        self._findings = self._counter("findings", "Findings told.", "criterion", "change")
+        self._findings = self._counter("findings", "Findings emitted.", "criterion", "change")
         self._signals = self._gauge("signals", "Signals, by status.", "status")
         self._reviews = self._counter("reviews_opened", "Requests for review.", "rule")
         self._alerts = self._counter("alerts", "Alerts for people.", "kind")
@@ -154,7 +154,7 @@ class Metrics:
             self._age.labels(STAGES[place[0]].name, str(place[1])).set(age)
 
     def left(self, place: Place) -> None:
-        """A partition went to another worker: say nothing of it any more."""
+        """A partition went to another worker: drop its gauges."""
         for gauge in (self._lag, self._held):
             gauge.remove_by_labels({"topic": place[0], "partition": str(place[1])})
         stage = STAGES[place[0]].name

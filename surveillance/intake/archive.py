@@ -1,7 +1,7 @@
 """Open what people send: plain files, gzip, zip; inflated in a stream and within bounds.
 
-Nothing of an archive is ever written to a disk under the archive's own names. What an
-archive says of its own sizes is not believed: bytes are counted as they come out.
+Nothing is ever written to disk under the names inside an archive. The sizes that an
+archive claims are not trusted: bytes are counted as they come out.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Bounds(NamedTuple):
 
     n_bytes_max: int
     ratio_max: int  # inflated to packed
-    n_bytes_free: int = 16_777_216  # below this the ratio is not looked at: it does no harm
+    n_bytes_free: int = 16_777_216  # below this any ratio is harmless
 
 
 def require_file(path: Path) -> int:
-    """Return the size of a file that can be read and holds something.
+    """Return the size of a file that exists and is not empty.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def open_file(path: Path, *, bounds: Bounds) -> BinaryIO:
     Returns
     -------
     BinaryIO
-        Buffered; closes what lies under it.
+        Buffered; closing it closes the file below.
 
     Raises
     ------
@@ -76,7 +76,9 @@ def open_file(path: Path, *, bounds: Bounds) -> BinaryIO:
     try:
         plain = path.open("rb")
     except OSError as error:
-        raise Misused(str(path), f"cannot be read ({error.strerror})", "mend its rights") from None
+        raise Misused(
+            str(path), f"cannot be read ({error.strerror})", "fix its permissions"
+        ) from None
     if path.suffix.lower() != ".gz":
         return plain
     packed = cast("IO[bytes]", gzip.GzipFile(fileobj=plain, mode="rb"))

@@ -2,8 +2,8 @@
 
 The rules are RFC 4180's, strictly: a quote inside quotes is doubled. A field may hold
 line ends, so a row may be several lines; but one stray quote must not swallow the rows
-after it. Lines are therefore joined only if the whole then is one row of the right
-width, and otherwise read each for itself.
+after it. Lines are therefore joined only if together they are one row of the right
+width; otherwise each is read alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Longest run of lines that one row may have. It bounds the work that a file of stray
-# quotes can cause: every line is looked at no more often than this.
+# quotes can cause: no line is examined more often than this.
 N_LINES_MAX = 200
 
 
@@ -76,7 +76,7 @@ def join_rows(lines: Iterator[FileLine], n_columns: int) -> Iterator[FileLine]:
     Parameters
     ----------
     lines : iterator of FileLine
-        After the header. Blank ones are passed on as they are.
+        After the header. Blank ones are passed on unchanged.
     n_columns : int
         The width of the header.
 

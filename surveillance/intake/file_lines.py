@@ -1,4 +1,4 @@
-"""Bytes → lines, none of which can fill the memory.
+"""Bytes → lines of bounded length.
 
 A line past the limit is cut there, counted to its end and dropped, so that a file
 without a newline costs time and not memory.

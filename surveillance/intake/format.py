@@ -1,7 +1,7 @@
-"""What a format gives: records fit to be sent, and what could not be used, with its bytes.
+"""The interface of a format: valid records, and unusable rows with their bytes.
 
 Intake turns files into lines and sends nothing. A reader yields in its own order;
-`surveillance.intake.spool` puts the lines into the order of the days they were received.
+`surveillance.intake.spool` sorts the lines by day of receipt.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Unusable(NamedTuple):
     code: str  # one of a bounded set
     reason: str
     remedy: str
-    content: bytes  # cut at N_BYTES_KEPT, which `reason` then says
+    content: bytes  # cut at N_BYTES_KEPT, which `reason` then states
 
 
 class Format(Protocol):
@@ -85,7 +85,7 @@ class Format(Protocol):
 
 
 def refuse_ahead(day: date, today: date | None) -> None:
-    """Refuse a record whose day has not come.
+    """Refuse a record from a day in the future.
 
     Old data are given ticks of their own dates. A tick of a day ahead would hold the log's
     clock there, and no later day would ever begin.
@@ -125,7 +125,7 @@ def unusable(place: str, fault: tuple[str, str, str], content: bytes) -> Unusabl
     Returns
     -------
     Unusable
-        Whose reason says so if bytes were cut.
+        Its reason states if bytes were cut.
     """
     code, reason, remedy = fault
     if len(content) > N_BYTES_KEPT:

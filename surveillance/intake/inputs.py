@@ -1,4 +1,4 @@
-"""From what a command names to lines in the order of their receipt."""
+"""Read the files that a command names as lines in order of receipt."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _TOPICS = {"cases": topics.CASES, "outcomes": topics.OUTCOMES, "decisions": topi
 
 
 class Progress:
-    """How far a run has come: called by the run, shown by whoever runs it."""
+    """Progress of a run: called by the run, displayed by its caller."""
 
     def reading(self, n_records: int) -> None:
-        """Take note of how many records were read."""
+        """Report how many records were read."""
 
     def day(self, on: date, n_records: int) -> None:
-        """Take note that a day is done, and how many records with it."""
+        """Report that a day is done, with the number of records so far."""
 
 
 def within(
@@ -64,7 +64,7 @@ def lines_of(
     spool : Path
         Where to sort what does not fit in memory.
     progress : Progress
-        Told how many records were read.
+        Receives how many records were read.
     tally : RowCounts, optional
         Counts every row of every file.
     today : date, optional
@@ -85,7 +85,7 @@ def lines_of(
 
 
 def inputs_of(format_name: str, names: list[Path]) -> list[tuple[Format, list[Path]]]:
-    """Find the files that a command means, and what each is to be read as.
+    """Find the files that a command means, and the format of each.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def _require_records(folder: Path) -> None:
 
 
 class _Counted:
-    """Counts the records of all inputs together, and tells how far the reading is."""
+    """Counts the records of all inputs together, and reports progress."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress, self._n = progress, 0
@@ -138,9 +138,9 @@ class _Counted:
     def one(self) -> None:
         self._n += 1
         if self._n % 1_000 == 0:
-            self.tell()
+            self.report()
 
-    def tell(self) -> None:
+    def report(self) -> None:
         self._progress.reading(self._n)
 
 
@@ -169,11 +169,11 @@ def _usable(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Read
                 continue
             taking.counted.one()
             yield item
-    taking.counted.tell()
+    taking.counted.report()
 
 
 def refused_at_intake(unusable: Unusable) -> RefusedRecord:
-    """Put an input row that never reached a log into the form of the refused records."""
+    """Convert an input row that never reached a log to a refused record."""
     return RefusedRecord(
         topic=f"file:{unusable.place}",
         partition=0,

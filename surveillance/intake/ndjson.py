@@ -1,7 +1,7 @@
 """Our own format: one canonical record a line, plain, gzip, or in a zip file.
 
-What the decoder refuses here is what every stage would refuse: the rules are in
-`surveillance.log.decode` and nowhere else. The line that passes is sent as it came.
+The decoder refuses what every stage would refuse: the rules are in
+`surveillance.log.decode` and nowhere else. A valid line is passed on unchanged.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _INNER_ENDINGS = (".ndjson", ".jsonl")
 # Lines are read in a stream, so a large file costs time alone. Repeated keys pack well:
 # 10 to 40 times is usual; a bomb of zeros packs 1,000 times.
 _BOUNDS = Bounds(n_bytes_max=2**40, ratio_max=200)
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a file with it; it is not of the line
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a file with it; it is no part of the line
 
 
 class _File(NamedTuple):

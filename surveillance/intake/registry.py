@@ -18,20 +18,20 @@ FORMATS: dict[str, Format] = {each.name: each for each in (CASES, OUTCOMES, DECI
 
 
 def paths(names: Sequence[Path], format: Format) -> list[Path]:  # noqa: A002 - the contract's word
-    """Return what is to be read, in order.
+    """Return the files to read, in order.
 
     Parameters
     ----------
     names : sequence of Path
         Files, zip files and folders, as a command gave them.
     format : Format
-        What they are to be read as.
+        Their format.
 
     Returns
     -------
     list of Path
-        The files as they are named, in place of a folder what the format can read in
-        it, sorted; each once.
+        The files in the order named, with each folder replaced by the files in it that the
+        format can read, sorted; each once.
 
     Raises
     ------

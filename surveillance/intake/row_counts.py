@@ -1,4 +1,4 @@
-"""Rows in, rows out, file by file: nothing is read and then forgotten.
+"""Count rows in and rows out, file by file, so that none is lost.
 
 Rows are counted where they are cut from the file, and again where they end: in a record
 or among the refused. The two counts are taken at opposite ends of the reader, so that a
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class FileTally:
-    """What became of the rows of one file."""
+    """Counts of the rows of one file, by what became of them."""
 
     n_read: int = 0  # rows cut from the file; header and blank lines are not rows
     n_blank: int = 0  # blank lines
@@ -40,7 +40,7 @@ class RowCounts:
     files: dict[str, FileTally] = field(default_factory=dict)
 
     def of(self, file: str) -> FileTally:
-        """Return the tally of a file, a new one at first.
+        """Return the tally of a file, created on first use.
 
         Parameters
         ----------
@@ -50,7 +50,7 @@ class RowCounts:
         Returns
         -------
         FileTally
-            To be counted into.
+            The tally to add to.
         """
         return self.files.setdefault(file, FileTally())
 
@@ -60,7 +60,7 @@ class RowCounts:
         return all(each.is_balanced for each in self.files.values())
 
     def table(self) -> list[dict[str, object]]:
-        """Return one row a file, for people and for `run.json`.
+        """Return one row per file, for `run.json`.
 
         Returns
         -------

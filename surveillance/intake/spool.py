@@ -41,7 +41,7 @@ _first = itemgetter(0)
 def in_order(
     reads: Iterable[Read], *, directory: Path | None, bytes_in_memory: int = BYTES_IN_MEMORY
 ) -> Iterator[Read]:
-    """Put records into the order of the days they were received.
+    """Sort records by day of receipt.
 
     Parameters
     ----------
@@ -160,14 +160,14 @@ class _Runs:
         try:
             for start in range(0, len(opened), FAN_IN):
                 fewer.append(heapq.merge(*opened[start : start + FAN_IN], key=_first))
-        except BaseException:  # an interrupt too: the runs made so far are given back
+        except BaseException:  # an interrupt too: the runs made so far are closed
             fewer.close()
             raise
         self.close()
         return fewer
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file, which removes it."""
         if self._file is not None:
             self._file.close()
 
@@ -178,7 +178,7 @@ class _Runs:
         except OSError as error:
             place = str(self._directory) if self._directory else "the system's temporary folder"
             reason = f"cannot hold the records to be sorted ({error.strerror})"
-            raise Misused(place, reason, "name a folder with room, or make room") from None
+            raise Misused(place, reason, "name a folder with more space, or free some") from None
 
 
 def _read_run(handle: int, start: int, end: int) -> Iterator[Item]:

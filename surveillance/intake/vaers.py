@@ -1,7 +1,7 @@
 """VAERS year files: DATA, VAX and SYMPTOMS, joined by report.
 
 The three parts are read once and put into one stable sort by VAERS_ID, so that the rows
-of a report come out side by side: its row of DATA, then VAX, then SYMPTOMS. The year
+of a report come out together: its row of DATA, then VAX, then SYMPTOMS. The year
 files list DATA by day of receipt and the other two by report; a year of a million
 reports joins in the same memory as one of ten thousand.
 """
@@ -46,7 +46,7 @@ _COLUMNS: tuple[type[Report | Vaccine | Terms], ...] = (Report, Vaccine, Terms)
 _DATA, _VAX, _SYMPTOMS = range(3)
 _N_ROWS_MAX = {_VAX: N_VACCINES_MAX, _SYMPTOMS: N_TERM_ROWS_MAX}
 _ID = re.compile(rb'"?\s*0*([1-9][0-9]{0,17})\s*"?(?:,|$)')
-_NO_ID = 0  # where rows sort that cannot be placed: before every report
+_NO_ID = 0  # sort key of rows without a report: before every report
 _encode = msgspec.json.Encoder().encode
 
 
@@ -75,7 +75,7 @@ class _Part:
 
     def parse(self, content: bytes) -> Report | Vaccine | Terms:
         fields = split_fields(content, self.n_columns)
-        fields.append("")  # at place -1: what this year's files do not have
+        fields.append("")  # at index -1: columns that this year's files lack
         return self.make._make(self.select(fields))
 
     def place(self, row: _Row) -> str:
@@ -99,7 +99,7 @@ class _Parts(NamedTuple):
 
 @dataclass
 class _Rows:
-    """The rows of one report, as they come."""
+    """The rows of one report, as they arrive."""
 
     data: tuple[_Row, Report] | None = None
     joined: dict[int, list[tuple[_Row, Report | Vaccine | Terms]]] = field(
@@ -153,7 +153,7 @@ class Vaers:
         Raises
         ------
         Misused
-            If a part is missing, damaged, not what its name says, or holds no row.
+            If a part is missing, damaged, not of its named type, or holds no row.
         """
         tally = RowCounts() if tally is None else tally
         with opened_years(path) as years:

@@ -2,7 +2,7 @@
 
 A field that cannot be used is left out and noted; it never costs the report. What VAERS
 states for the whole report (seriousness, outcome, dates, interval) is given to every
-event and product of it, and marked as inherited where the model can say so.
+event and product of it, and marked as inherited where the model has a field for it.
 
 The columns are described in the VAERS Data Use Guide (vaers.hhs.gov). Choices it leaves
 open stand beside the code and in docs/intake.md.
@@ -62,7 +62,7 @@ _OUTCOMES: dict[str, Outcome | None] = {
     "U": "unknown",
     "": None,
 }
-_NOT_STATED = frozenset({"", "UNK", "N/A"})  # VAX_DOSE_SERIES says unknown in words
+_NOT_STATED = frozenset({"", "UNK", "N/A"})  # VAX_DOSE_SERIES spells out unknown
 
 
 class Report(NamedTuple):
@@ -192,7 +192,7 @@ def build_case(
     terms: Sequence[Terms],
     origin: Origin,
 ) -> CaseVersion:
-    """Make the case version that a report's rows say.
+    """Build a case version from a report's rows.
 
     Parameters
     ----------
@@ -321,7 +321,7 @@ def _sex(text: str, notes: list[str]) -> Sex | None:
 
 
 def _country(state: str, *, is_domestic: bool) -> Country | None:
-    """FR is "foreign" in this column, not France, and the file does not say which country."""
+    """FR is "foreign" in this column, not France, and the file does not name the country."""
     return "US" if is_domestic and state.strip().upper() != "FR" else None
 
 
@@ -457,7 +457,7 @@ def _short(field: str, text: str, n_max: int, notes: list[str]) -> str | None:
 def _assessments(
     n_products: int, n_events: int, onset_days: int | None, notes: list[str]
 ) -> tuple[Assessment, ...]:
-    """Give the report's one interval to each pair."""
+    """Assign the report's one interval to each pair."""
     if onset_days is None:
         return ()
     if n_products * n_events > _N_ASSESSMENTS_MAX:
@@ -471,7 +471,7 @@ def _assessments(
 
 
 def _narrative_sha256(text: str) -> str | None:
-    """Digest the text in UTF-8, so that whoever holds it can prove that it is this one."""
+    """Digest the text in UTF-8, so that anybody who holds it can prove that it is this one."""
     return hashlib.sha256(text.encode()).hexdigest() if text else None
 
 

@@ -1,6 +1,6 @@
-"""Where the three parts of a VAERS year stand: in a zip file, or in a folder.
+"""Find the three parts of a VAERS year, in a zip file or in a folder.
 
-Members are known by their names, wherever an archive keeps them, and are read in place.
+Members are recognised by name, anywhere in an archive, and are read in place.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def within(directory: Path) -> list[Path]:
 
 @contextmanager
 def opened_years(path: Path) -> Iterator[dict[str, Year]]:
-    """Give the years of a zip file or folder, each with its three parts.
+    """Open the years of a zip file or folder, each with its three parts.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 The first product of a case decides what its events look like: some come from a profile of the
 product's own, the others from the frequencies of all terms. A *null* product has no profile;
 each of its cases borrows that of another product drawn by its frequency, so its events have
-exactly the distribution of everybody else's, and no pair with it is associated.
+exactly the overall distribution, and no pair with it is associated.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ Integers = NDArray[np.int64]
 
 
 class Draft(NamedTuple):
-    """One case as chance made it: indices into the vocabularies."""
+    """One case as drawn: indices into the vocabularies."""
 
     products: list[int]
     roles: list[int]
@@ -165,9 +165,9 @@ def drafts(
     )
     for (names, parts, terms, n_p, n_e), row in zip(rows, rest, strict=True):
         chosen = _differing(names, n_p, background.products_per_case, background.n_products)
-        told = _differing(terms, n_e, background.events_per_case, background.n_terms)
+        reported = _differing(terms, n_e, background.events_per_case, background.n_terms)
         parts[0] = 0  # the first product is suspect
-        yield Draft(chosen, parts, told, *row)
+        yield Draft(chosen, parts, reported, *row)
 
 
 def _sizes(rng: Generator, n: int, cumulative: NDArray[np.float64], fixed: int | None) -> list[int]:

@@ -1,4 +1,4 @@
-"""From what is true of a case to the lines that are sent about it.
+"""From the truth about a case to the lines that report it.
 
 What is known grows from version to version: an earlier version lacks the last events. The first
 event and all products are in every version, so a pair that was planted is in all of them.
@@ -59,7 +59,7 @@ class SimulatedLine(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What is true of one case, of which its versions tell."""
+    """The truth about one case, which its versions report."""
 
     case_id: str
     first_day: int  # days after the scenario begins
@@ -113,15 +113,15 @@ def lines(
     list of SimulatedLine
         In the order of versions; the caller sorts by arrival.
     """
-    said = []
+    made = []
     for version, step in enumerate(steps, 1):
         n_left = min(len(steps) - version, len(case.events) - 1)
         line = _encode(_version(case, version, step, n_left, len(steps), calendar))
-        said.append(SimulatedLine(case.first_day + step.arrival, step.place, line))
+        made.append(SimulatedLine(case.first_day + step.arrival, step.place, line))
         if step.copy_arrival >= 0:
-            said.append(SimulatedLine(case.first_day + step.copy_arrival, step.copy_place, line))
-    _count(case, steps, len(said), counts)
-    return said
+            made.append(SimulatedLine(case.first_day + step.copy_arrival, step.copy_place, line))
+    _count(case, steps, len(made), counts)
+    return made
 
 
 def _count(case: Case, steps: Sequence[VersionStep], n_lines: int, counts: MixCounts) -> None:

@@ -1,7 +1,7 @@
-"""What is published of untreated urea-cycle disorders, as far as the simulation uses it.
+"""Published figures on untreated urea-cycle disorders that the simulation uses.
 
 The figures are for patients with neonatal onset in CPS1, OTC or ASS1 who had survived the
-first crisis. A scenario that applies them to other genes says so.
+first crisis. A scenario that applies them to other genes states it.
 """
 
 import math

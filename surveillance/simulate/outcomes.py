@@ -32,7 +32,7 @@ class ReportedOutcome(NamedTuple):
 
 
 class Registry:
-    """Tells the course of each patient as records.
+    """Reports the course of each patient as outcome records.
 
     Parameters
     ----------
@@ -46,16 +46,16 @@ class Registry:
     def __init__(self, rng: Generator, platform: Platform, calendar: Calendar, n_days: int) -> None:
         self._rng, self._platform, self._calendar, self._n_days = rng, platform, calendar, n_days
 
-    def tell(self, course: Course) -> list[ReportedOutcome]:
+    def report(self, course: Course) -> list[ReportedOutcome]:
         """Return every record of a patient that is received in time."""
-        told = [
+        reported = [
             *self._treatments(course),
             *self._visits(course),
             *self._events(course),
             *self._taken_back(course),
             *self._end(course),
         ]
-        return [item for item in told if item.day < self._n_days]
+        return [item for item in reported if item.day < self._n_days]
 
     def _received(self, day: int) -> int:
         return day + int(self._rng.poisson(self._platform.lag_days_mean))
@@ -131,7 +131,7 @@ class Registry:
                 yield self._event(course, f"E{number}", amended, self._later(day), version=2)
 
     def _taken_back(self, course: Course) -> Iterator[ReportedOutcome]:
-        """Tell of days that were first taken for events, and then were not."""
+        """Report days that were first taken for events and later retracted."""
         mean = self._platform.events_taken_back * len(course.events)
         for number in range(1, int(self._rng.poisson(mean)) + 1):
             occurred = int(self._rng.integers(course.infusions[0].day, course.last_seen + 1))
@@ -154,33 +154,33 @@ class Registry:
 
 
 def outcome_lines(
-    rng: Generator, told: Sequence[ReportedOutcome], mix: VersionMix
+    rng: Generator, reported: Sequence[ReportedOutcome], mix: VersionMix
 ) -> Iterator[SimulatedLine]:
     """Write records, and the exact duplicates of some.
 
     Parameters
     ----------
     rng : Generator
-    told : sequence of ReportedOutcome
+    reported : sequence of ReportedOutcome
     mix : VersionMix
         Its share of exact duplicates, and how late they may be.
 
     Yields
     ------
     SimulatedLine
-        In the order of `told`; the caller sorts by arrival.
+        In the order of `reported`; the caller sorts by arrival.
     """
-    for day, record in told:
+    for day, record in reported:
         line, place = _encode(record), float(rng.random())
         yield SimulatedLine(day, place, line)
         if rng.random() < mix.exact_duplicates:
             yield SimulatedLine(day + int(rng.integers(0, mix.delay_days_max + 1)), place, line)
 
 
-def standing(told: Sequence[ReportedOutcome]) -> list[OutcomeRecord]:
+def standing(reported: Sequence[ReportedOutcome]) -> list[OutcomeRecord]:
     """Return the records that count: of each, the greatest version, if it is not nullified."""
     greatest: dict[str, OutcomeRecord] = {}
-    for _, record in told:
+    for _, record in reported:
         known = greatest.get(record.record_id)
         if known is None or record.version > known.version:
             greatest[record.record_id] = record
@@ -188,23 +188,23 @@ def standing(told: Sequence[ReportedOutcome]) -> list[OutcomeRecord]:
 
 
 def construct_truth(
-    platform: Platform, of: Sequence[Course], told: Sequence[ReportedOutcome]
+    platform: Platform, of: Sequence[Course], reported: Sequence[ReportedOutcome]
 ) -> ConstructTruth:
-    """Count what the records say of one construct.
+    """Count events and time at risk in the records of one construct.
 
     Parameters
     ----------
     platform : Platform
     of : sequence of Course
         Patients of one construct.
-    told : sequence of ReportedOutcome
+    reported : sequence of ReportedOutcome
         Their records.
 
     Returns
     -------
     ConstructTruth
     """
-    records = standing(told)
+    records = standing(reported)
     first, last = spans(records)
     days = sum((last[patient] - first[patient]).days for patient in first)
     rate = platform.natural_history.rate_per_patient_year * (1 - platform.reduction)

@@ -1,4 +1,4 @@
-"""What happens to the patients of a platform: infusions, visits, events, deaths, losses.
+"""The courses of a platform's patients: infusions, visits, events, deaths, losses.
 
 Time at risk begins with the first infusion and is known up to the last contact. Every endpoint
 event is a contact; so is every infusion. After a death or a loss nothing more is seen.
@@ -26,7 +26,7 @@ class Infusion(NamedTuple):
 
 
 class Course(NamedTuple):
-    """One patient, from first infusion to the end, as it truly was and as far as it was seen."""
+    """One patient's true course, from first infusion to the end, and how far it was seen."""
 
     patient_id: str
     programme: Programme

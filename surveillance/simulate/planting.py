@@ -1,4 +1,4 @@
-"""What was planted, said so that a machine can tell whether it was found."""
+"""What was planted, in a form that lets a program decide whether it was found."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -31,7 +31,7 @@ def watch_names(programme: str) -> tuple[str, str]:
 def excess(
     scenario: Scenario, platform: Platform, cases: Sequence[ReportedReaction], expected: float
 ) -> Iterator[Planted]:
-    """Say what counts as finding the excess, if one was planted."""
+    """Describe what counts as finding the excess, if one was planted."""
     if scenario.excess is None:
         return
     planted = scenario.excess
@@ -47,7 +47,7 @@ def excess(
         criteria=DISPROPORTIONALITY,
         from_on=planted.from_on,
         size=planted.size,
-        n_planted=sum(planted.pt in told.planted for told in cases),
+        n_planted=sum(planted.pt in reported.planted for reported in cases),
         n_expected=round(expected, 3),
         found_when="a criterion is met for the programme, its product or the platform",
     )
@@ -56,12 +56,12 @@ def excess(
 def sentinel(
     scenario: Scenario, platform: Platform, cases: Sequence[ReportedReaction], calendar: Calendar
 ) -> Iterator[Planted]:
-    """Say what counts as finding the sentinel event, if one was planted."""
+    """Describe what counts as finding the sentinel event, if one was planted."""
     if scenario.sentinel is None:
         return
     planted = scenario.sentinel
     programme = _programme_of(platform, planted.construct)
-    days = [told.case.first_day for told in cases if planted.pt in told.planted]
+    days = [reported.case.first_day for reported in cases if planted.pt in reported.planted]
     yield Planted(
         kind="sentinel",
         products=(
@@ -86,7 +86,7 @@ def lost_effect(
     records: Mapping[str, Sequence[ReportedOutcome]],
     calendar: Calendar,
 ) -> Iterator[Planted]:
-    """Say what counts as finding the lost effect, if one was planted."""
+    """Describe what counts as finding the lost effect, if one was planted."""
     if scenario.lost_effect is None:
         return
     planted = scenario.lost_effect
@@ -94,14 +94,14 @@ def lost_effect(
     treated = [course for course in patients if course.construct.name == planted.construct]
     first = min(course.infusions[0].day for course in treated)
     from_on = calendar[first + planted.after_days]
-    stood = standing([told for course in treated for told in records[course.patient_id]])
+    stood = standing([reported for course in treated for reported in records[course.patient_id]])
     begun, seen = spans(stood)
     at_risk = sum(max((seen[who] - max(from_on, begun[who])), timedelta()).days for who in begun)
     rate = platform.natural_history.rate_per_patient_year * (1 - platform.reduction)
     yield Planted(
         kind="lost_effect",
         products=(key("construct", planted.construct), key("programme", programme.name)),
-        events=(key("pt", ENDPOINT),),  # the key under which a watch tells it
+        events=(key("pt", ENDPOINT),),  # the key in a watch's findings
         criteria=watch_names(programme.name),
         from_on=from_on,
         size=round(1 / (1 - platform.reduction), 3),
@@ -117,7 +117,7 @@ def lost_effect(
 
 
 def nulls(scenario: Scenario, products: Sequence[str]) -> Nulls:
-    """Say what a finding is false for."""
+    """Return the products and constructs for which any finding is false."""
     lost = scenario.lost_effect.construct if scenario.lost_effect else None
     constructs = [] if scenario.platform is None else _constructs(scenario.platform)
     return Nulls(

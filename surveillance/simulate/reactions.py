@@ -42,7 +42,7 @@ class ReportedReaction(NamedTuple):
 
 
 class Reports:
-    """Tells what happens to the treated as cases.
+    """Reports what happens to the treated as cases.
 
     Parameters
     ----------
@@ -60,10 +60,10 @@ class Reports:
         self._calendar = calendar
         self._n_cases = 0
 
-    def tell(self, course: Course) -> list[ReportedReaction]:
+    def report(self, course: Course) -> list[ReportedReaction]:
         """Return every case of a patient that is first received within the scenario."""
-        told = [self._case(course, group) for group in self._groups(course)]
-        return [item for item in told if item.case.first_day < self._scenario.days]
+        reported = [self._case(course, group) for group in self._groups(course)]
+        return [item for item in reported if item.case.first_day < self._scenario.days]
 
     def chance(self, course: Course, reaction: Reaction, given: Infusion) -> float:
         """Return how likely a reaction is after one infusion."""
@@ -90,7 +90,7 @@ class Reports:
         )
 
     def _groups(self, course: Course) -> Iterator[list[Happened]]:
-        """Return what is told together: the reactions to one infusion, or one event alone."""
+        """Return what is reported together: the reactions to one infusion, or one event alone."""
         for given in course.infusions:
             group = list(self._reactions(course, given))
             if group:

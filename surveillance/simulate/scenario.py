@@ -1,4 +1,4 @@
-"""What a simulation is asked to be: every number that shapes it, and nothing of chance."""
+"""The design of a simulation: every number that shapes it, and nothing of chance."""
 
 from datetime import date
 from typing import Annotated
@@ -13,7 +13,7 @@ Count = Annotated[int, Meta(ge=1)]
 
 
 class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the parts of a scenario have in common."""
+    """The base of the parts of a scenario."""
 
 
 class VersionMix(_Part, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class VersionMix(_Part, frozen=True, kw_only=True):
 
 
 class Background(_Part, frozen=True, kw_only=True):
-    """A national stream of spontaneous cases that has nothing to do with the platform."""
+    """A national stream of spontaneous cases unrelated to the platform."""
 
     n_cases: Count
     n_products: Count = 800
@@ -100,7 +100,7 @@ class Platform(_Part, frozen=True, kw_only=True):
     doses_mg_per_kg: tuple[float, ...] = (0.1, 0.3, 0.3)
     dose_gap_days: Count = 28
     later_dose: Share = 0.2  # of patients, one dose more, half a year to a year after the first
-    lot_days: Count = 120  # a construct's lot is used for so long
+    lot_days: Count = 120  # how long a construct's lot is used
     visit_gap_days: Count = 90
     missed_visits: Share = 0.08
     lost_per_patient_year: Annotated[float, Meta(ge=0)] = 0.05
@@ -144,7 +144,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     Raises
     ------
     ValueError
-        If something is planted on a platform, programme or construct that is not there.
+        If something is planted on a platform, programme or construct that does not exist.
     """
 
     name: str

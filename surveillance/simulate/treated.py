@@ -1,4 +1,4 @@
-"""The platform as a whole: its cases, its outcomes, and what is true of them."""
+"""The platform as a whole: its cases, its outcomes, and the truth about them."""
 
 from itertools import groupby
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from surveillance.simulate.versions import draw
 
 
 class Treated(NamedTuple):
-    """All that is said of a platform, and what of it is true."""
+    """All reports about a platform, and the truth about it."""
 
     cases: list[SimulatedLine]
     outcomes: list[SimulatedLine]
@@ -26,7 +26,7 @@ class Treated(NamedTuple):
 
 
 def treat(rng: Generator, scenario: Scenario, platform: Platform, calendar: Calendar) -> Treated:
-    """Draw the patients of a platform and tell what happens to them.
+    """Draw the patients of a platform and report what happens to them.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def treat(rng: Generator, scenario: Scenario, platform: Platform, calendar: Cale
     """
     patients = courses(rng, scenario, platform)
     reports = Reports(rng, scenario, platform, calendar)
-    cases = [item for course in patients for item in reports.tell(course)]
+    cases = [item for course in patients for item in reports.report(course)]
     counts = MixCounts()
     # never nullified: what is planted stands
     plans = draw(rng, len(cases), scenario.mix, nullified=0, reinstated=0)
@@ -52,14 +52,16 @@ def treat(rng: Generator, scenario: Scenario, platform: Platform, calendar: Cale
         for line in lines(item.case, steps, calendar, counts)
     ]
     registry = Registry(rng, platform, calendar, scenario.days)
-    records = {course.patient_id: registry.tell(course) for course in patients}
+    records = {course.patient_id: registry.report(course) for course in patients}
     constructs = tuple(
         construct_truth(
-            platform, group, [told for course in group for told in records[course.patient_id]]
+            platform,
+            group,
+            [reported for course in group for reported in records[course.patient_id]],
         )
         for group in _by_construct(patients)
     )
-    everything = [told for course in patients for told in records[course.patient_id]]
+    everything = [reported for course in patients for reported in records[course.patient_id]]
     return Treated(
         cases=case_lines,
         outcomes=list(outcome_lines(rng, everything, scenario.mix)),

@@ -29,7 +29,7 @@ class VersionStep(NamedTuple):
 
 
 class _Draws(NamedTuple):
-    """What chance says of every version of a batch of cases."""
+    """The random draws for every version of a batch of cases."""
 
     gap: Sequence[int]
     short_gap: Sequence[int]

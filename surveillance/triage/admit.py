@@ -1,7 +1,7 @@
 """Decisions as people made them → decisions in epochs.
 
-The malformed are refused with their reason. A decision said twice is said on once.
-Whether the life cycle allows a decision is for triage: it knows the signal.
+Malformed decisions are refused with a reason. A repeated decision is emitted once.
+Whether the life cycle allows a decision is up to triage, which knows the signal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from surveillance.log.topics import DECISIONS
 
 
 class _AdmitState:
-    """State: ids seen, with the bytes said under them, and what came since the last close."""
+    """State: ids seen, with the bytes of each, and what arrived since the last close."""
 
     def __init__(self, seen: dict[str, bytes]) -> None:
         self.seen = seen
@@ -49,11 +49,11 @@ class Admit:
         return _AdmitState({})
 
     def apply(self, state: _AdmitState, item: Record) -> None:
-        """Take the lines of one message in."""
+        """Read the lines of one message."""
         take_lines(state.ledger, self._place, item, lambda line: self._take(state, line, item.at))
 
     def close(self, state: _AdmitState, epoch: int, at: int) -> Output:  # noqa: ARG002 - the protocol
-        """Say the decisions of the epoch on, in the order of the log."""
+        """Emit the decisions of the epoch, in the order of the log."""
         dispositions, facts = state.ledger.close(self._place)
         rows, state.admitted = state.admitted, []
         return Output(rows, facts, dispositions)
@@ -74,10 +74,10 @@ class Admit:
                 f"decided_at is {decision.decided_at.isoformat()}, ahead of the log's time",
                 "check the clock of the system that wrote it",
             )
-        said = state.seen.get(decision.decision_id)
-        if said == line:
+        earlier = state.seen.get(decision.decision_id)
+        if earlier == line:
             return "repeated"
-        if said is not None:
+        if earlier is not None:
             raise Refused(
                 "said_otherwise",
                 f"decision {decision.decision_id!r} was made before, with other content",

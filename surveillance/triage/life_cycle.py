@@ -1,7 +1,7 @@
-"""The life cycle of a signal: a table, and nothing else decides a move.
+"""The life cycle of a signal: a table of moves, and nothing beside it.
 
 People move a signal; software detects it, and may ask people for a review. Confirming
-and refuting take two people, each in a role that may.
+and refuting take two people, each in a permitted role.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ MOVES: dict[Action, Move] = {
 
 
 def why_not(decision: Decision, status: Status, *, has_open_review: bool) -> str | None:
-    """Say why a decision is not allowed, or None if it is.
+    """Return why a decision is not allowed, or None if it is.
 
     Parameters
     ----------

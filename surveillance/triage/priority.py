@@ -1,6 +1,6 @@
 """A first priority: a weighted mean of parts from 0 to 1, each shown with the signal.
 
-It orders work and says nothing about causality. Every part can be recomputed by hand
+It orders work and implies nothing about causality. Every part can be recomputed by hand
 from the fields of the signal.
 """
 
@@ -42,8 +42,8 @@ def parts(
     n_criteria : int
         Criteria that every pair could meet by a disproportion or an excess.
     uncounted : frozenset of str
-        Criteria that are none: sentinel events, bare counts, and tests of a family that not
-        every pair belongs to.
+        Criteria outside that number: sentinel events, bare counts, and tests of a family that
+        not every pair belongs to.
     is_sentinel : bool
         Whether the pair is on a list of sentinel events.
 

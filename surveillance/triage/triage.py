@@ -1,7 +1,7 @@
 """Findings and decisions → signals, alerts and requests for review.
 
 A finding opens a signal or adds to one. Only a decision moves it further. A crossing is
-never taken back: support that no longer stands is marked so.
+never retracted: support that no longer stands is marked.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class TriageState(msgspec.Struct):
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """What a safety team is told at once, and why."""
+    """What a safety team must see at once, and why."""
 
     kind: str
     signal: Signal
@@ -95,7 +95,7 @@ class TriageFindings:
         self._triage = configuration.triage
         criteria = configuration.criteria.criterion
         self._sentinels = {c.name for c in criteria if isinstance(c, Sentinel)}
-        # What every pair may meet; lists and families leave pairs out, and count for none.
+        # Criteria that every pair may meet; lists and families leave pairs out, and do not count.
         self._n_criteria = sum(isinstance(c, OfPair) for c in criteria)
         self._uncounted = frozenset(c.name for c in criteria if not isinstance(c, OfPair))
 
@@ -109,7 +109,7 @@ class TriageFindings:
             state.items.append(item)
 
     def close(self, state: TriageState, epoch: int, at: int) -> Output:
-        """Move signals, first by findings, then by decisions; tell what changed."""
+        """Move signals, first by findings, then by decisions; emit what changed."""
         passed_over: list[DecisionPassedOver] = []
         before: dict[str, Signal | None] = {}  # of every signal that is touched
         items, state.items = state.items, []
@@ -124,7 +124,7 @@ class TriageFindings:
         facts: list[Fact] = []
         changed = [name for name in before if state.signals.get(name) is not before[name]]
         for name in changed:
-            facts += self._say(state, name, before[name], at)
+            facts += self._facts(state, name, before[name], at)
         rows: list[Any] = [state.signals[name] for name in changed]
         return Output([*rows, *passed_over], facts)
 
@@ -210,7 +210,9 @@ class TriageFindings:
         )
         return None
 
-    def _say(self, state: TriageState, name: str, before: Signal | None, at: int) -> Iterator[Fact]:
+    def _facts(
+        self, state: TriageState, name: str, before: Signal | None, at: int
+    ) -> Iterator[Fact]:
         for rule in self._triage.review:
             opened = _open(state.signals[name], rule, day_of(at))
             if opened is not None:
@@ -231,7 +233,7 @@ class TriageFindings:
         )
 
     def _alert(self, before: Signal | None, now: Signal) -> str | None:
-        """Say why a safety team should hear of this change; None if it need not."""
+        """Return why a safety team should see this change; None if it need not."""
         if len(now.reviews) > len(before.reviews if before else ()):
             return "review_opened"
         if now.is_sentinel and (before is None or now.n > before.n):
@@ -302,7 +304,7 @@ def _answered(reviews: tuple[Review, ...], decision: Decision, on: date) -> tupl
 
 
 def _open(signal: Signal, rule: ReviewRule, on: date) -> tuple[Signal, ReviewRequest] | None:
-    """Open a request for review if the rule asks for one and did not before."""
+    """Open a request for review if the rule asks for one for the first time."""
     if any(review.rule == rule.name for review in signal.reviews) or not _holds(rule, signal):
         return None
     review_id = "R-" + sha256(f"{signal.signal_id}\n{rule.name}".encode()).hexdigest()[:16]

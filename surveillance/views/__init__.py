@@ -1,1 +1,1 @@
-"""What people look at in a terminal: findings, signals, ranking, series, backtest, refused."""
+"""Questions to a run or a register: ranking, series, backtest, refused records."""

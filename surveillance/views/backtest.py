@@ -53,7 +53,7 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the pair stood on a day, and why that day is looked at."""
+    """Where the pair stood on a day, and why that day matters."""
 
     on: date
     why: str  # "first crossing: evans, ic", "month end", "first regulator action", "withdrawn"
@@ -82,7 +82,7 @@ class PairTested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Burden(msgspec.Struct, frozen=True, kw_only=True):
-    """What else came in, a week, from licence to the first regulator action."""
+    """Weekly counts of everything else, from licence to the first regulator action."""
 
     alerts: Weekly | None
     findings_newly_met: Weekly | None
@@ -90,7 +90,7 @@ class Burden(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tested(msgspec.Struct, frozen=True, kw_only=True):
-    """What the run says of one known signal."""
+    """The result of the run for one known signal."""
 
     known: Known
     pairs: tuple[PairTested, ...]
@@ -100,7 +100,7 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Backtest(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole, with what one must know to read it."""
+    """The whole backtest, with the caution that belongs to it."""
 
     caution: str
     log_ends_on: date | None
@@ -108,7 +108,7 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Run:
-    """What is read once, and asked for each pair."""
+    """Everything that is read once and used for each pair."""
 
     def __init__(self, source: Results, pairs: Iterable[tuple[str, str]]) -> None:
         self.reader = source.reader

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Batch(msgspec.Struct, frozen=True, tag="batch"):
-    """A batch of `surveillance.log.readers`, with its rows read."""
+    """A batch of `surveillance.log.messages`, with its rows decoded."""
 
     source: str
     epoch: int
@@ -45,7 +45,7 @@ def read_contributions(directory: Path) -> Iterator[tuple[int, list[Contribution
     epoch : int
         The epoch of a batch.
     contributions : list of Contribution
-        Its rows; a batch that was written again is passed over.
+        Its rows; a batch that was written again is skipped.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Signals that are known, and the keys of a run that they are matched to."""
+"""Known signals, and the keys of a run that match them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the file: what came to be known, and when."""
+    """One row of the file: a known signal and its dates."""
 
     id: str
     product: str
@@ -38,7 +38,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Match(NamedTuple):
-    """A key that is looked at for a known signal, and why."""
+    """A key that matches a known signal, and why."""
 
     key: str
     how: str
@@ -83,7 +83,7 @@ def read_known(path: Path) -> list[Known]:
         reason = f"cannot be read ({error.strerror})"
         raise Misused(str(path), reason, "give a file of known signals") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise Misused(str(path), f"is not CSV in UTF-8 ({error})", "mend the file") from None
+        raise Misused(str(path), f"is not CSV in UTF-8 ({error})", "fix the file") from None
 
 
 def _known(path: Path, number: int, row: dict[str, str]) -> Known:
@@ -101,10 +101,10 @@ def _known(path: Path, number: int, row: dict[str, str]) -> Known:
 def match(
     known: Known, keys: tuple[Sequence[str], Sequence[str]], configuration: Configuration | None
 ) -> Matched:
-    """Find what a known signal is called in a run.
+    """Find the keys of a known signal in a run.
 
-    A group is matched if the names in it that the run holds are just those that the
-    pattern finds; a single name that the pattern finds is matched itself.
+    A group matches if the names in it that occur in the run are exactly those that the
+    pattern finds; a single name that the pattern finds matches as well.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class _GroupsOf(NamedTuple):
 
 
 def _groups_of(configuration: Configuration | None) -> _GroupsOf:
-    """Return what gives the groups of a name, as the pipeline counts them."""
+    """Return functions from a name to its groups, as the pipeline counts them."""
     if configuration is None:
         return _GroupsOf(lambda _: [], lambda _: [])
     naming = Naming(configuration)

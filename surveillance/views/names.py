@@ -1,4 +1,4 @@
-"""From what a person types to the key that is counted."""
+"""Resolve what a person types to a key that is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values as JSON has them: every field of a record, also one that has its default."""
+"""Convert structs to JSON values, defaults included."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - anything that a record holds
-    """Turn a record into dictionaries, lists and texts, with no field left out.
+    """Convert a record to dictionaries, lists and strings, with every field.
 
     Examples
     --------

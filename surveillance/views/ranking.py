@@ -34,7 +34,7 @@ class Rank(NamedTuple):
 
 
 class Standings:
-    """Every state of every signal, ready to be asked for any day.
+    """Every state of every signal, ready to rank on any day.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Standings:
         return priorities
 
     def board(self, on: date) -> Board:
-        """Return the list as it was at the end of a day."""
+        """Return the list at the end of a day."""
         return Board(on, self.names, self._level, self._priorities(on))
 
 

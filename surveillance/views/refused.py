@@ -1,4 +1,4 @@
-"""Refused records: what they hold, as far as it can be read, and lines to mend."""
+"""Refused records: their readable content, and the lines that can be fixed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from surveillance.views.results import Results
 
 _NDJSON = re.compile(r"\.(ndjson|jsonl)(:\d+)?$", re.IGNORECASE)  # a place in a file of lines
-_CUT = "bytes are kept)"  # how `surveillance.intake.format` says that a row was cut
+_CUT = "bytes are kept)"  # how `surveillance.intake.format` marks a row that was cut
 _decode = msgspec.json.Decoder(RefusedRecord).decode
 
 
@@ -31,7 +31,7 @@ class Readable(NamedTuple):
 
 
 class Sorted(NamedTuple):
-    """Refused records, by whether they can be mended as lines."""
+    """Refused records, by whether they can be fixed as lines."""
 
     lines: list[RefusedRecord]
     cut: list[RefusedRecord]  # longer than what was kept
@@ -42,7 +42,7 @@ def read_refused(source: Results, *, code: str | None = None) -> list[RefusedRec
     """Return refused records by code, then by place.
 
     A run has a file of them, which also holds the rows of its input that never reached
-    a log; a register holds what it was given.
+    a log; a register has those written to it.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def at_place(records: Iterable[RefusedRecord], place: str) -> list[RefusedRecord
     Raises
     ------
     Misused
-        If nothing was.
+        If nothing was refused there.
     """
     found = [record for record in records if place in (record.place, place_of(record))]
     if not found:
@@ -119,7 +119,7 @@ def readable(content: bytes) -> Readable:
 
 
 def sort_out(records: Iterable[RefusedRecord]) -> Sorted:
-    """Say which records are whole lines of JSON files or topics, and so can be mended as such."""
+    """Split records into whole lines that can be fixed, lines that were cut, and other formats."""
     found = Sorted([], [], [])
     for record in records:
         if record.topic.startswith("file:") and not _NDJSON.search(record.topic):

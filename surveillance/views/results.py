@@ -1,4 +1,4 @@
-"""Where results are looked for: the directory of a run, or a register."""
+"""Where results are read from: a run directory, or a register."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Results:
         Raises
         ------
         Misused
-            If there is none: what is asked for is not in a register.
+            If there is none: a register does not hold the counts over time.
         """
         if self.directory is None:
             raise Misused("--register", "does not hold the counts over time", "use --from-run DIR")
@@ -60,7 +60,7 @@ class Results:
         product, event : str, optional
             A key, a name, or the name of a group.
         until : date, optional
-            Taken over.
+            Last day to include.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Results:
             return _choose(product, event, until, contributed_keys(self.directory, self._known()))
 
     def _known(self) -> tuple[list[str], list[str]]:
-        """Return the keys of products and events that there is something about."""
+        """Return the keys of products and events that have results."""
         products, events = (set(keys) for keys in self.reader.known_keys())
         configuration = self.configuration()
         if configuration is not None:
@@ -97,7 +97,7 @@ def _choose(
 
 
 def open_results(from_run: Path | None, register: str | None) -> Results:
-    """Open what a command names.
+    """Open the run or register that a command names.
 
     Parameters
     ----------

@@ -107,7 +107,7 @@ def sums_by_day(
 
 
 def _count(cells: Counter[_Cell], row: Contribution, products: set[str], events: set[str]) -> None:
-    """Count one contribution, in those cells that somebody asks for."""
+    """Count one contribution, in the requested cells."""
     cells["total", "", ""] += row.weight
     found = [(key, flags) for key, flags, _ in row.events if key in events]
     for event, _ in found:
@@ -143,7 +143,7 @@ def points(by_day: dict[date, Sums], every: Every, until: date | None = None) ->
     Parameters
     ----------
     by_day : dict
-        Sums up to the end of each day, as `sums_by_day` has them.
+        Sums up to the end of each day, from `sums_by_day`.
     every : str
         ``day``, ``month`` or ``year``; a day only where the log had one.
     until : date, optional

@@ -1,4 +1,4 @@
-"""How much comes in a week."""
+"""Weekly counts."""
 
 from __future__ import annotations
 

@@ -299,7 +299,7 @@ def test_refused_retry_writes_the_bytes_as_they_came_and_claims_no_more(
     assert len(lines) == 3
     assert NOT_UTF8 in lines
     assert "3 refused lines" in answer.output
-    assert "Nothing has been mended" in answer.output
+    assert "Nothing has been fixed" in answer.output
     again = look("refused", "retry", "--from-run", run, "--out", out)
     assert isinstance(again.error, Misused)
     assert out.read_bytes().splitlines() == lines

@@ -110,23 +110,23 @@ def _null_llrs(level: Literal["construct", "programme"], horizon: float) -> list
         patients = courses(rng, scenario, scenario.platform)
         registry = Registry(rng, scenario.platform, Calendar(scenario.from_on), scenario.days)
         for programme in scenario.platform.programmes:
-            told = [
+            reported = [
                 item
                 for course in patients
                 if course.programme == programme
-                for item in registry.tell(course)
+                for item in registry.report(course)
             ]
-            greatest += _greatest_llrs(told, level, horizon).values()
+            greatest += _greatest_llrs(reported, level, horizon).values()
     return greatest
 
 
 def _greatest_llrs(
-    told: list[ReportedOutcome], level: Literal["construct", "programme"], horizon: float
+    reported: list[ReportedOutcome], level: Literal["construct", "programme"], horizon: float
 ) -> dict[str, float]:
     """Look at the end of every day on which something was received, as the stage does."""
     standing = dict[str, OutcomeRecord]()
     greatest: dict[str, float] = {}
-    ordered = sorted(told, key=lambda item: (item.day, item.record.version))
+    ordered = sorted(reported, key=lambda item: (item.day, item.record.version))
     for _, items in groupby(ordered, key=lambda item: item.day):
         standing |= {item.record.record_id: item.record for item in items}
         for unit, seen in experience_of(standing.values(), ENDPOINT, level).items():
