@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from threading import Event
 from typing import Annotated
 
 import typer
 
-from surveillance.cli.terminal import out
+from surveillance.cli.runs import Config
+from surveillance.cli.stream import DEFAULT_BROKER, Broker
+from surveillance.cli.terminal import configurations, out
 
 app = typer.Typer(help="The register: what the pipeline found, for people.", no_args_is_help=True)
 Url = Annotated[
@@ -17,6 +22,38 @@ Url = Annotated[
 def register(outer: typer.Typer) -> None:
     """Add the commands."""
     outer.add_typer(app, name="register")
+
+
+@app.command("follow")
+def follow(
+    url: Url,
+    broker: Broker = DEFAULT_BROKER,
+    config: Config = None,
+    until_caught_up: Annotated[
+        bool, typer.Option("--until-caught-up", help="End with all read that is there now.")
+    ] = False,
+    metrics_address: Annotated[
+        str, typer.Option(help="HOST:PORT for /metrics, or `off`.")
+    ] = "127.0.0.1:9465",
+) -> int:
+    """Write the register from the topics, as a service."""
+    from surveillance.instrumentation.metrics import serve_metrics  # noqa: PLC0415 - loads slowly
+    from surveillance.instrumentation.register_metrics import RegisterMetrics  # noqa: PLC0415
+    from surveillance.stream.register_follower import RegisterFollower  # noqa: PLC0415
+
+    chosen, _ = configurations(config or [], default="vaers")
+    metrics, ending = RegisterMetrics(), Event()
+    if metrics_address != "off":
+        serve_metrics(metrics.registry, metrics_address)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    follower = RegisterFollower(broker, url, chosen.current, metrics, ending=ending, report=_report)
+    follower.run(until_caught_up=until_caught_up)
+    return 0
+
+
+def _report(line: str) -> None:
+    print(f"longwatch: {line}", file=sys.stderr, flush=True)
 
 
 @app.command("upgrade")

@@ -30,6 +30,26 @@ _FIELDS = ("applied", "superseded", "repeated", "refused", "control")
 _PREFIX = "surveillance_"
 
 
+def serve_metrics(registry: CollectorRegistry, address: str) -> None:
+    """Serve /metrics at HOST:PORT.
+
+    Raises
+    ------
+    Misused
+        If the address is not HOST:PORT, or is taken.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise Misused(f"--metrics-address {address!r}", "is not HOST:PORT", "as 127.0.0.1:9464")
+    try:
+        start_http_server(int(port), addr=host, registry=registry)
+    except OSError as error:
+        raise Misused(
+            f"--metrics-address {address}", f"cannot be served ({error.strerror})",
+            "give each process its own, or `off`",
+        ) from None  # fmt: skip
+
+
 class Metrics:
     """The metrics of one worker.
 
@@ -96,16 +116,7 @@ class Metrics:
         Misused
             If the address is not HOST:PORT, or is taken.
         """
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdigit():
-            raise Misused(f"--metrics-address {address!r}", "is not HOST:PORT", "as 127.0.0.1:9464")
-        try:
-            start_http_server(int(port), addr=host, registry=self.registry)
-        except OSError as error:
-            raise Misused(
-                f"--metrics-address {address}", f"cannot be served ({error.strerror})",
-                "give each worker its own, or `off`",
-            ) from None  # fmt: skip
+        serve_metrics(self.registry, address)
 
     def tick(self, *, is_accepted: bool) -> None:
         """A tick was read."""

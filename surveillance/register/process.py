@@ -16,7 +16,7 @@ import msgspec
 from surveillance.configuration.types import Configuration
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Defect
-from surveillance.log.messages import Batch, Fact, decode_message
+from surveillance.log.messages import Batch, End, Fact, decode_message
 from surveillance.log.refusals import RefusedRecord
 from surveillance.log.topics import CASES, FINDINGS, ROW_TYPES, SIGNALS
 from surveillance.register.case_index import CaseIndex
@@ -51,9 +51,9 @@ class RegisterProcess:
         if topic == CASES:
             self._send(("raw", partition, offset, value))
 
-    def take_epoch(self, epoch: int, at: int) -> None:
+    def take_epoch(self, epoch: int, at: int, configuration: str | None = None) -> None:
         """Take an epoch that was cut."""
-        self._send(("epoch", epoch, at))
+        self._send(("epoch", epoch, at, configuration))
 
     def take(
         self,
@@ -123,23 +123,23 @@ def _take_cases(
 
 def _take(register: Register, item: tuple[Any, ...]) -> None:
     if item[0] == "epoch":
-        register.take_epoch(item[1], item[2])
+        register.take_epoch(item[1], item[2], item[3])
     elif item[0] == "refused":
         register.take_refused([msgspec.json.decode(item[1], type=RefusedRecord)])
     else:
         _, topic, epoch, messages, facts, counts = item
-        rows = [row for message in messages for row in _rows(topic, message)]
+        rows = [row for message in messages for row in rows_of(topic, decode_message(message))]
         if counts is not None:
             rows.append(msgspec.convert(counts, Dispositions))
         register.take_said(epoch, rows, [Fact(*fact) for fact in facts])
 
 
-def _rows(topic: str, message: bytes) -> list[Any]:
-    batch = decode_message(message)
-    if not isinstance(batch, Batch):
+def rows_of(topic: str, message: Batch | End) -> list[Any]:
+    """Return the rows of a message of a topic in `ROW_TYPES`; an end has none."""
+    if not isinstance(message, Batch):
         return []
     decode = _decoders[topic].decode
-    return [decode(row) for row in batch.rows]
+    return [decode(row) for row in message.rows]
 
 
 _decoders = {topic: msgspec.json.Decoder(ROW_TYPES[topic]) for topic in KEPT}

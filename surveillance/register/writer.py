@@ -18,6 +18,8 @@ from surveillance.register.rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlalchemy import Connection
+
     from surveillance.log.messages import ClosedEpoch, Fact
     from surveillance.log.refusals import RefusedRecord
     from surveillance.register.case_index import CaseIndex
@@ -45,11 +47,13 @@ class Register:
         If the URL cannot be used.
     """
 
+    n_rows_a_batch = N_ROWS_A_BATCH
+
     def __init__(self, url: str, cases: CaseIndex | None = None) -> None:
         self._engine = database.open_engine(url)
         self.cases = cases
         self._waiting: dict[str, list[Values]] = {}
-        self._n_waiting = 0
+        self.n_waiting = 0
 
     def __enter__(self) -> Self:
         self.create()
@@ -128,8 +132,8 @@ class Register:
 
     def _enter(self, entry: RegisterRow) -> None:
         self._waiting.setdefault(entry.table.name, []).append(entry.values)
-        self._n_waiting += 1
-        if self._n_waiting >= N_ROWS_A_BATCH:
+        self.n_waiting += 1
+        if self.n_waiting >= self.n_rows_a_batch:
             self.flush()
 
     def flush(self) -> None:
@@ -140,14 +144,22 @@ class Register:
         Misused
             If the database cannot be written to.
         """
-        if not self._n_waiting and (self.cases is None or not self.cases.n_waiting):
+        if not self.n_waiting and (self.cases is None or not self.cases.n_waiting):
             return
         with database.reached(self._engine) as connection:
-            for name, rows in self._waiting.items():
-                database.write_rows(connection, _TABLES[name], rows)
-            if self.cases is not None:
-                self.cases.write(connection)
-        self._waiting, self._n_waiting = {}, 0
+            self.write(connection)
+        self.forget()
+
+    def write(self, connection: Connection) -> None:
+        """Write what waits, in a transaction of the caller's."""
+        for name, rows in self._waiting.items():
+            database.write_rows(connection, _TABLES[name], rows)
+        if self.cases is not None:
+            self.cases.write(connection)
+
+    def forget(self) -> None:
+        """Drop what waits: it is written."""
+        self._waiting, self.n_waiting = {}, 0
 
     def close(self) -> None:
         """Let go of the database; what was not flushed is dropped."""

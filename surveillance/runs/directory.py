@@ -21,6 +21,7 @@ from surveillance.domain.signal import DecisionPassedOver
 from surveillance.intake.inputs import refused_at_intake
 from surveillance.log import topics
 from surveillance.log.messages import Batch, decode_message
+from surveillance.log.ticks import Tick
 from surveillance.pipeline import STAGES, source_of
 from surveillance.register.process import RegisterProcess
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from surveillance.log.ticks import Place
 
 _encode = msgspec.json.Encoder().encode
+_decode_tick = msgspec.json.Decoder(Tick).decode
 TICKS_FILE = "ticks.ndjson"
 TOPIC_FILES = {topic: f"topics/{topic}.ndjson.gz" for topic in topics.DERIVED}
 FACT_FILES = {
@@ -100,7 +102,7 @@ class RunDirectory:
     def tick(self, epoch: int, at: int, value: bytes) -> None:
         """Take a tick."""
         self.line(TICKS_FILE, value)
-        self._register.take_epoch(epoch, at)
+        self._register.take_epoch(epoch, at, _decode_tick(value).configuration)
 
     def closing(self, place: Place, closing: ClosedEpoch) -> None:
         """Take what a stage emitted about an epoch."""

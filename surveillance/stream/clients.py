@@ -17,6 +17,10 @@ from surveillance.domain.errors import Misused
 SECONDS = 10.0
 
 
+class BrokerAway(Misused):
+    """A broker that does not answer now and may do so later."""
+
+
 def require_broker(address: str) -> None:
     """Refuse to go on unless something listens at an address.
 
@@ -31,7 +35,7 @@ def require_broker(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=SECONDS).close()
     except OSError as error:
-        raise Misused(
+        raise BrokerAway(
             f"broker {address}", f"does not answer ({error})", "start it, or mend the address"
         ) from None
     logging.getLogger("kafka").setLevel(logging.CRITICAL)

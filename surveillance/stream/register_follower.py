@@ -1,0 +1,195 @@
+"""The follower: reads the topics and writes the register, for as long as it takes.
+
+It belongs to no group and commits nothing to Kafka: its place in the topics is kept in the
+register, in the transaction that wrote the rows. Where the broker or the database goes
+away it opens both again, from what the register holds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from hashlib import sha256
+from threading import Event
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
+
+from surveillance.configuration.types import Configuration
+from surveillance.domain.errors import Misused
+from surveillance.instrumentation.register_metrics import RegisterMetrics
+from surveillance.log.ticks import Place
+from surveillance.log.topics import GENERATION, TICKS, raw_partitions
+from surveillance.register.database import DatabaseAway
+from surveillance.register.followed import FOLLOWED, FollowedRegister
+from surveillance.stream import manifest
+from surveillance.stream.clients import BrokerAway, consumer
+
+N_MESSAGES_A_COMMIT = 500
+POLL_MS = 500
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+SECONDS_BETWEEN_LINES = 60.0
+_MADE_ANEW = "the topics were made anew, or messages were removed"
+
+
+class RegisterFollower:
+    """Writes one register from the topics of one broker.
+
+    Parameters
+    ----------
+    address : str
+        HOST:PORT of a broker.
+    url : str
+        Of the register, as SQLAlchemy has it.
+    configuration : Configuration
+        Of the deployment that is followed.
+    metrics : RegisterMetrics
+        Told of lag, rows and retries.
+    ending : Event
+        Set by whoever wants the follower to end.
+    report : callable
+        Takes a line for the operator, at most one a minute.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        url: str,
+        configuration: Configuration,
+        metrics: RegisterMetrics,
+        *,
+        ending: Event,
+        report: Callable[[str], None],
+    ) -> None:
+        self._address, self._url, self._configuration = address, url, configuration
+        self._metrics, self._ending, self._report = metrics, ending, report
+        self._targets: dict[Place, int] | None = None
+        self._has_begun = False
+        self._pause = FIRST_PAUSE_SECONDS
+        self._reported: float | None = None
+
+    def run(self, *, until_caught_up: bool) -> None:
+        """Follow until told to end, or until all is read that was there at the start.
+
+        Parameters
+        ----------
+        until_caught_up : bool
+            Whether to end by itself.
+
+        Raises
+        ------
+        Misused
+            If broker or database do not answer at the start, or the register cannot be
+            written from these topics.
+        """
+        while not self._ending.is_set():
+            try:
+                self._follow(until_caught_up=until_caught_up)
+            except (DatabaseAway, BrokerAway) as error:
+                if not self._has_begun:
+                    raise
+                self._wait("database" if isinstance(error, DatabaseAway) else "broker", error)
+            except OffsetOutOfRangeError as error:
+                raise Misused(self._url_shown(), _MADE_ANEW, "follow into a new one") from error
+            except KafkaError as error:
+                if not _may_pass(error):
+                    raise
+                self._wait("broker", error)
+            else:
+                return
+
+    def _url_shown(self) -> str:
+        return f"the register that follows {self._address}"
+
+    def _wait(self, what: str, error: Exception) -> None:
+        """Wait longer each time that nothing was committed in between."""
+        self._metrics.retried(what)
+        now = time.monotonic()
+        if self._reported is None or now - self._reported >= SECONDS_BETWEEN_LINES:
+            self._reported = now
+            self._report(f"{what} away, trying again: {error or type(error).__name__}")
+        self._ending.wait(self._pause)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+
+    def _follow(self, *, until_caught_up: bool) -> None:
+        manifest.require(self._address, self._configuration.topics)
+        with (
+            closing(consumer(self._address, auto_offset_reset="none")) as client,
+            closing(self._register(client)) as register,
+        ):
+            self._begin(client, register.open(), register.place)
+            self._has_begun = True
+            while not self._ending.is_set():
+                if until_caught_up and self._is_caught_up(client):
+                    return
+                self._step(client, register)
+
+    def _register(self, client: KafkaConsumer) -> FollowedRegister:
+        partitions = raw_partitions(self._configuration.topics)
+        identity = {
+            "generation": str(GENERATION),
+            "partitions": ",".join(f"{topic}={n}" for topic, n in sorted(partitions.items())),
+            "feed": self._configuration.feed.name,
+            "first_tick": _first_tick(client),
+        }
+        return FollowedRegister(self._url, identity, partitions)
+
+    def _begin(self, client: KafkaConsumer, offsets: dict[Place, int], place: str) -> None:
+        """Assign every topic, each at its offset, unless the log does not reach there."""
+        wanted = {TopicPartition(*one): offsets[one] for one in FOLLOWED}
+        client.assign(list(wanted))
+        begins = _known(client.beginning_offsets, list(wanted))
+        ends = _known(client.end_offsets, list(wanted))
+        for one, offset in wanted.items():
+            if not begins[one] <= offset <= ends[one]:
+                reach = f"reads {one.topic} on from {offset}, which ends at {ends[one]}"
+                raise Misused(place, f"{reach}: {_MADE_ANEW}", "follow into a new one")
+            client.seek(one, offset)
+        if self._targets is None:
+            self._targets = {(one.topic, one.partition): end for one, end in ends.items()}
+
+    def _is_caught_up(self, client: KafkaConsumer) -> bool:
+        targets = self._targets or {}
+        return all(client.position(TopicPartition(*place)) >= end for place, end in targets.items())
+
+    def _step(self, client: KafkaConsumer, register: FollowedRegister) -> None:
+        found = client.poll(timeout_ms=POLL_MS, max_records=N_MESSAGES_A_COMMIT)
+        for place, messages in found.items():
+            for message in messages:
+                register.take_message(
+                    (place.topic, place.partition), message.offset, message.value or b""
+                )
+        n_rows = register.commit()
+        if found:
+            self._pause = FIRST_PAUSE_SECONDS
+        self._metrics.committed(n_rows, register.last_epoch, *register.lag)
+
+
+def _first_tick(client: KafkaConsumer) -> str:
+    """Return the SHA-256 of the first message on the ticks: no two logs share it; or nothing."""
+    place = TopicPartition(TICKS, 0)
+    client.assign([place])
+    if _known(client.end_offsets, [place])[place] == 0:
+        return ""
+    client.seek(place, 0)
+    for _ in range(20):
+        for messages in client.poll(timeout_ms=POLL_MS, max_records=1).values():
+            return sha256(messages[0].value or b"").hexdigest()
+    raise KafkaTimeoutError("the first tick could not be read")
+
+
+def _known(
+    ask: Callable[[list[TopicPartition]], dict[TopicPartition, int]], places: list[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """Ask for offsets; a partition that has no leader yet is an error of the connection."""
+    try:
+        return ask(places)
+    except KeyError as error:  # the client looks up an answer that did not come
+        raise KafkaTimeoutError(f"no offset of {error}") from None
+
+
+def _may_pass(error: KafkaError) -> bool:
+    """Tell whether an error is of the connection, and not of the data or the program."""
+    return bool(error.retriable) or isinstance(error, KafkaConnectionError | KafkaTimeoutError)
