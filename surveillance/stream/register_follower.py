@@ -115,9 +115,11 @@ class RegisterFollower:
 
     def _follow(self, *, until_caught_up: bool) -> None:
         manifest.require(self._address, self._configuration.topics)
+        with closing(consumer(self._address)) as client:
+            first_tick = _first_tick(client)
         with (
             closing(consumer(self._address, auto_offset_reset="none")) as client,
-            closing(self._register(client)) as register,
+            closing(self._register(first_tick)) as register,
         ):
             self._begin(client, register.open(), register.place)
             self._has_begun = True
@@ -126,13 +128,13 @@ class RegisterFollower:
                     return
                 self._step(client, register)
 
-    def _register(self, client: KafkaConsumer) -> FollowedRegister:
+    def _register(self, first_tick: str) -> FollowedRegister:
         partitions = raw_partitions(self._configuration.topics)
         identity = {
             "generation": str(GENERATION),
             "partitions": ",".join(f"{topic}={n}" for topic, n in sorted(partitions.items())),
             "feed": self._configuration.feed.name,
-            "first_tick": _first_tick(client),
+            "first_tick": first_tick,
         }
         return FollowedRegister(self._url, identity, partitions)
 
@@ -140,6 +142,8 @@ class RegisterFollower:
         """Assign every topic, each at its offset, unless the log does not reach there."""
         wanted = {TopicPartition(*one): offsets[one] for one in FOLLOWED}
         client.assign(list(wanted))
+        for one in wanted:  # the client drops from an answer what it knows no leader of
+            client.partitions_for_topic(one.topic)
         begins = _known(client.beginning_offsets, list(wanted))
         ends = _known(client.end_offsets, list(wanted))
         for one, offset in wanted.items():
