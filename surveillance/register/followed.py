@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import sys
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,26 +19,30 @@ from sqlalchemy import Connection, and_, func, select, update
 
 from surveillance.domain.errors import Defect, Misused
 from surveillance.log.messages import Batch, Fact, decode_message
-from surveillance.log.ticks import Place, Timeline
+from surveillance.log.ticks import Place, Tick, Timeline
 from surveillance.log.topics import (
     ALERTS,
+    CASES,
     CONTRIBUTIONS,
     FINDINGS,
     REFUSED,
     REVIEWS,
     SIGNALS,
     TICKS,
+    raw_partitions,
 )
 from surveillance.register import database, schema
+from surveillance.register.case_index import CaseIndex
 from surveillance.register.process import rows_of
 from surveillance.register.writer import Register
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FOLLOWED: tuple[Place, ...] = tuple(
-    (topic, 0) for topic in (TICKS, CONTRIBUTIONS, FINDINGS, SIGNALS, ALERTS, REVIEWS, REFUSED)
-)
+    from surveillance.configuration.types import Configuration
+
+_SINGLE = (TICKS, CONTRIBUTIONS, FINDINGS, SIGNALS, ALERTS, REVIEWS, REFUSED)
+_CASES_EPOCH = "cases_epoch"
 _LAST_EPOCH = "last_epoch"
 _FIRST_TICK = "first_tick"
 _LOCK_NUMBER = 0x6C6F6E67  # any number that nobody else locks in this database
@@ -61,16 +66,23 @@ class FollowedRegister(Register):
     identity : mapping of str to str
         What a register must be of: ``generation``, ``partitions``, ``feed``, ``first_tick``.
         An empty value is not known yet.
-    partitions : mapping of str to int
-        Partitions of each raw topic; a tick with others is passed over.
+    configuration : Configuration
+        Of the deployment: partitions, and what shapes the index of the cases.
     """
 
     n_rows_a_batch = sys.maxsize  # only `commit` writes
 
-    def __init__(
-        self, url: str, identity: Mapping[str, str], partitions: Mapping[str, int]
-    ) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, identity: Mapping[str, str], configuration: Configuration) -> None:
+        self._cases = CaseIndex(configuration)
+        super().__init__(url, self._cases)
+        partitions = raw_partitions(configuration.topics)
+        cases = [(CASES, number) for number in range(partitions[CASES])]
+        self.followed: list[Place] = [*((topic, 0) for topic in _SINGLE), *cases]
+        self._received: dict[Place, deque[tuple[int, bytes]]] = {one: deque() for one in cases}
+        self._read: dict[Place, int] = {}  # the next offset of the cases that is expected
+        self._cuts: deque[tuple[int, Tick]] = deque()  # epochs whose cases are not all read
+        self._cases_epoch = -1  # the last one whose cases are all read
+        self.n_bytes_held = 0
         self._identity = dict(identity)
         self._raw = [(topic, number) for topic, n in partitions.items() for number in range(n)]
         self._timeline = Timeline(partitions)
@@ -109,8 +121,10 @@ class FollowedRegister(Register):
             self._require_identity(connection)
             self._stored = self._offsets(connection)
         self._next = dict(self._stored)
-        self._timeline.begin_at(self.last_epoch)
-        return {**self._stored, (TICKS, 0): max(self.last_epoch, 0)}
+        self._read = {place: self._stored[place] for place in self._received}
+        first = min(self.last_epoch, self._cases_epoch)
+        self._timeline.begin_at(first)
+        return {**self._stored, (TICKS, 0): max(first, 0)}
 
     def _claim(self) -> None:
         if self._engine.dialect.name == "sqlite":
@@ -162,14 +176,19 @@ class FollowedRegister(Register):
             if known.get(name, value) != value:
                 raise Misused(self.place, _REASONS[name], _REBUILD)
         self.last_epoch = int(known.get(_LAST_EPOCH, "-1"))
-        new = {_LAST_EPOCH: "-1", **{k: v for k, v in self._identity.items() if v}}
+        self._cases_epoch = int(known.get(_CASES_EPOCH, "-1"))
+        new = {
+            _LAST_EPOCH: "-1",
+            _CASES_EPOCH: "-1",
+            **{k: v for k, v in self._identity.items() if v},
+        }
         database.write_rows(
             connection, table, [{"name": name, "value": value} for name, value in new.items()]
         )
 
     def _offsets(self, connection: Connection) -> dict[Place, int]:
         table = schema.followed_offsets
-        begin = [{"topic": topic, "partition": n, "next_offset": 0} for topic, n in FOLLOWED]
+        begin = [{"topic": topic, "partition": n, "next_offset": 0} for topic, n in self.followed]
         database.write_rows(connection, table, begin)
         found = connection.execute(select(table))
         return {(row.topic, row.partition): row.next_offset for row in found}
@@ -183,8 +202,12 @@ class FollowedRegister(Register):
             If it is none that this topic may hold.
         """
         topic = place[0]
+        if topic == CASES:
+            self._receive(place, offset, value)
+            return
         if topic == TICKS:
             self._take_tick(offset, value)
+            self._close_cases()
         elif topic in (CONTRIBUTIONS, FINDINGS, SIGNALS):
             self._take_derived(topic, value)
         else:
@@ -198,11 +221,39 @@ class FollowedRegister(Register):
         tick = self._timeline.tick(epoch)
         self.take_epoch(epoch, tick.at, tick.configuration)
         last = self._timeline.tick(before) if before >= 0 else None
-        if epoch == self.last_epoch:
+        self._cuts.append((epoch, tick))
+        if epoch <= self.last_epoch:
             self._last_at = tick.at
         elif any(tick.moved(last, place) for place in self._raw):
             self._due[epoch] = tick.at
         self._timeline.forget(epoch)
+
+    def _receive(self, place: Place, offset: int, value: bytes) -> None:
+        """Hold one message of the cases until a tick says which epoch it belongs to."""
+        self._received[place].append((offset, value))
+        self._read[place] = offset + 1
+        self.n_bytes_held += len(value)
+        self._close_cases()
+
+    def is_ahead(self, place: Place) -> bool:
+        """Tell whether a partition of the cases is read as far as the next epoch needs."""
+        if place not in self._read:
+            return False
+        return not self._cuts or self._read[place] >= self._cuts[0][1].cut[CASES][place[1]]
+
+    def _close_cases(self) -> None:
+        """Index the cases of every epoch of which all partitions are read."""
+        while self._cuts and all(self.is_ahead(place) for place in self._received):
+            epoch, tick = self._cuts.popleft()
+            for place, received in self._received.items():
+                cut = tick.cut[CASES][place[1]]
+                while received and received[0][0] < cut:
+                    offset, value = received.popleft()
+                    self.n_bytes_held -= len(value)
+                    self._cases.take(place[1], offset, value, epoch, tick.at)
+                self._next[place] = max(cut, self._next[place])
+            self._cases.close(epoch)
+            self._cases_epoch = max(epoch, self._cases_epoch)
 
     def _take_derived(self, topic: str, value: bytes) -> None:
         if topic == CONTRIBUTIONS and not value.startswith(_END_PREFIX):
@@ -247,13 +298,15 @@ class FollowedRegister(Register):
             for place in moved:
                 self._advance(connection, place)
             self.write(connection)
-            info = schema.register_info
-            connection.execute(
-                update(info).where(info.c.name == _LAST_EPOCH).values(value=str(self.last_epoch))
-            )
+            self._store_epoch(connection, _LAST_EPOCH, self.last_epoch)
+            self._store_epoch(connection, _CASES_EPOCH, self._cases_epoch)
         self.forget()
         self._stored = dict(self._next)
         return n_rows
+
+    def _store_epoch(self, connection: Connection, name: str, epoch: int) -> None:
+        info = schema.register_info
+        connection.execute(update(info).where(info.c.name == name).values(value=str(epoch)))
 
     def _advance(self, connection: Connection, place: Place) -> None:
         table = schema.followed_offsets.c

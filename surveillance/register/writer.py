@@ -87,7 +87,7 @@ class Register:
             The hash that the tick carries.
         """
         self._enter(epoch_entry(epoch, at, configuration))
-        if self.cases is not None and self.cases.n_waiting >= N_ROWS_A_BATCH:
+        if self.cases is not None and self.cases.n_waiting >= self.n_rows_a_batch:
             self.flush()
 
     def take(self, topic: str | None, closing: ClosedEpoch) -> None:

@@ -22,11 +22,12 @@ from surveillance.instrumentation.register_metrics import RegisterMetrics
 from surveillance.log.ticks import Place
 from surveillance.log.topics import GENERATION, TICKS, raw_partitions
 from surveillance.register.database import DatabaseAway
-from surveillance.register.followed import FOLLOWED, FollowedRegister
+from surveillance.register.followed import FollowedRegister
 from surveillance.stream import manifest
 from surveillance.stream.clients import BrokerAway, consumer
 
 N_MESSAGES_A_COMMIT = 500
+N_BYTES_HELD_MAX = 64_000_000
 POLL_MS = 500
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -136,11 +137,11 @@ class RegisterFollower:
             "feed": self._configuration.feed.name,
             "first_tick": first_tick,
         }
-        return FollowedRegister(self._url, identity, partitions)
+        return FollowedRegister(self._url, identity, self._configuration)
 
     def _begin(self, client: KafkaConsumer, offsets: dict[Place, int], place: str) -> None:
         """Assign every topic, each at its offset, unless the log does not reach there."""
-        wanted = {TopicPartition(*one): offsets[one] for one in FOLLOWED}
+        wanted = {TopicPartition(*one): offset for one, offset in offsets.items()}
         client.assign(list(wanted))
         for one in wanted:  # the client drops from an answer what it knows no leader of
             client.partitions_for_topic(one.topic)
@@ -166,9 +167,17 @@ class RegisterFollower:
                     (place.topic, place.partition), message.offset, message.value or b""
                 )
         n_rows = register.commit()
+        self._hold_back(client, register)
         if found:
             self._pause = FIRST_PAUSE_SECONDS
         self._metrics.committed(n_rows, register.last_epoch, *register.lag)
+
+    def _hold_back(self, client: KafkaConsumer, register: FollowedRegister) -> None:
+        """Read cases no further than the next epoch needs while much is held."""
+        ahead = [TopicPartition(*one) for one in register.followed if register.is_ahead(one)]
+        paused = set(ahead) if register.n_bytes_held > N_BYTES_HELD_MAX else set()
+        client.resume(*(client.paused() - paused))
+        client.pause(*paused)
 
 
 def _first_tick(client: KafkaConsumer) -> str:
