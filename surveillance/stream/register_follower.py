@@ -110,7 +110,7 @@ class RegisterFollower:
         now = time.monotonic()
         if self._reported is None or now - self._reported >= SECONDS_BETWEEN_LINES:
             self._reported = now
-            self._report(f"{what} away, trying again: {error or type(error).__name__}")
+            self._report(f"{what} away, trying again: {str(error) or type(error).__name__}")
         self._ending.wait(self._pause)
         self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 

@@ -89,17 +89,19 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     (data / "decisions.ndjson").write_bytes(text)
     configurations = Configurations(read_configuration(UCD))
     sink = Recorder(url, configurations.current)
-    record(Embedded(configurations, sink), data, home)
+    record(Embedded(configurations, sink), sink, data, home)
     sink.register.close()
     return Recorded(sink.messages, tables(url))
 
 
-def record(run: Embedded, data: Path, spool: Path) -> None:
-    run.put(topics.CASES, 0, b"not a case")  # to be refused
+def record(run: Embedded, sink: Recorder, data: Path, spool: Path) -> None:
+    refused = b"not a case"
+    sink.raw(topics.CASES, 0, run.put(topics.CASES, 0, refused), refused)
     lines = lines_of("folder", [data], refuse=refuse_none, spool=spool, progress=Progress())
     for item in messages_by_day(lines, run.manifest):
         if isinstance(item, RawMessage):
-            run.put(item.topic, item.partition, item.value)
+            offset = run.put(item.topic, item.partition, item.value)
+            sink.raw(item.topic, item.partition, offset, item.value)
         elif isinstance(item, EndOfDay):
             run.tick(item.at)
 
