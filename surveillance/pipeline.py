@@ -1,4 +1,4 @@
-"""Which stages there are, what they read and write, and who makes them speak."""
+"""Which stages there are, what they read and write, and which raw partitions make them emit."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ class DerivedStage(Generic[State, Row]):
         made = _Made(self.make, partition, configurations)
         source = f"{self.name}/{partition}"
         held = opener(source, made(configurations.current.digest))
-        speakers = sources(self.reads, configurations.current.topics)
-        return DerivedReader(made, source, held, timeline, speakers, self.rows_of)
+        emitters = sources(self.reads, configurations.current.topics)
+        return DerivedReader(made, source, held, timeline, emitters, self.rows_of)
 
 
 _contributions: RowsOf[topics.ContributionsRow] = rows_decoder(topics.ContributionsRow)
@@ -130,12 +130,12 @@ def places(manifest: Topics) -> list[Place]:
 
 
 def source_of(place: Place) -> str:
-    """Name who speaks for a place, as in ``revise/3``."""
+    """Name the source of a place, as in ``revise/3``."""
     return f"{STAGES[place[0]].name}/{place[1]}"
 
 
 def sources(topic: str, manifest: Topics) -> dict[str, frozenset[Place]]:
-    """Return who writes on a derived topic, and the raw places that make each of them speak."""
+    """Return who writes on a derived topic, and the raw places that make each of them emit."""
     writers = [place for place in places(manifest) if STAGES[place[0]].writes == topic]
     return {source_of(place): _raw_behind(place, manifest) for place in writers}
 

@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 from data import public, vaers_years
 from oracle.vaers_tables import canonical_tables, vaers_tables
+from topic_hashes import TopicHashes, recorded
 
 from bench.public import REFERENCE
 from surveillance.cli import main
@@ -60,6 +61,7 @@ class Run(NamedTuple):
     directory: Path
     summary: dict[str, Any]
     compared: list[date]
+    topics: dict[str, str]
 
 
 def differences(counts: Counts, expected: pd.DataFrame) -> list[str]:
@@ -97,7 +99,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     oracle = tables.over(month_ends)
     compared: list[date] = []
 
-    def compare(_place: Place, closing: ClosedEpoch, state: Any) -> None:  # noqa: ANN401
+    hashes = TopicHashes()
+
+    def compare(place: Place, closing: ClosedEpoch, state: Any) -> None:  # noqa: ANN401
+        hashes(place, closing, state)
         if isinstance(state, ScreenState) and day_of(closing) in month_ends:
             day, expected = next(oracle)
             assert day == day_of(closing)
@@ -115,12 +120,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         clock=time.monotonic,
         observe=compare,
     )
-    return Run(directory, summary, compared)
+    return Run(directory, summary, compared, hashes.found())
 
 
 @pytest.mark.slow
 def test_every_table_at_every_month_end_is_that_of_an_independent_count(run: Run) -> None:
     assert len(run.compared) == 126
+
+
+@pytest.mark.slow
+def test_the_eleven_years_emit_the_topics_that_were_recorded(run: Run) -> None:
+    assert run.topics == recorded("VAERS 1990 to 2000")
 
 
 @pytest.mark.slow

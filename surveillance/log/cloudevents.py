@@ -52,7 +52,7 @@ def outward(
     at : int
         Instant of the epoch, seconds since 1970 (UTC).
     data : struct
-        What it says.
+        Its content.
 
     Returns
     -------

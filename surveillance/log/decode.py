@@ -1,4 +1,4 @@
-"""Bytes of one line → one domain record, or a refusal that says what to mend.
+"""Bytes of one line → one domain record, or a refusal that names what to mend.
 
 A line that the canonical encoder could have written is accepted after one comparison.
 Any other spelling is looked at again for what msgspec lets pass: a key given twice

@@ -20,7 +20,7 @@ N_BATCH_BYTES_MAX = 500_000  # half of what a broker takes by default
 
 
 class End(msgspec.Struct, frozen=True, tag="end", omit_defaults=True):
-    """`source` has said all that it has to say about `epoch`, in `n_batches` batches."""
+    """All that `source` emits of `epoch` is written, in `n_batches` batches."""
 
     source: str
     epoch: int
@@ -55,7 +55,7 @@ class Fact(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What a stage says when an epoch closes: rows inward, facts outward."""
+    """What a stage emits when an epoch closes: rows inward, facts outward."""
 
     rows: list[Any]
     facts: list[Fact]
@@ -63,7 +63,7 @@ class Output(NamedTuple):
 
 
 class ClosedEpoch(NamedTuple):
-    """All that a stage said about one epoch, encoded and as it was."""
+    """All that a stage emitted of one epoch, encoded and as it was."""
 
     epoch: int
     at: int
@@ -76,7 +76,7 @@ _decode = msgspec.json.Decoder(End | Batch).decode
 
 
 def encode_output(source: str, epoch: int, output: Output) -> list[bytes]:
-    """Encode what `source` says about `epoch`: its batches, then its end."""
+    """Encode what `source` emits of `epoch`: its batches, then its end."""
     messages = [
         _encode(Batch(source, epoch, index, chunk))
         for index, chunk in enumerate(_chunks(output.rows))

@@ -1,16 +1,55 @@
-"""A stage is a pure fold over a log, and the log is cut into epochs by ticks.
+"""Readers: how a stage comes to fold a log, and why it may be stopped at any instant.
 
-A tick is one message on a topic of its own: the time, the configuration in force, and
-for each raw topic the end offset of each partition at that time. The tick's own offset
-is the epoch. A record of a raw topic belongs to the first epoch whose cut lies above
-its offset, so producers know nothing of epochs. Messages of a derived topic name their
-source and their epoch, and an epoch is complete when every source that must speak in
-it has said `End`.
+Theory of operation
+-------------------
+Read this page first; `pipeline` then says which stages there are, and the modules beside this
+one say what a tick (`ticks`), a message (`messages`) and a stage (`stage`) are.
 
-`Stage.apply` takes one item in. `Stage.close` ends an epoch and returns all that the
-stage says about it. Whoever runs a stage may stop at any instant and fold the same log
-again: it says the same bytes again, and readers drop what belongs to an epoch that they
-have closed. So a state is never wrong, only behind.
+There are two kinds of topic. A *raw* topic holds what was received: cases, outcomes, decisions.
+It is the only truth, has any number of partitions, and is never compacted. A *derived* topic
+holds what stages emit, has one partition, and can be computed again at any time.
+
+*Epochs.* A tick cuts every raw partition at its end offset. The tick's own offset is the number
+of the epoch. A raw record belongs to the first epoch whose cut lies above the record's offset::
+
+    cases-received/0    r0 r1 r2 | r3 | r4 r5 |          a cut is an end offset: 3, 4, 6
+    cases-received/1    r0       | r1 |       |                                  1, 2, 2
+    ticks               t0       . t1 . t2    .          epochs 0, 1, 2
+
+Producers know nothing of epochs and cannot forge one. A tick that does not follow the last one
+that counted is as if it had never been written, so two tickers at once do no harm.
+
+*Who emits when.* A stage emits only when an epoch closes. On a raw topic it emits in an epoch if
+its partition moved or a UTC day began; on a derived topic, if any raw partition behind it did.
+Both follow from the ticks alone, so a reader knows for which sources it must wait without asking
+anybody, and a quiet partition costs nothing. Above, in epoch 2, partition 1 did not move:
+``revise/1`` is silent, and ``screen`` does not wait for it.
+
+*A raw reader* holds messages until a tick names their epoch, folds those below the cut, closes
+the epoch, and yields what the stage emits of it: batches of rows and an `End` that counts them,
+each with source, epoch and index.
+
+*A derived reader* gathers batches by epoch. An epoch is complete when every source that must
+emit in it has written its `End` and all batches that the `End` counts are there. Only then is it
+folded, in the order of source and index, whatever order it was written in. Epochs are folded in
+turn, so what is folded is a function of the log and never of the moment.
+
+*Restart.* What a stage keeps is stored as one value (`ReaderState`): the state, the offset to
+resume from, and the last closed epoch, in one atomic write, after the broker has acknowledged
+all that was emitted of that epoch. A process that is killed, paused, or given an old disk folds
+the same log again and emits the same bytes again. Therefore:
+
+1. A message of an epoch that a reader has closed is a repetition, and is dropped.
+2. A message that a reader holds already is the same bytes. If not, two programs or two
+   configurations write at once: that is a `Defect`, and the process ends.
+3. Offsets are contiguous. An offset below the next is a redelivery, and is dropped; one above it
+   is a `Gap`, and the process ends, since a record was lost.
+4. A derived reader resumes from the first message of the first epoch that it has not folded.
+
+So a state is never wrong, only behind: there is no zombie to fence, no transaction to abort, and
+a hot standby is harmless. To keep this true, whatever decides what a stage emits must come
+through `apply` or the arguments of `close`: no clock, no random number without a seed in the
+configuration, no order of a set, no other topic.
 """
 
 from __future__ import annotations
@@ -91,7 +130,7 @@ class _Reader(Generic[State, Row]):
         self.n_bytes_waiting = 0
         self._stage_for = stage_for
         self._next = held.resume
-        self._passed = held.epoch  # last epoch closed, or in which there was nothing to say
+        self._passed = held.epoch  # last epoch closed, or in which nothing had to be emitted
 
     @property
     def held(self) -> ReaderState[State]:
@@ -126,7 +165,7 @@ class RawReader(_Reader[State, Record]):
     stage_for : callable
         Gives the stage under a configuration, by hash.
     source : str
-        Who speaks: stage and partition, as in ``revise/3``.
+        The name of what emits: stage and partition, as in ``revise/3``.
     place : tuple
         Topic and partition that is read.
     held : ReaderState
@@ -149,13 +188,13 @@ class RawReader(_Reader[State, Record]):
         self._folded = held.resume
 
     def feed(self, offset: int, value: bytes) -> None:
-        """Hold one message until a tick says which epoch it belongs to."""
+        """Hold one message until a tick gives its epoch."""
         if self._is_new(offset):
             self._waiting.append(value)
             self.n_bytes_waiting += len(value)
 
     def advance(self) -> Iterator[ClosedEpoch]:
-        """Fold as far as the ticks reach; yield what the stage says of each epoch closed."""
+        """Fold as far as the ticks reach; yield what the stage emits of each epoch closed."""
         for epoch, tick, before in self.timeline.steps(self._passed):
             stage = self._stage_for(tick.configuration)
             cut = tick.cut[self.place[0]][self.place[1]]
@@ -211,8 +250,8 @@ class DerivedReader(_Reader[State, Row]):
             return
         message = decode_message(value)
         if message.source not in self.sources:
-            raise Defect(f"{message.source} speaks on a topic that is not its own")
-        if message.epoch <= self.held.epoch:  # said again
+            raise Defect(f"{message.source} writes on a topic that is not its own")
+        if message.epoch <= self.held.epoch:  # emitted again
             return
         self._first_offset.setdefault(message.epoch, offset)
         if isinstance(message, End):
@@ -230,28 +269,28 @@ class DerivedReader(_Reader[State, Row]):
     def _agree(self, is_same: bool, message: End | Batch) -> None:  # noqa: FBT001 - the verdict
         if not is_same:
             raise Defect(
-                f"{message.source} said two different things about epoch {message.epoch}: "
+                f"{message.source} emitted two different things of epoch {message.epoch}: "
                 "two versions of the program, or two configurations, write at once"
             )
 
     def advance(self) -> Iterator[ClosedEpoch]:
-        """Fold every complete epoch in turn; yield what the stage says of each."""
+        """Fold every complete epoch in turn; yield what the stage emits of each."""
         for epoch, tick, before in self.timeline.steps(self._passed):
-            speakers = {
+            emitters = {
                 source
                 for source, places in self.sources.items()
                 if any(tick.moved(before, place) for place in places)
             }
             ended = self._ends.get(epoch, {}).keys()
-            if not ended <= speakers:
+            if not ended <= emitters:
                 raise Defect(
-                    f"{', '.join(sorted(ended - speakers))} spoke about epoch {epoch}, "
+                    f"{', '.join(sorted(ended - emitters))} emitted in epoch {epoch}, "
                     "in which nothing that it reads had moved"
                 )
-            if not speakers:
+            if not emitters:
                 self._passed = epoch
                 continue
-            if ended != speakers:
+            if ended != emitters:
                 return
             yield self._fold(epoch, tick)
 

@@ -48,7 +48,7 @@ def refused_fact(
 ) -> Fact:
     """Make the message for the refused-records topic.
 
-    A line too long to be said again in one message is cut; its place says where it lies whole.
+    A line too long for one message is cut; its place names where it lies whole.
     """
     is_cut = len(content) > N_CONTENT_MAX
     cut = f"; here are its first {N_CONTENT_MAX:,} bytes" if is_cut else ""

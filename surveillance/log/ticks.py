@@ -29,11 +29,11 @@ class Tick(msgspec.Struct, frozen=True):
     cut: dict[str, list[Annotated[int, Meta(ge=0)]]]  # by topic, one end offset a partition
 
     def fits(self, partitions: Mapping[str, int]) -> bool:
-        """Tell whether the cut has the topics and partitions that there are."""
+        """Return whether the cut has the topics and partitions that there are."""
         return {topic: len(ends) for topic, ends in self.cut.items()} == dict(partitions)
 
     def follows(self, other: Tick) -> bool:
-        """Tell whether this tick may come after `other`; two tickers at once may disagree."""
+        """Return whether this tick may come after `other`; two tickers at once may disagree."""
         return self.at >= other.at and all(
             new >= old
             for topic, ends in other.cut.items()
@@ -41,11 +41,11 @@ class Tick(msgspec.Struct, frozen=True):
         )
 
     def begins_a_day(self, other: Tick | None) -> bool:
-        """Tell whether a UTC day began since `other`."""
+        """Return whether a UTC day began since `other`."""
         return other is None or self.at // SECONDS_A_DAY > other.at // SECONDS_A_DAY
 
     def moved(self, other: Tick | None, place: Place) -> bool:
-        """Tell whether `place` must speak: it has new records, or a UTC day began."""
+        """Return whether `place` must emit: it has new records, or a UTC day began."""
         topic, partition = place
         if other is None or self.begins_a_day(other):
             return True
@@ -73,7 +73,7 @@ class Timeline:
         return self._epochs[-1] if self._epochs else -1
 
     def feed(self, offset: int, value: bytes) -> bool:
-        """Take the tick at `offset`; say whether it counts.
+        """Take the tick at `offset`; return whether it counts.
 
         A tick that cannot be read, or does not follow the last one, is as if it had
         never been written.
@@ -108,7 +108,7 @@ class Timeline:
             self._has_forgotten = True
 
     def reaches(self, epoch: int) -> bool:
-        """Tell whether the steps after `epoch` can be given, none of them forgotten."""
+        """Return whether the steps after `epoch` can be given, none of them forgotten."""
         return not self._has_forgotten or (bool(self._epochs) and self._epochs[0] <= epoch)
 
     def begin_at(self, epoch: int) -> None:

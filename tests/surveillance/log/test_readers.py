@@ -376,7 +376,7 @@ def test_a_foreign_message_is_a_defect(value: bytes) -> None:
 
 
 def test_a_source_that_has_no_business_on_the_topic_is_a_defect() -> None:
-    with pytest.raises(Defect, match="c/0 speaks on a topic that is not its own"):
+    with pytest.raises(Defect, match="c/0 writes on a topic that is not its own"):
         derived_reader(timeline()).feed(0, encode(End("c/0", 0, 0)))
 
 
@@ -385,7 +385,7 @@ def test_a_source_that_speaks_although_nothing_moved_is_a_defect() -> None:
     for offset, value in enumerate([*BATCHES[:6], encode(End("a/0", 1, 0))]):
         reader.feed(offset, value)
 
-    with pytest.raises(Defect, match="a/0 spoke about epoch 1"):
+    with pytest.raises(Defect, match="a/0 emitted in epoch 1"):
         list(reader.advance())
 
 
@@ -404,7 +404,7 @@ def test_two_different_messages_for_one_place_are_a_defect(one: bytes, other: by
     reader = derived_reader(timeline(*LINE))
     reader.feed(0, one)
 
-    with pytest.raises(Defect, match="a/0 said two different things about epoch 0"):
+    with pytest.raises(Defect, match="a/0 emitted two different things of epoch 0"):
         reader.feed(1, other)
 
 
