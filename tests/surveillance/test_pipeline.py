@@ -63,9 +63,7 @@ def test_a_stage_is_made_once_under_each_configuration() -> None:
 
 
 def test_a_configuration_that_is_not_here_is_named_with_those_that_are() -> None:
-    with pytest.raises(
-        Misconfigured, match="requires elsewhere, but only these are given: c{12}"
-    ):
+    with pytest.raises(Misconfigured, match=r"requires elsewhere, but only these are given: c{12}"):
         Configurations(a_configuration())("elsewhere")
 
 
