@@ -76,6 +76,7 @@ docs: $(READY) ## write schemas, dashboard, worked examples and tables anew
 	$(BIN)/python -m bench.worked --write docs
 	$(BIN)/python -m bench.sequential_peers --write docs/validation/sequential-peers.md
 	$(BIN)/python -m bench.operating --write docs/validation/operating.md
+	$(BIN)/python -m bench.detector_users --write docs/detectors.md
 
 clean: ## remove what was made
 	rm -rf $(VENV) deploy/kafka/libs demo run

@@ -56,7 +56,7 @@ class Description:
     Attributes
     ----------
     module : str
-        Where it is, below `detectors`.
+        Where it is imported from, below `detectors`.
     statistic : str
         What it computes.
     citation : str
@@ -73,6 +73,8 @@ class Description:
         The test look by look, for a sequential detector.
     call : Call, optional
         The detector itself, where it is no statistic of a table.
+    also : tuple of callable
+        What belongs to it besides: other public functions of the same question.
     """
 
     module: str
@@ -84,3 +86,22 @@ class Description:
     evaluate: OfTable | None = None
     watch: Watch | None = None
     call: Call | None = None
+    also: tuple[Callable[..., Any], ...] = ()
+
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """All that a program calls of it.
+
+        Returns
+        -------
+        tuple of callable
+            What is tried, and what belongs to it besides; the first is the detector itself.
+        """
+        tried: list[Callable[..., Any]] = []
+        if self.evaluate and not self.evaluate.__name__.startswith("_"):  # else made to be tried
+            tried.append(self.evaluate)
+        if self.watch:
+            tried += [self.watch.init, self.watch.step]
+        if self.call:
+            tried.append(self.call.function)
+        return tuple(dict.fromkeys([*tried, *self.also]))

@@ -51,7 +51,7 @@ def _joint(rng: np.random.Generator) -> dict[str, Any]:
 EFFECTS = MappingProxyType(
     {
         "response": Description(
-            module="effectiveness",
+            module="effectiveness.response",
             statistic="losses of response, or a lack of good events, against an exact boundary",
             citation=(
                 "Kulldorff et al. (2011), Sequential Analysis 30:58-78; "
@@ -83,7 +83,7 @@ EFFECTS = MappingProxyType(
             ),
         ),
         "time_to_detect": Description(
-            module="effectiveness",
+            module="effectiveness.detection",
             statistic="how long until a lost effect is found, and how long to plan for",
             citation="Kulldorff et al. (2011), Sequential Analysis 30:58-78",
             assumptions=("the effect is lost from the start", "patients differ by a gamma factor"),
@@ -97,7 +97,11 @@ EFFECTS = MappingProxyType(
             ),
         ),
         "biomarker": Description(
-            module="effectiveness",
+            module="effectiveness.biomarker",
+            also=(
+                biomarker.from_baseline,
+                biomarker.operating_characteristics,
+            ),
             statistic="e-process of a patient's level against the same patient's baseline",
             citation=(
                 "Lai (1976), Ann Stat 4:265-280; "
@@ -133,7 +137,7 @@ EFFECTS = MappingProxyType(
             ),
         ),
         "change_point": Description(
-            module="effectiveness",
+            module="effectiveness.change_point",
             statistic="when a level changed, if it did",
             citation="Smith (1975), Biometrika 62:407-416",
             assumptions=("one change at most", "values are independent and normal"),
@@ -145,7 +149,10 @@ EFFECTS = MappingProxyType(
             ),
         ),
         "durability": Description(
-            module="effectiveness",
+            module="effectiveness.durability",
+            also=(
+                lines.variance_components,
+            ),
             statistic="chance that a patient's level falls below a threshold ahead",
             citation="Laird and Ware (1982), Biometrics 38:963-974",
             assumptions=("levels fall along lines", "variances between and within are known"),
@@ -154,7 +161,7 @@ EFFECTS = MappingProxyType(
             call=Call(function=durability.durability, arguments=_patients),
         ),
         "agreement": Description(
-            module="effectiveness",
+            module="effectiveness.agreement",
             statistic="whether events go with the fall of a biomarker, exact",
             citation="Kendall (1938), Biometrika 30:81-93",
             assumptions=("patients are followed for equal times",),
@@ -168,7 +175,7 @@ EFFECTS = MappingProxyType(
             ),
         ),
         "n_of_1": Description(
-            module="effectiveness",
+            module="effectiveness.n_of_1",
             statistic="change of level and slope in one patient's series with AR(1) noise",
             citation="Zellner and Tiao (1964), J Am Stat Assoc 59:763-778",
             assumptions=("steps are equal", "noise is a stationary AR(1)"),
@@ -183,7 +190,7 @@ EFFECTS = MappingProxyType(
             ),
         ),
         "innovations": Description(
-            module="effectiveness",
+            module="effectiveness.innovations",
             statistic="CUSUM of a series' innovations against an exact boundary",
             citation="Page (1954), Biometrika 41:100-115",
             assumptions=("level, slope, deviation and correlation are known",),
@@ -209,6 +216,9 @@ EFFECTS = MappingProxyType(
         ),
         "benefit_risk": Description(
             module="benefit_risk",
+            also=(
+                benefit_risk.sensitivity,
+            ),
             statistic="posterior probability that harm is acceptable and effect retained",
             citation="conjugate posteriors; bounds of Frechet (1935), Fund Math 25:379-387",
             assumptions=("priors are proper", "harm and benefit are independent given the data"),

@@ -30,7 +30,11 @@ def _log_e(rng: np.random.Generator) -> dict[str, Any]:
 EVIDENCE = MappingProxyType(
     {
         "anytime_poisson": Description(
-            module="anytime",
+            module="anytime.poisson",
+            also=(
+                poisson.confidence_sequence,
+                poisson.operating_characteristics,
+            ),
             statistic="e-process of an excess or a lack of events, by a gamma mixture",
             citation="Robbins (1970), Ann Math Stat 41:1397-1409",
             assumptions=(
@@ -56,7 +60,11 @@ EVIDENCE = MappingProxyType(
             ),
         ),
         "anytime_binomial": Description(
-            module="anytime",
+            module="anytime.binomial",
+            also=(
+                binomial.confidence_sequence,
+                binomial.operating_characteristics,
+            ),
             statistic="e-process of a chance above or below a limit, by a beta mixture",
             citation="Robbins (1970), Ann Math Stat 41:1397-1409",
             assumptions=(
@@ -82,7 +90,12 @@ EVIDENCE = MappingProxyType(
             ),
         ),
         "anytime_normal": Description(
-            module="anytime",
+            module="anytime.normal",
+            also=(
+                normal.summarise,
+                normal.confidence_sequence,
+                normal.operating_characteristics,
+            ),
             statistic="e-process of a mean, with known or unknown variance",
             citation="Robbins (1970), Ann Math Stat 41:1397-1409; Lai (1976), Ann Stat 4:265-280",
             assumptions=("values are independent and normal", "the prior was fixed beforehand"),
@@ -107,7 +120,11 @@ EVIDENCE = MappingProxyType(
             ),
         ),
         "anytime_uncertain_comparator": Description(
-            module="anytime",
+            module="anytime.uncertain_comparator",
+            also=(
+                uncertain_comparator.confidence_sequence,
+                uncertain_comparator.operating_characteristics,
+            ),
             statistic="e-process of events against events of a history, by person-time",
             citation="Li and Kulldorff (2010), Stat Med 29:284-295, for the null",
             assumptions=(
@@ -140,7 +157,7 @@ EVIDENCE = MappingProxyType(
             ),
         ),
         "anytime_fixed_history": Description(
-            module="anytime",
+            module="anytime.fixed_history",
             statistic="bound of a historical rate, to watch against as if it were known",
             citation="Garwood (1936), Biometrika 28:437-442",
             assumptions=(
@@ -159,7 +176,7 @@ EVIDENCE = MappingProxyType(
             ),
         ),
         "combine_mean": Description(
-            module="anytime",
+            module="anytime.combine",
             statistic="mean of e-values",
             citation="Vovk and Wang (2021), Ann Stat 49:1736-1754",
             assumptions=("weights were fixed beforehand; any dependence",),
@@ -168,7 +185,11 @@ EVIDENCE = MappingProxyType(
             call=Call(function=combine.mean, arguments=_log_e),
         ),
         "combine_streams": Description(
-            module="anytime",
+            module="anytime.streams",
+            also=(
+                streams.poisson_stream,
+                streams.simulate,
+            ),
             statistic="how often and how soon the mean or product of independent processes crosses",
             citation="Ville (1939), Etude critique de la notion de collectif, for the bound",
             assumptions=("the processes are independent", "their looks are at the same times"),
@@ -189,7 +210,7 @@ EVIDENCE = MappingProxyType(
             ),
         ),
         "combine_product": Description(
-            module="anytime",
+            module="anytime.combine",
             statistic="product of e-values",
             citation="Vovk and Wang (2021), Ann Stat 49:1736-1754",
             assumptions=("each is an e-value given those before it",),

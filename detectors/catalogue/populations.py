@@ -1,5 +1,6 @@
 """Detectors for few patients: natural history, platforms, stopping rules, sentinel events."""
 
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +18,7 @@ from detectors.small_population import (
     tree,
     tree_scan,
 )
+from detectors.small_population.natural_history import proportions
 from detectors.small_population.stopping import beta_binomial, boundary, pocock, simon
 
 _ONE_LOOK = "one look: nothing corrects for looking again"
@@ -85,9 +87,12 @@ def _tree_and_draws(rng: np.random.Generator) -> dict[str, Any]:
     return {**_tree(rng), "n_draws": 99, "rng": np.random.default_rng(1)}
 
 
-def _of_rates(name: str, statistic: str, citation: str, characteristics: str) -> Description:
+def _of_rates(
+    name: str, statistic: str, citation: str, characteristics: str, *also: Callable[..., Any]
+) -> Description:
     return Description(
-        module="small_population",
+        module="small_population.natural_history",
+        also=also,
         statistic=statistic,
         citation=citation,
         assumptions=(_EXCHANGEABLE, _POISSON, _ONE_LOOK),
@@ -122,9 +127,17 @@ POPULATIONS = MappingProxyType(
             "posterior probability that the rate is above that of the history",
             "Ibrahim and Chen (2000), Stat Sci 15:46-60",
             _NO_RATE,
+            natural_history.rate_ratio,
         ),
         "predictive_proportion": Description(
-            module="small_population",
+            module="small_population.natural_history",
+            also=(
+                natural_history.conditional_proportion,
+                natural_history.probability_proportion_is_higher,
+                natural_history.probability_first_is_greater,
+                proportions.log_beta_binomial_tail,
+                proportions.logit_nodes,
+            ),
             statistic="p of the responses under the beta-binomial that a history predicts",
             citation="Ibrahim and Chen (2000), Stat Sci 15:46-60",
             assumptions=(_EXCHANGEABLE, "patients are independent", _ONE_LOOK),
@@ -133,7 +146,15 @@ POPULATIONS = MappingProxyType(
             call=Call(function=natural_history.predictive_proportion, arguments=_proportions),
         ),
         "robust_prior": Description(
-            module="small_population",
+            module="small_population.natural_history",
+            also=(
+                natural_history.robust_beta,
+                natural_history.robust_gamma,
+                natural_history.update_gamma,
+                natural_history.probability_above,
+                natural_history.predictive_p,
+                natural_history.summary,
+            ),
             statistic="posterior of a mixture prior, robust against a history that does not fit",
             citation="Schmidli et al. (2014), Biometrics 70:1023-1032",
             assumptions=("the history is exchangeable, or the vague component holds",),
@@ -142,7 +163,7 @@ POPULATIONS = MappingProxyType(
             call=Call(function=natural_history.update_beta, arguments=_mixture),
         ),
         "commensurate_rate": Description(
-            module="small_population",
+            module="small_population.natural_history",
             statistic="rate ratio under a prior that lets the history drift",
             citation="Hobbs, Carlin, Mandrekar and Sargent (2011), Biometrics 67:1047-1056",
             assumptions=(_POISSON, "the drift of the log rate is normal with half-normal spread"),
@@ -151,7 +172,14 @@ POPULATIONS = MappingProxyType(
             call=Call(function=natural_history.commensurate_rate, arguments=_one_rate),
         ),
         "effective_sample_size": Description(
-            module="small_population",
+            module="small_population.natural_history",
+            also=(
+                natural_history.moment_sample_size,
+                natural_history.tipping_point,
+                natural_history.tipping_delta_rate,
+                natural_history.tipping_delta_proportion,
+                natural_history.tipping_robust_weight,
+            ),
             statistic="how many patients a prior is worth, by expected local information",
             citation="Neuenschwander, Weber, Schmidli and O'Hagan (2020), Biometrics 76:578-587",
             assumptions=("shapes of the components are 1 or at least 1.01",),
@@ -160,7 +188,16 @@ POPULATIONS = MappingProxyType(
             call=Call(function=natural_history.elir_sample_size, arguments=_one_beta),
         ),
         "expected_events": Description(
-            module="small_population",
+            module="small_population.expected_events",
+            also=(
+                expected_events.poisson,
+                expected_events.poisson_binomial,
+                expected_events.cumulative_hazards,
+                expected_events.gamma_dispersion,
+                expected_events.log_normal_dispersion,
+                expected_events.tail_probability,
+                expected_events.count_quantile,
+            ),
             statistic="law of the events expected of patients who differ in hazard and frailty",
             citation="Panjer (1981), ASTIN Bull 12:22-26",
             assumptions=("hazards of natural history are known", "frailty has a gamma law"),
@@ -172,7 +209,11 @@ POPULATIONS = MappingProxyType(
             ),
         ),
         "beta_binomial_stopping": Description(
-            module="small_population",
+            module="small_population.stopping.boundary",
+            also=(
+                beta_binomial.Design,
+                beta_binomial.posterior_probability,
+            ),
             statistic="posterior stopping boundary for harm or for lost effect",
             citation="Thall, Simon and Estey (1995), Stat Med 14:357-379",
             assumptions=("outcomes are independent, and known in the order of treatment",),
@@ -195,7 +236,10 @@ POPULATIONS = MappingProxyType(
             ),
         ),
         "pocock_stopping": Description(
-            module="small_population",
+            module="small_population.stopping.boundary",
+            also=(
+                pocock.Design,
+            ),
             statistic="stopping after each patient at one pointwise level",
             citation="Ivanova, Qaqish and Schell (2005), Biometrics 61:540-545",
             assumptions=("outcomes are independent, and known in the order of treatment",),
@@ -215,7 +259,10 @@ POPULATIONS = MappingProxyType(
             ),
         ),
         "simon_two_stage": Description(
-            module="small_population",
+            module="small_population.stopping.simon",
+            also=(
+                simon.operating_characteristics,
+            ),
             statistic="two-stage design with the smallest expected or greatest size",
             citation="Simon (1989), Control Clin Trials 10:1-10",
             assumptions=("patients are independent", "looks at the end of the two stages alone"),
@@ -234,7 +281,12 @@ POPULATIONS = MappingProxyType(
             ),
         ),
         "sentinel": Description(
-            module="small_population",
+            module="small_population.sentinel",
+            also=(
+                sentinel.uncertain_background,
+                sentinel.family,
+                sentinel.upper_rate,
+            ),
             statistic="chance that the background brings an event of a listed kind",
             citation="Garwood (1936), Biometrika 28:437-442, for the limit of the rate",
             assumptions=("background events are Poisson at the stated rate; the result names it",),
@@ -246,7 +298,7 @@ POPULATIONS = MappingProxyType(
             ),
         ),
         "platform": Description(
-            module="small_population",
+            module="small_population.platform",
             statistic="rate ratio of each construct, shared over a platform",
             citation=(
                 "Neuenschwander et al. (2016), Pharm Stat 15:123-134; "
@@ -258,7 +310,7 @@ POPULATIONS = MappingProxyType(
             call=Call(function=platform.posterior, arguments=_constructs),
         ),
         "platform_prior_sensitivity": Description(
-            module="small_population",
+            module="small_population.platform",
             statistic="the same under several priors",
             citation="Gelman (2006), Bayesian Anal 1:515-533",
             assumptions=("constructs are exchangeable",),
@@ -267,7 +319,7 @@ POPULATIONS = MappingProxyType(
             call=Call(function=platform.prior_sensitivity, arguments=_constructs),
         ),
         "platform_e_value": Description(
-            module="small_population",
+            module="small_population.platform",
             statistic="evidence that some construct of a platform is unsafe",
             citation="Vovk and Wang (2021), Ann Stat 49:1736-1754",
             assumptions=("each construct's e-value is one; any dependence",),
@@ -279,7 +331,7 @@ POPULATIONS = MappingProxyType(
             ),
         ),
         "exnex": Description(
-            module="small_population",
+            module="small_population.exnex",
             statistic="rate ratio of each construct, shared only if it fits the others",
             citation="Neuenschwander et al. (2016), Pharm Stat 15:123-134",
             assumptions=("each construct is exchangeable with the others, or stands by itself",),
@@ -288,7 +340,7 @@ POPULATIONS = MappingProxyType(
             call=Call(function=exnex.posterior, arguments=_constructs),
         ),
         "body_system": Description(
-            module="small_population",
+            module="small_population.body_system",
             statistic="rate ratio of each row, shared over body systems in two layers",
             citation="Berry and Berry (2004), Biometrics 60:418-426",
             assumptions=(
@@ -300,7 +352,7 @@ POPULATIONS = MappingProxyType(
             call=Call(function=body_system.posterior, arguments=_by_system),
         ),
         "attribution": Description(
-            module="small_population",
+            module="small_population.attribution",
             statistic="whether an excess belongs to a construct, a programme or the platform",
             citation="Kass and Raftery (1995), J Am Stat Assoc 90:773-795",
             assumptions=("one source of excess, all else at the background", "prior weights"),
@@ -309,7 +361,10 @@ POPULATIONS = MappingProxyType(
             call=Call(function=attribution.attribute, arguments=_programmes),
         ),
         "tree_scan": Description(
-            module="small_population",
+            module="small_population.tree_scan",
+            also=(
+                tree.from_pairs,
+            ),
             statistic="greatest excess over the nodes of a tree, with its rank among draws",
             citation=(
                 "Kulldorff, Fang and Walsh (2003), Biometrics 59:323-331; "
@@ -321,7 +376,7 @@ POPULATIONS = MappingProxyType(
             call=Call(function=tree_scan.scan, arguments=_tree_and_draws),
         ),
         "tree_scan_exact": Description(
-            module="small_population",
+            module="small_population.tree_scan",
             statistic="the same, by exact recursion over a small tree",
             citation="Kulldorff, Fang and Walsh (2003), Biometrics 59:323-331",
             assumptions=("leaves are independent Poisson, or their total is given",),

@@ -16,11 +16,11 @@ from detectors.catalogue.description import Call, Description
 from detectors.counts import Table
 from detectors.disproportionality import ebgm, lrt
 from detectors.disproportionality.bcpnn import bcpnn_normal
-from detectors.disproportionality.chi_square import chi_square
+from detectors.disproportionality.chi_square import chi_square, chi_square_values
 from detectors.disproportionality.exact import fisher
-from detectors.disproportionality.ic import ic
-from detectors.disproportionality.prr import prr
-from detectors.disproportionality.ror import ror, ror_haldane
+from detectors.disproportionality.ic import expected_limit, ic
+from detectors.disproportionality.prr import prr, prr_log_lower, prr_reaches
+from detectors.disproportionality.ror import ror, ror_haldane, ror_log_lower
 from detectors.estimate import Estimate
 from detectors.features import onset, onset_shape, spread, trend
 
@@ -52,6 +52,10 @@ REPORTS = MappingProxyType(
     {
         "prr": Description(
             module="disproportionality.prr",
+            also=(
+                prr_reaches,
+                prr_log_lower,
+            ),
             statistic="proportional reporting ratio with Wald limits on the log scale",
             citation=("Evans, Waller and Davis (2001), Pharmacoepidemiol Drug Saf 10:483-486"),
             assumptions=(
@@ -68,6 +72,7 @@ REPORTS = MappingProxyType(
         ),
         "ror": Description(
             module="disproportionality.ror",
+            also=(ror_log_lower,),
             statistic="reporting odds ratio with Woolf limits on the log scale",
             citation="van Puijenbroek et al. (2002), Pharmacoepidemiol Drug Saf 11:3-10",
             assumptions=(
@@ -101,6 +106,7 @@ REPORTS = MappingProxyType(
         ),
         "chi_square": Description(
             module="disproportionality.chi_square",
+            also=(chi_square_values,),
             statistic="chi-square with one degree of freedom, Yates' correction",
             citation="Yates (1934), J R Stat Soc Suppl 1:217-235",
             assumptions=(
@@ -130,6 +136,10 @@ REPORTS = MappingProxyType(
         ),
         "ic": Description(
             module="disproportionality.ic",
+            also=(
+                ic,
+                expected_limit,
+            ),
             statistic="information component with exact 95 % credibility limits, in bits",
             citation="Noren, Hopstadius and Bate (2013), Stat Methods Med Res 22:57-69",
             assumptions=(
@@ -163,6 +173,10 @@ REPORTS = MappingProxyType(
         ),
         "ebgm": Description(
             module="disproportionality.ebgm",
+            also=(
+                ebgm.score,
+                ebgm.expected_limit,
+            ),
             statistic=("empirical Bayes geometric mean with EB05 and EB95 under a given prior"),
             citation=(
                 "DuMouchel (1999), Am Stat 53:177-190; DuMouchel and Pregibon (2001), KDD 67-76"
@@ -183,6 +197,10 @@ REPORTS = MappingProxyType(
         ),
         "ebgm_fit": Description(
             module="disproportionality.ebgm",
+            also=(
+                ebgm.negative_log_likelihood,
+                ebgm.squash,
+            ),
             statistic="maximum-likelihood prior of the EBGM, from many starts, or a refusal",
             citation="DuMouchel (1999), Am Stat 53:177-190",
             assumptions=(
@@ -350,6 +368,7 @@ REPORTS = MappingProxyType(
         ),
         "lasso": Description(
             module="logistic",
+            also=(logistic.design,),
             statistic=(
                 "log odds ratio of every product with the co-reported adjusted, L1-penalised"
             ),
@@ -397,6 +416,7 @@ REPORTS = MappingProxyType(
         ),
         "masking": Description(
             module="masking",
+            also=(masking.margin_ratio,),
             statistic="IC and PRR of an event's products without the reports of a masker",
             citation="Juhlin et al. (2013), Pharmacoepidemiol Drug Saf 22:961-970",
             assumptions=(
@@ -437,6 +457,7 @@ REPORTS = MappingProxyType(
         ),
         "omega": Description(
             module="subgroup",
+            also=(subgroup.omega_normal,),
             statistic=("reports of two products together against what each does alone, in bits"),
             citation="Noren, Sundberg, Bate and Edwards (2008), Stat Med 27:3057-3070",
             assumptions=(
@@ -449,6 +470,7 @@ REPORTS = MappingProxyType(
         ),
         "exact_interaction": Description(
             module="subgroup",
+            also=(subgroup.interaction,),
             statistic="exact test of a three-way interaction of two products and an event",
             citation="Zelen (1971), Biometrika 58:129-137",
             assumptions=("without interaction odds ratios multiply",),
@@ -457,7 +479,7 @@ REPORTS = MappingProxyType(
             call=Call(function=subgroup.exact_interaction, arguments=samples.trio),
         ),
         "onset_scan": Description(
-            module="features",
+            module="features.onset",
             statistic="fullest window of days to onset, with its exact chance",
             citation="Naus (1965), J Am Stat Assoc 60:532-538",
             assumptions=(
@@ -471,7 +493,7 @@ REPORTS = MappingProxyType(
             call=Call(function=onset.scan, arguments=samples.by_day_and_width),
         ),
         "onset_compare": Description(
-            module="features",
+            module="features.onset",
             statistic="exact comparison of days to onset with those of other products",
             citation="Schroeer and Trenkler (1995), Comput Stat Data Anal 20:185-202",
             assumptions=("onsets are exchangeable under the null",),
@@ -480,7 +502,8 @@ REPORTS = MappingProxyType(
             call=Call(function=onset.compare, arguments=samples.by_day_and_others),
         ),
         "onset_shape": Description(
-            module="features",
+            module="features.onset_shape",
+            also=(onset_shape.hazard,),
             statistic=("Weibull shape of the hazard after the first dose, with profile limits"),
             citation="Cornelius, Sauzet and Evans (2012), Drug Saf 35:599-610",
             assumptions=("times to onset follow a Weibull distribution",),
@@ -489,7 +512,7 @@ REPORTS = MappingProxyType(
             call=Call(function=onset_shape.onset_shape, arguments=samples.by_day),
         ),
         "trend": Description(
-            module="features",
+            module="features.trend",
             statistic="exact test that a pair's share of the reports grows",
             citation="Armitage (1955), Biometrics 11:375-386",
             assumptions=("within a period every report is as likely to be of the pair",),
@@ -498,7 +521,7 @@ REPORTS = MappingProxyType(
             call=Call(function=trend.trend, arguments=samples.by_period),
         ),
         "trend_latest": Description(
-            module="features",
+            module="features.trend",
             statistic="exact test that the last period has more than its share",
             citation="Fisher (1935), J R Stat Soc 98:39-82",
             assumptions=("within a period every report is as likely to be of the pair",),
@@ -507,7 +530,7 @@ REPORTS = MappingProxyType(
             call=Call(function=trend.latest, arguments=samples.by_period),
         ),
         "trend_rate_ratio": Description(
-            module="features",
+            module="features.trend",
             statistic="each period's rate against all others, with exact limits",
             citation="Clopper and Pearson (1934), Biometrika 26:404-413",
             assumptions=("within a period every report is as likely to be of the pair",),
@@ -516,7 +539,7 @@ REPORTS = MappingProxyType(
             call=Call(function=trend.rate_ratio, arguments=samples.by_period),
         ),
         "spread": Description(
-            module="features",
+            module="features.spread",
             statistic="effective number of sources",
             citation="Simpson (1949), Nature 163:688",
             assumptions=("sources are counted at one level",),
@@ -525,7 +548,7 @@ REPORTS = MappingProxyType(
             call=Call(function=spread.spread, arguments=samples.by_source),
         ),
         "dominance": Description(
-            module="features",
+            module="features.spread",
             statistic="exact test that one source sent more than its share",
             citation="Levin (1981), Ann Stat 9:1123-1126",
             assumptions=("reports come from sources independently, by their share of all",),

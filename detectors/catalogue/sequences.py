@@ -12,12 +12,14 @@ from detectors.estimate import Statistic, first_reason, where_defined
 from detectors.sequential import (
     alpha_spending,
     binomial_maxsprt,
+    conditional_likelihood,
     conditional_maxsprt,
     count_law,
     cusum,
     glr,
     group,
     poisson_maxsprt,
+    poisson_paths,
 )
 from detectors.sequential.glr import stretch
 
@@ -45,6 +47,17 @@ SEQUENCES = MappingProxyType(
     {
         "poisson_maxsprt": Description(
             module="sequential.poisson_maxsprt",
+            also=(
+                poisson_maxsprt.log_likelihood_ratio,
+                poisson_maxsprt.critical_value,
+                poisson_maxsprt.boundary,
+                poisson_maxsprt.operating_characteristics,
+                poisson_maxsprt.alpha_spent,
+                poisson_maxsprt.detectable_rate_ratio,
+                poisson_maxsprt.sample_size,
+                poisson_maxsprt.interval_after_signal,
+                poisson_paths.crossing_probability,
+            ),
             statistic="maximised Poisson log-likelihood ratio against an exact sequential boundary",
             citation=(
                 "Kulldorff et al. (2011), Sequential Analysis 30:58-78; "
@@ -70,6 +83,12 @@ SEQUENCES = MappingProxyType(
         ),
         "binomial_maxsprt": Description(
             module="sequential.binomial_maxsprt",
+            also=(
+                binomial_maxsprt.log_likelihood_ratio,
+                binomial_maxsprt.varying_log_likelihood_ratio,
+                binomial_maxsprt.operating_characteristics,
+                binomial_maxsprt.spending_boundary,
+            ),
             statistic="maximised binomial log-likelihood ratio against an exact boundary",
             citation="Kulldorff et al. (2011), Sequential Analysis 30:58-78",
             assumptions=(
@@ -97,6 +116,12 @@ SEQUENCES = MappingProxyType(
         ),
         "conditional_maxsprt": Description(
             module="sequential.conditional_maxsprt",
+            also=(
+                conditional_maxsprt.log_likelihood_ratio,
+                conditional_likelihood.deadline,
+                conditional_maxsprt.operating_characteristics,
+                conditional_maxsprt.detectable_rate_ratio,
+            ),
             statistic="log-likelihood ratio of an excess over a historical count, exact boundary",
             citation="Li and Kulldorff (2010), Stat Med 29:284-295",
             assumptions=(
@@ -126,6 +151,9 @@ SEQUENCES = MappingProxyType(
         ),
         "alpha_spending": Description(
             module="sequential.alpha_spending",
+            also=(
+                alpha_spending.continuous_deadlines,
+            ),
             statistic="smallest count whose cumulated exact spend is within the plan",
             citation="Kim and DeMets (1987), Biometrika 74:149-154",
             assumptions=(_POISSON, _KNOWN, "the times of the looks do not depend on the events"),
@@ -173,6 +201,11 @@ SEQUENCES = MappingProxyType(
         ),
         "cusum": Description(
             module="sequential.cusum",
+            also=(
+                cusum.planned_law,
+                cusum.average_run_length,
+                cusum.operating_characteristics,
+            ),
             statistic="CUSUM of log-likelihood ratios against an exact boundary",
             citation=(
                 "Page (1954), Biometrika 41:100-115; Brook and Evans (1972), Biometrika 59:539-549"
@@ -203,6 +236,11 @@ SEQUENCES = MappingProxyType(
         ),
         "glr": Description(
             module="sequential.glr",
+            also=(
+                glr.operating_characteristics,
+                glr.false_signal_bound,
+                glr.simulate,
+            ),
             statistic="greatest log-likelihood ratio over changes of rate within a window",
             citation="Hoehle and Paul (2008), Comput Stat Data Anal 52:4357-4368",
             assumptions=("looks are independent", _KNOWN, _FIXED),

@@ -1,4 +1,4 @@
-"""`longwatch detectors`: what each detector computes, and what its numbers assume."""
+"""`longwatch detectors`: what each detector computes, what its numbers assume, who uses it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from surveillance.cli import tables as showing
 from surveillance.cli.options import AsJson
 from surveillance.domain.errors import Misused
+from surveillance.views.detector_users import NOBODY, detector_users
 
 if TYPE_CHECKING:
     from detectors.catalogue import Description
@@ -21,7 +22,7 @@ def detectors(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the detectors: what each computes, where it is from, and how often it errs."""
+    """List the detectors: what each computes, where it is from, how often it errs, who uses it."""
     from detectors.catalogue import CATALOGUE  # noqa: PLC0415 - all of it: no worker should wait for it
 
     if name is not None and name not in CATALOGUE:
@@ -29,27 +30,37 @@ def detectors(
             f"{name!r}", "is not a detector", f"known are: {', '.join(sorted(CATALOGUE))}"
         )
     chosen = {one: CATALOGUE[one] for one in CATALOGUE if name in (None, one)}
+    users = detector_users()
     if as_json:
-        showing.print_json([_plain(one, found) for one, found in chosen.items()])
+        showing.print_json([_plain(one, found, users[one]) for one, found in chosen.items()])
         return
     if name is None:
-        columns = {"detector": "left", "what it computes": "left", "smallest count": "right"}
-        rows = [(one, found.statistic, found.smallest_count) for one, found in chosen.items()]
+        columns = {
+            "detector": "left",
+            "what it computes": "left",
+            "smallest count": "right",
+            "used by": "left",
+        }
+        rows = [
+            (one, found.statistic, found.smallest_count, ", ".join(users[one]) or NOBODY)
+            for one, found in chosen.items()
+        ]
         showing.print_table("detectors", columns, rows)
         showing.say("`longwatch detectors NAME` shows assumptions, citation and error rates")
         return
-    _print_whole(name, chosen[name])
+    _print_whole(name, chosen[name], users[name])
 
 
-def _print_whole(name: str, found: Description) -> None:
+def _print_whole(name: str, found: Description, users: tuple[str, ...]) -> None:
     showing.say(f"{name}: {found.statistic}", "", f"in detectors.{found.module}")
     showing.say(f"from {found.citation}", "", "assumptions and limits")
     showing.say(*(f"  - {assumption}" for assumption in found.assumptions))
     showing.say("", f"smallest count to use it at: {found.smallest_count}")
     showing.say(f"how often it errs: {found.characteristics}")
+    showing.say(f"used by: {', '.join(users) or NOBODY}")
 
 
-def _plain(name: str, found: Description) -> dict[str, Any]:
+def _plain(name: str, found: Description, users: tuple[str, ...]) -> dict[str, Any]:
     return {
         "name": name,
         "module": f"detectors.{found.module}",
@@ -59,4 +70,5 @@ def _plain(name: str, found: Description) -> dict[str, Any]:
         "smallest_count": found.smallest_count,
         "characteristics": found.characteristics,
         "is_sequential": found.watch is not None,
+        "used_by": list(users),
     }

@@ -1,13 +1,17 @@
-"""What every detector of the catalogue must keep."""
+"""What every detector must keep, and that every detector there is has to keep it."""
 
 import hashlib
+import importlib
+import inspect
 import os
 import pickle
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import numpy as np
@@ -15,29 +19,84 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import detectors
-from detectors import disproportionality, sequential
 from detectors.catalogue import CATALOGUE, Call, Description, OfTable, Watch
+from detectors.catalogue.references import References
 from detectors.counts import Table
 from detectors.disproportionality.ic import expected_limit
 from detectors.estimate import DEFINED, STATES, Estimate, PValue, Statistic
 from detectors.sequential import poisson_maxsprt
 
 ROOT = Path(__file__).parents[2]
-FAMILIES = {"disproportionality": disproportionality, "sequential": sequential}
-# Modules that are no detectors: what detectors are made of.
-HELPERS = {
-    "catalogue", "counts", "elementary", "estimate", "hypergeometric", "quadrature",
-    "recomputation", "reports", "validation", "wald", "disproportionality.deviance",
-    "disproportionality.maxima",
-    "disproportionality.null_tables", "disproportionality.zero_inflation",
-    "sequential.between_edges", "sequential.binomial_paths", "sequential.chart_rules",
-    "sequential.chart_value", "sequential.conditional_boundary",
-    "sequential.conditional_likelihood", "sequential.conditional_operating",
-    "sequential.convolution", "sequential.count_law", "sequential.least_value", "sequential.look",
-    "sequential.normal_paths", "sequential.operating", "sequential.poisson_band",
-    "sequential.poisson_paths", "sequential.polya_paths", "sequential.spending_functions",
-}  # fmt: skip
-OF_TABLE = {name: found for name, found in CATALOGUE.items() if found.evaluate is not None}
+Found = Callable[..., object]
+
+
+def modules() -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(detectors.__path__, "detectors."):
+        if not f"{found.name}.".startswith("detectors.catalogue."):
+            yield importlib.import_module(found.name)
+
+
+MODULES = {module.__name__: module for module in modules()}
+
+
+def functions_and_classes() -> Iterator[tuple[str, Found]]:
+    for name, module in MODULES.items():
+        for inner, value in vars(module).items():
+            is_either = inspect.isfunction(value) or inspect.isclass(value)
+            if is_either and not inner.startswith("_") and value.__module__ == name:
+                yield f"{name}.{inner}", value
+
+
+def exported() -> Iterator[Found]:
+    for module in MODULES.values():
+        for name in getattr(module, "__all__", ()):
+            if inspect.isfunction(value := getattr(module, name)):
+                yield value
+
+
+def used_inside(sources: Mapping[str, str]) -> set[str]:
+    """Names that another name of the packages refers to; handing on is no use."""
+    graph = References(sources)
+    return {used for name in graph if name not in sources for used in graph[name]}
+
+
+def source_of(module: ModuleType) -> str:
+    assert module.__file__ is not None
+    return Path(module.__file__).read_text(encoding="utf-8")
+
+
+def public_detectors() -> dict[str, Found]:
+    """Functions and classes that a program calls: none of these is only what others are made of."""
+    inside = used_inside({name: source_of(module) for name, module in MODULES.items()})
+    given_out = set(exported())
+    return {
+        name: value
+        for name, value in functions_and_classes()
+        if name not in inside or value in given_out
+    }
+
+
+def is_of_table(function: Found) -> bool:
+    """Whether it takes a table, and nothing else without a default, and gives a result of each."""
+    signature = inspect.signature(function)
+    needed = [x for x in signature.parameters.values() if x.default is x.empty]
+    names = {"Estimate", "Statistic", "PValue"}
+    return [_name(x.annotation) for x in needed] == ["Table"] and _name(
+        signature.return_annotation
+    ) in names
+
+
+def _name(annotation: object) -> str:
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+
+
+OF_TABLE: dict[str, OfTable] = {
+    name: found.evaluate for name, found in CATALOGUE.items() if found.evaluate is not None
+}
+for each, function in functions_and_classes():
+    is_new = function not in OF_TABLE.values()
+    if is_new and inspect.isfunction(function) and is_of_table(function):
+        OF_TABLE[each] = function
 CALLS = {name: found.call for name, found in CATALOGUE.items() if found.call is not None}
 WATCHES = {name: found.watch for name, found in CATALOGUE.items() if found.watch is not None}
 STATEFUL = {"rng", "decide"}  # a generator that is drawn from, and a function
@@ -48,9 +107,7 @@ Result = Estimate | Statistic | PValue
 every_description = pytest.mark.parametrize(
     "detector", list(CATALOGUE.values()), ids=list(CATALOGUE)
 )
-every_detector = pytest.mark.parametrize(
-    "evaluate", [found.evaluate for found in OF_TABLE.values()], ids=list(OF_TABLE)
-)
+every_detector = pytest.mark.parametrize("evaluate", list(OF_TABLE.values()), ids=list(OF_TABLE))
 every_call = pytest.mark.parametrize("call", list(CALLS.values()), ids=list(CALLS))
 every_watch = pytest.mark.parametrize("watch", list(WATCHES.values()), ids=list(WATCHES))
 
@@ -83,9 +140,8 @@ def assert_same(one: Result, other: Result) -> None:
 
 def digest() -> str:
     summary = hashlib.sha256()
-    for detector in OF_TABLE.values():
-        assert detector.evaluate is not None
-        for values in arrays_of(detector.evaluate(many_tables())):
+    for evaluate in OF_TABLE.values():
+        for values in arrays_of(evaluate(many_tables())):
             summary.update(values.tobytes())
     for name in sorted(CALLS.keys() - NOT_BY_PROCESSOR):
         arguments = CALLS[name].arguments(np.random.default_rng(1))
@@ -114,18 +170,46 @@ def plain(value: object) -> object:
     return repr(value)
 
 
-def test_every_module_of_a_detector_is_in_the_catalogue() -> None:
-    modules = {
-        module.name
-        for module in pkgutil.iter_modules(detectors.__path__)
-        if module.name not in FAMILIES
-    } | {
-        f"{name}.{module.name}"
-        for name, package in FAMILIES.items()
-        for module in pkgutil.iter_modules(package.__path__)
+def test_every_public_detector_is_in_the_catalogue() -> None:
+    described = {function for found in CATALOGUE.values() for function in found.functions}
+
+    missing = [name for name, found in public_detectors().items() if found not in described]
+    assert not missing, f"no description in the catalogue names {', '.join(missing)}"
+
+
+def test_a_function_that_nothing_uses_is_found_and_one_that_something_uses_is_not() -> None:
+    sources = {
+        "p": "from p.new import detector, part\n__all__ = ['detector']",
+        "p.new": "from p.parts import other\ndef detector(): return part(other())\ndef part(): ...",
+        "p.parts": "def other(): ...\ndef forgotten(x): return [other for other in x]",
     }
 
-    assert modules - HELPERS == {found.module for found in CATALOGUE.values()}
+    assert used_inside(sources) == {"p.new.part", "p.parts.other"}
+
+
+def test_every_test_look_by_look_is_tried_as_one() -> None:
+    stateful = {
+        vars(module)["step"]
+        for module in MODULES.values()
+        if {"init", "step", "recompute"} <= vars(module).keys()
+    }
+    only_in_part = [
+        name
+        for name, module in MODULES.items()
+        if 0 < len({"init", "step", "recompute"} & vars(module).keys()) < 3
+        and "recompute" in vars(module)
+    ]
+
+    assert stateful == {watch.step for watch in WATCHES.values()}
+    assert len(stateful) >= 16
+    assert only_in_part == ["detectors.sequential.alpha_spending.performance"]  # it looks itself
+
+
+@every_description
+def test_a_detector_is_imported_from_where_its_description_says(detector: Description) -> None:
+    module, (function, *_) = MODULES[f"detectors.{detector.module}"], detector.functions
+
+    assert function in vars(module).values()
 
 
 @every_description

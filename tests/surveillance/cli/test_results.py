@@ -140,7 +140,10 @@ def test_detectors_are_listed_with_what_one_has_to_know(look: Look) -> None:
 
     assert [row["name"] for row in every] == list(CATALOGUE)
     assert all(row["assumptions"] and row["characteristics"] for row in every)
+    assert {row["name"]: row["used_by"] for row in every}["bcpnn"] == []
+    assert all("used_by" in row for row in every)
     assert "proportional reporting ratio" in look("detectors").output
+    assert "used by: none" in look("detectors", "bcpnn").output
     assert "Evans, Waller and Davis (2001)" in look("detectors", "prr").output
 
 
