@@ -1,4 +1,4 @@
-# longwatch: `make demo` shows the main job, `make test` proves it. Both set up what they need.
+# longwatch: `make demo` shows the main job, `make test` and `make campaign` prove it. They set up what they need.
 SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KAFKA := deploy/kafka/libs/.ready
 
-.PHONY: help setup demo test check lock bench bench-detectors accuracy mutate chaos docs kafka clean
+.PHONY: help setup demo test campaign check lock bench bench-detectors accuracy mutate chaos docs kafka clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,14 +31,16 @@ $(KAFKA): deploy/kafka/pom.xml
 demo: $(READY) ## the main job, embedded, on a simulated platform
 	$(BIN)/longwatch demo
 
-# Two cores: the statistics are tested beside the application, and told after it.
-STATISTICS := tests/detectors tests/contracts tests/test_accuracy.py tests/test_bench_detectors.py tests/test_mutants.py tests/test_operating_page.py tests/test_worked.py tests/test_sequential_peers.py
-test: $(READY) ## every test; Kafka's and Prometheus's need Java, Maven and Prometheus
+# Whole files go to each process, so that what the tests of a file share is made once.
+JOBS ?= 2
+RUN := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+test: $(READY) ## every test but the campaign; Kafka's need Java and Maven, PostgreSQL's and Prometheus's those
 	@$(BIN)/python tests/tools.py
-	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \
-	nice -n 10 $(BIN)/python -m pytest detectors $(STATISTICS) $(PYTEST) > "$$log" 2>&1 & statistics=$$!; \
-	$(BIN)/python -m pytest surveillance tests $(addprefix --ignore=,$(STATISTICS)) $(PYTEST); application=$$?; \
-	wait $$statistics; statistics=$$?; cat "$$log"; exit $$((application || statistics))
+	@$(RUN) -m "not campaign" $(PYTEST)
+
+campaign: $(READY) ## random designs by the thousand, many starts, long simulations
+	@$(BIN)/python tests/tools.py
+	@$(RUN) -m campaign --verbose $(PYTEST)
 
 check: $(READY) ## style, types, import contracts, docstrings
 	$(BIN)/ruff check .

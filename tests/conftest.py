@@ -11,7 +11,7 @@ from bench.public import DataMissing
 settings.register_profile("ci", derandomize=True, deadline=None)  # no test watches the clock
 settings.load_profile("ci")
 
-pytest_plugins = ["looking_at_a_small_run"]  # fixtures of views and of the command line
+pytest_plugins = ["left_out", "looking_at_a_small_run"]  # the last line; a run to look at
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -23,6 +23,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         name, read = marker.args
         rows = read()
         metafunc.parametrize(name, rows, ids=[marker.kwargs["ids"](row) for row in rows])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with long tests first, so that no process waits for another at the end."""
+    kinds = ("kafka", "slow")
+    marked = {
+        kind: {item.path for item in items if item.get_closest_marker(kind)} for kind in kinds
+    }
+    items.sort(key=lambda item: [item.path not in marked[kind] for kind in kinds])
 
 
 @pytest.hookimpl(wrapper=True)

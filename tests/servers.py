@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_READY_SECONDS = 60.0
-_STOP_SECONDS = 10.0
+_READY_SECONDS = 180.0
+_STOP_SECONDS = 60.0
 _HINTS = {
     "java": "install a Java runtime, 17 or later (Debian: openjdk-17-jre-headless)",
     "prometheus": "install Prometheus (Debian: prometheus) and stop the service it starts",

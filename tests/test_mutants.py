@@ -122,6 +122,7 @@ def test_a_reason_may_be_given_for_every_change_of_an_expression() -> None:
     assert explained("m.f: `y + 1` -> `y - 1`", known) is None
 
 
+@pytest.mark.campaign
 def test_every_reason_is_of_a_mutant_that_there_is() -> None:
     known = explanations()
     keys = {
@@ -215,7 +216,7 @@ def fates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(modules.ROOT)},
         text=True,
-        timeout=300,
+        timeout=1_200,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
@@ -223,6 +224,7 @@ def fates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return found
 
 
+@pytest.mark.campaign
 def test_a_change_that_a_test_notices_is_killed_in_functions_methods_and_constants(
     fates: dict[str, str],
 ) -> None:
@@ -231,20 +233,24 @@ def test_a_change_that_a_test_notices_is_killed_in_functions_methods_and_constan
     assert fates["detectors.toy: `HALF = 2` -> `HALF = 3`"] == "killed"
 
 
+@pytest.mark.campaign
 def test_a_function_that_made_a_constant_is_imported_anew(fates: dict[str, str]) -> None:
     assert fates["detectors.toy.made: `x + 3` -> `x + 4`"] == "killed"
 
 
+@pytest.mark.campaign
 def test_what_no_test_enters_and_what_changes_nothing_survive(fates: dict[str, str]) -> None:
     assert fates["detectors.toy.never: `x + 7` -> `x - 7`"] == "survived"
     assert fates["detectors.toy.Counter.count: `x > 0` -> `x >= 0`"] == "survived"
     assert fates["detectors.toy.Counter.count: `x > 0` -> `x > 1`"] == "killed"
 
 
+@pytest.mark.campaign
 def test_a_change_that_never_ends_is_timed_out(fates: dict[str, str]) -> None:
     assert fates["detectors.toy.Counter.count: `x - 1` -> `x + 1`"] == "timed out"
 
 
+@pytest.mark.campaign
 def test_every_change_has_a_fate(fates: dict[str, str]) -> None:
     assert set(fates.values()) == {"killed", "survived", "timed out"}
     assert len(fates) > 20

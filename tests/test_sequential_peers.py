@@ -32,12 +32,14 @@ def section(page: str, number: int) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in rows[2:]]
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_the_page_is_what_the_command_writes(page: str) -> None:
     assert PAGE.read_text(encoding="utf-8") == page
     assert not PLACE.search(page)
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_every_simulation_agrees_with_the_exact_level_beside_it(page: str) -> None:
     assert "exact numbers with\na simulation beside them 0 are further" in page
@@ -48,6 +50,7 @@ def test_every_simulation_agrees_with_the_exact_level_beside_it(page: str) -> No
                 assert abs(mean - float(level)) <= error + 2e-4  # three roundings of four digits
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_ours_holds_alpha_and_the_peers_do_not(page: str) -> None:
     for number in (1, 4, 5, 6, 8):
@@ -62,6 +65,7 @@ def test_ours_holds_alpha_and_the_peers_do_not(page: str) -> None:
     assert all(float(row[1]) - float(row[2]) > 0.03 for row in section(page, 7))  # mean times
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_looks_of_the_peer_exceed_alpha_and_its_intervals_miss_too_often(page: str) -> None:
     wald, intervals = section(page, 10), section(page, 11)

@@ -1,6 +1,6 @@
 """See that what the tests need is here; install it in CI, and elsewhere say what is missing.
 
-Kafka's jars are fetched by Maven, Prometheus by the system's package manager.
+Kafka's jars are fetched by Maven, Prometheus and PostgreSQL by the system's package manager.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 JARS = ROOT / "deploy" / "kafka" / "libs"
+PACKAGES = {"Prometheus": "prometheus", "PostgreSQL": "postgresql"}
 
 
 def main() -> int:
@@ -20,15 +21,31 @@ def main() -> int:
     missing: list[str] = []
     if shutil.which("java") is None or shutil.which("mvn") is None:
         missing.append("tests on Kafka are left out: install Java 17 and Maven")
-    elif not (JARS / ".ready").is_file():
-        subprocess.run(["make", "--no-print-directory", "kafka"], cwd=ROOT, check=True)
-    if shutil.which("promtool") is None and is_ci and shutil.which("apt-get") is not None:
-        _install("prometheus")
-    if shutil.which("promtool") is None or shutil.which("prometheus") is None:
-        missing.append("tests on Prometheus are left out: install prometheus with promtool")
+    elif not (JARS / ".ready").is_file() and not _fetches_kafka():
+        missing.append("tests on Kafka are left out: its jars could not be fetched by Maven")
+    for name, package in PACKAGES.items():
+        if is_ci and not _is_here(name) and shutil.which("apt-get") is not None:
+            _install(package)
+        if not _is_here(name):
+            missing.append(f"tests on {name} are left out: install it (Debian: {package})")
     for line in missing:
         print(line, file=sys.stderr)
     return 2 if is_ci and missing else 0
+
+
+def _fetches_kafka() -> bool:
+    command = ["make", "--no-print-directory", "kafka"]
+    try:
+        return subprocess.run(command, cwd=ROOT, check=False, timeout=900).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _is_here(name: str) -> bool:
+    if name == "Prometheus":
+        return all(shutil.which(program) for program in ("prometheus", "promtool"))
+    in_debian = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return any(in_debian) or shutil.which("initdb") is not None
 
 
 def _install(package: str) -> None:

@@ -545,6 +545,7 @@ def test_a_confidence_level_that_is_none_is_refused(level: float) -> None:
             call()
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_simulated_nulls_are_found_and_their_limits_cover() -> None:
     rng = np.random.default_rng(seed=20140131)

@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 UCD = SHIPPED / "ucd"
-STOPS_WITHIN_SECONDS = 15.0
+STOPS_WITHIN_SECONDS = 120.0
 _SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 60.0, every: float = 0.1) -> bool:
+def until(condition: Callable[[], bool], *, seconds: float = 180.0, every: float = 0.1) -> bool:
     """Wait for a condition; say whether it came about."""
     end = time.monotonic() + seconds
     while not condition():
@@ -84,7 +84,7 @@ class Process:
         """The exit code; None while it runs."""
         return self._process.poll()
 
-    def wait(self, seconds: float = 60.0) -> int:
+    def wait(self, seconds: float = 180.0) -> int:
         """Return the exit code."""
         return self._process.wait(seconds)
 
@@ -133,7 +133,7 @@ class Worker(Process):
     def metric(self, metric: str, **labels: str) -> float:
         """Return the sum of a metric's samples with these labels; 0 where nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=60) as answer:
                 text = answer.read().decode()
         except OSError:
             return 0.0
@@ -196,7 +196,7 @@ class Cluster:
                 manifest.apply(self.address, self.topics)
             return not manifest.differences(self.address, self.topics)
 
-        assert until(are_made, seconds=20)
+        assert until(are_made)
 
     def forget(self) -> None:
         """Delete every topic and the consumer group."""
@@ -205,7 +205,7 @@ class Cluster:
             names = [name for name in admin.list_topics() if not name.startswith("__")]
             if names:
                 admin.delete_topics(names)
-                assert until(lambda: not set(names) & set(admin.list_topics()), seconds=20)
+                assert until(lambda: not set(names) & set(admin.list_topics()))
             with suppress(CoordinatorNotAvailableError):  # there was never a group
                 admin.delete_groups([GROUP])
         finally:
@@ -260,7 +260,7 @@ class Cluster:
             for message in map(decode_message, read_all(self.address, topics.SIGNALS))
         )
 
-    def await_done(self, *, seconds: float = 240.0) -> None:
+    def await_done(self, *, seconds: float = 900.0) -> None:
         """Wait until the last tick's epoch is done, and the feed with it."""
         epoch = self.last_epoch()
         assert until(lambda: self.is_done(epoch), seconds=seconds, every=0.5), "not done"
@@ -293,7 +293,7 @@ class Log:
             self.producer.send(place[0], key=b"", value=value, partition=place[1])
             for value in values
         ]
-        offset: int = [one.get(timeout=30) for one in sent][-1].offset
+        offset: int = [one.get(timeout=180) for one in sent][-1].offset
         return offset
 
     def ends(self) -> dict[str, list[int]]:
@@ -354,7 +354,7 @@ def embedded_run(cluster: Cluster, out: Path) -> Path:
     return out
 
 
-def compared(cluster: Cluster, run: Path, *, seconds: float = 20.0) -> Comparison:
+def compared(cluster: Cluster, run: Path, *, seconds: float = 180.0) -> Comparison:
     """Compare what was said on Kafka with a run directory."""
     return compare(run, cluster.address, until=time.monotonic() + seconds, clock=time.monotonic)
 

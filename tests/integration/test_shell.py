@@ -202,7 +202,7 @@ def test_a_message_of_ten_megabytes_never_reaches_the_log(cluster: Cluster) -> N
     )
 
     with pytest.raises(MessageSizeTooLargeError):
-        producer.send(topics.CASES, value=b"x" * 10 * MEGABYTE, partition=0).get(timeout=30)
+        producer.send(topics.CASES, value=b"x" * 10 * MEGABYTE, partition=0).get(timeout=180)
 
     producer.close()
     assert cluster.n_messages(topics.CASES) == 0

@@ -84,6 +84,7 @@ def test_the_mean_is_at_most_one_at_any_stopping_time_and_for_chances_that_chang
     assert total <= 1 + 1e-11  # rounding of the sum
 
 
+@pytest.mark.campaign
 @given(direction=either, null=nulls, a=shapes, b=shapes, alpha=st.floats(1e-4, 0.3),
        horizon=st.integers(1, 20), share=st.floats(0.1, 1.0))  # fmt: skip
 @settings(max_examples=1_000, deadline=None)
@@ -152,6 +153,7 @@ def test_a_hit_raises_the_evidence_and_a_miss_lowers_it(null: float, c: int, mis
     assert hit > now > miss
 
 
+@pytest.mark.campaign
 def test_the_confidence_sequence_covers_at_all_times_at_once() -> None:
     rng = np.random.default_rng(9)
     n_paths, truth, design = 400, 0.3, Design(0.5, alpha=0.1)

@@ -25,6 +25,7 @@ def test_stopping_by_the_history_lifts_the_mean_of_the_evidence() -> None:
     assert mean == pytest.approx(1.4386, abs=1e-4)  # as Notes say
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_evidence_for_a_stopped_history_crosses_too_often_after_a_fixed_one() -> None:
     # A simulation of 2 million gave 0.00121 (standard error 0.00002).

@@ -161,6 +161,7 @@ def test_the_mean_is_at_most_one_at_any_stopping_time(
     assert total <= 1 + 1e-9  # rounding
 
 
+@pytest.mark.campaign
 @given(direction=either, a=shapes, b=rates, alpha=st.floats(1e-4, 0.3),
        horizon=st.floats(1e-4, 6.0), share=st.floats(0.1, 1.0))  # fmt: skip
 @settings(max_examples=1_000, deadline=None)
@@ -229,6 +230,7 @@ def test_the_null_ratio_is_a_change_of_unit() -> None:
     assert_allclose(log_e(Design(prior_rate=0.5, null_ratio=3.0), 7, 2.0), plain, rtol=1e-13)
 
 
+@pytest.mark.campaign
 def test_the_confidence_sequence_covers_at_all_times_at_once() -> None:
     rng = np.random.default_rng(7)
     n_paths, truth, design = 400, 2.5, Design(alpha=0.1)

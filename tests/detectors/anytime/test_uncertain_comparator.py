@@ -81,6 +81,7 @@ def test_the_mean_is_at_most_one_at_any_stopping_time(
     assert total <= 1 + 1e-10  # rounding of the sum
 
 
+@pytest.mark.campaign
 @given(direction=either, c=st.integers(1, 10), a=priors, b=priors, alpha=st.floats(1e-4, 0.3),
        tau=st.floats(1e-4, 0.2), share=st.floats(0.2, 1.0))  # fmt: skip
 @settings(max_examples=1_000, deadline=None)

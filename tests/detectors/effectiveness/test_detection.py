@@ -42,6 +42,7 @@ def test_patients_who_differ_take_longer_and_may_never_tell() -> None:
     assert lost(1.0, n_patients=30).state == "defined"
 
 
+@pytest.mark.campaign
 @given(
     n_patients=st.integers(1, 30),
     dispersion=st.one_of(st.just(math.inf), st.floats(1.0, 100.0)),

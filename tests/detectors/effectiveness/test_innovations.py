@@ -87,6 +87,7 @@ def test_a_simulation_signals_as_often_and_as_soon_as_computed(true_shift: float
     assert abs(np.mean(lengths) - found.expected_length) < 3 * np.std(lengths) / math.sqrt(n)
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_a_thousand_random_designs_spend_alpha_and_simulation_agrees() -> None:
     rng, n_drawn = np.random.default_rng(seed=19541954), 200

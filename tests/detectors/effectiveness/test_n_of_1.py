@@ -110,6 +110,7 @@ def test_a_step_is_a_step_and_a_slope_is_a_slope() -> None:
     assert slope.at_end.lower < -9.5 < slope.at_end.upper
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "rho", "level", "slope"),

@@ -192,6 +192,7 @@ def test_a_simulation_signals_as_often_and_as_soon_as_computed(
     assert abs(lengths.mean() - found.expected_length) < 3 * lengths.std() / math.sqrt(len(hits))
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @given(
     horizon=st.floats(1e-4, 4.0),

@@ -223,6 +223,7 @@ def test_extreme_onsets_have_finite_fits(by_day: list[int], observation: Observa
     assert abs(float(found.slope.value)) < 1e-9
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @pytest.mark.parametrize(("true_shape", "scale"), [(0.6, 20.0), (2.5, 30.0)])
 @pytest.mark.parametrize("observation", OBSERVATIONS)

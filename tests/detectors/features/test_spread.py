@@ -175,6 +175,7 @@ def test_a_chance_below_the_smallest_double_keeps_the_logarithm_of_its_bound() -
     assert_allclose(found.p_bound.log_p, math.log(2) + 300 * math.log(0.01), rtol=DIGITS)
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_the_simulated_level_is_the_stated_one() -> None:
     rng = np.random.default_rng(seed=1981)

@@ -176,6 +176,7 @@ def test_the_maximum_is_found_from_where_the_likelihood_is_all_but_straight() ->
     assert_allclose(found, np.log([1.5 / 3.5, 3.5 / 3.5 * 3.5 / 1.5]), rtol=1e-9)  # a half added
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_limits_cover_the_truth_of_few_reports() -> None:
     rng = np.random.default_rng(seed=1993)

@@ -201,6 +201,7 @@ def test_power_is_the_sum_over_every_path(
     assert_allclose(size_by_every_path(z, value, least, 1.0), design.boundary.attained_size)
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @given(
     n_max=st.integers(1, 12),
@@ -230,6 +231,7 @@ def test_no_design_spends_more_than_alpha_and_the_level_below_would(
         assert size_at(float(lower.max()) - 1e-11, n_max, ratio, least, 1.0) > alpha
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @given(
     z=st.lists(st.floats(0.2, 6.0), min_size=1, max_size=4),

@@ -207,6 +207,7 @@ def test_the_llr_is_the_formula_of_the_paper() -> None:
     assert_allclose(found, [plain, 0.0], rtol=1e-13)  # rounding
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @given(
     c=st.integers(0, 50),
@@ -230,6 +231,7 @@ def test_no_boundary_by_events_spends_more_than_alpha(
     assert alpha - 1e-10 < found.attained_size <= alpha + 1e-14  # rounding of one minus a sum
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @given(
     c=st.integers(0, 30),

@@ -160,6 +160,7 @@ def test_a_look_past_the_plan_cannot_spend_alpha_again() -> None:
         assert looks[-1].is_crossing is crosses
 
 
+@pytest.mark.campaign
 @given(design=designs)
 @settings(max_examples=1_000, deadline=None)  # each example finds a root
 @pytest.mark.slow
@@ -297,6 +298,7 @@ def test_unequal_looks_are_those_of_watches_that_step(ratio: float, size: float 
     assert (found.method == "exact") == (found.power_error == 0)
 
 
+@pytest.mark.campaign
 @given(
     ratio=st.one_of(st.floats(1.6, 10.0), st.floats(0.1, 0.6)),
     means=st.lists(st.floats(1e-3, 1.0), min_size=2, max_size=6),

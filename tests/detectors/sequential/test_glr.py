@@ -303,6 +303,7 @@ def test_no_signal_has_no_time() -> None:
         assert math.isnan(found.expected_events_at_signal)
 
 
+@pytest.mark.campaign
 @given(
     mean=st.floats(1e-4, 1.0),
     looks=st.integers(1, 8),

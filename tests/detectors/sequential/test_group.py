@@ -142,6 +142,7 @@ def test_one_look_is_the_fixed_test(sides: Any, alpha: float) -> None:  # noqa: 
         assert_allclose(design.boundary, norm.isf(alpha / sides), atol=1e-10)  # the root
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_a_thousand_random_designs_spend_alpha_and_simulation_agrees() -> None:
     rng, n_drawn = np.random.default_rng(seed=20180202), 400

@@ -56,6 +56,7 @@ def end_of_each_look(horizon: float, shares: list[float]) -> list[float]:
     return [*(horizon * totals[:-1] / totals[-1]).tolist(), horizon]
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @given(
     horizon=st.floats(1e-4, 8.0),

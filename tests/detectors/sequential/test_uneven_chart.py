@@ -160,6 +160,7 @@ def test_a_cycle_begins_with_its_first_look() -> None:
         assert_allclose(found, (1.0 + here) / (1.0 - silent[0] * silent[1]), rtol=1e-12)
 
 
+@pytest.mark.campaign
 def test_bounds_of_a_run_length_hold_simulated_charts_between_them() -> None:
     means, size, n_paths = np.array([0.4, 1.0, 1.9, 0.7, 1.3]), 0.7, 20_000
     cycle = [CountLaw(mean, dispersion=size) for mean in means.tolist()]

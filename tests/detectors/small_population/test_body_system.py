@@ -189,6 +189,7 @@ def test_probabilities_of_all_counts_add_up_to_one() -> None:
     assert_allclose(total, 1.0, atol=1e-8)  # the quadrature's error; more counts have 1e-12
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_probabilities_are_calibrated_when_the_model_is_true() -> None:
     rng, n_trials = np.random.default_rng(6), 40

@@ -193,6 +193,7 @@ def test_attribution_has_a_model_once() -> None:
     assert_allclose(one.prior, [0.75, 0.25], rtol=1e-15)
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_attribution_is_calibrated_when_a_model_is_true() -> None:
     rng, n_trials, expected = np.random.default_rng(8), 200, np.full(3, 0.15)

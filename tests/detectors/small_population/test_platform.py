@@ -149,6 +149,7 @@ def test_great_dispersion_is_poisson() -> None:
         assert_allclose(getattr(poisson, name), getattr(binomial, name), atol=1e-7)  # 1 / k
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_probabilities_are_calibrated_when_the_model_is_true() -> None:
     rng = np.random.default_rng(5)
@@ -238,6 +239,7 @@ def test_platform_evidence_is_the_mean_in_any_order(log_e: list[float], seed: in
     assert found.platform.log_e == again.platform.log_e
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @given(
     priors=st.lists(st.tuples(st.floats(0.5, 2.0), st.floats(1.0, 3.0)), min_size=2, max_size=2),

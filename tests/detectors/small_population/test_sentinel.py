@@ -71,6 +71,7 @@ def test_simulated_backgrounds_agree() -> None:
     assert_allclose(seen, found, atol=3 * math.sqrt(found / n))  # 3 standard errors
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @given(
     mean=st.floats(1e-6, 20.0),

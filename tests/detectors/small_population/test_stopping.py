@@ -93,6 +93,7 @@ def test_two_stage_designs_match_every_row_of_the_reference() -> None:
         )
 
 
+@pytest.mark.campaign
 def test_a_search_over_all_small_designs_finds_no_better_one() -> None:
     found = simon.find(0.2, 0.6, alpha=0.1, beta=0.1)
 
@@ -121,6 +122,7 @@ def test_the_recursion_agrees_with_every_sequence(limits: list[int], bad: float)
     assert_allclose(found, mean, atol=1e-12)
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @given(
     n=st.integers(1, 40),
@@ -150,6 +152,7 @@ def test_no_pocock_type_design_spends_more_than_alpha_and_the_next_level_would(
         assert stop_by_convolution(tuple(looser.tolist()), bad) > alpha * (1 - 1e-11)
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_a_thousand_beta_binomial_rules_stop_where_defined_and_as_often_as_drawn() -> None:
     rng, n_drawn = np.random.default_rng(seed=19951995), 100
@@ -202,6 +205,7 @@ def test_a_thousand_beta_binomial_rules_stop_where_defined_and_as_often_as_drawn
     assert abs(sum(stopped) - n_drawn * chance.sum()) < 3 * error
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @given(
     unacceptable=st.floats(0.02, 0.4),

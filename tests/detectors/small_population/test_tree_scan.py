@@ -58,6 +58,7 @@ def test_monte_carlo_agrees_with_the_exact_probability(null: Null) -> None:
     assert_array_equal(drawn.log_lr, exact.log_lr)
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @given(
     shape=st.sampled_from(SHAPES),

@@ -23,7 +23,7 @@ from surveillance.domain.errors import Misused
 
 ESCAPE = "\x1b"
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
-SECONDS = 60.0
+SECONDS = 300.0
 
 
 class Seen(NamedTuple):

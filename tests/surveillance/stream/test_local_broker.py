@@ -14,6 +14,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from servers import refuse
 
+from surveillance.stream import local_broker
 from surveillance.stream.local_broker import BrokerFailed, BrokerMissing, LocalBroker
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def make_topic(address: str) -> None:
 def send(address: str, values: list[bytes]) -> None:
     producer = KafkaProducer(bootstrap_servers=address, acks="all")
     for value in values:
-        producer.send(TOPIC, value, partition=0).get(timeout=30)
+        producer.send(TOPIC, value, partition=0).get(timeout=180)
     producer.close()
 
 
@@ -52,7 +53,7 @@ def read(address: str, n_values: int) -> list[bytes]:
     consumer = KafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest")
     consumer.assign([partition])
     values: list[bytes] = []
-    end = time.monotonic() + 30
+    end = time.monotonic() + 180
     while len(values) < n_values and time.monotonic() < end:
         got = consumer.poll(timeout_ms=500)
         values += [record.value for record in got.get(partition, [])]
@@ -69,7 +70,7 @@ def is_running(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-def becomes(condition: Callable[[], bool], *, seconds: float = 10) -> bool:
+def becomes(condition: Callable[[], bool], *, seconds: float = 120) -> bool:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.05)
@@ -113,7 +114,7 @@ def test_a_paused_broker_says_nothing_until_it_is_resumed(tmp_path: Path) -> Non
     with started(tmp_path) as broker:
         make_topic(broker.address)
         producer = KafkaProducer(bootstrap_servers=broker.address, acks="all")
-        producer.send(TOPIC, b"before", partition=0).get(timeout=30)
+        producer.send(TOPIC, b"before", partition=0).get(timeout=180)
 
         broker.pause()
         waiting = producer.send(TOPIC, b"during", partition=0)
@@ -121,13 +122,17 @@ def test_a_paused_broker_says_nothing_until_it_is_resumed(tmp_path: Path) -> Non
         assert not waiting.is_done
 
         broker.resume()
-        waiting.get(timeout=30)
+        waiting.get(timeout=180)
         producer.close()
         assert read(broker.address, 2) == [b"before", b"during"]
 
 
 @pytest.mark.kafka
-def test_a_paused_broker_is_ended_all_the_same_when_its_user_fails(tmp_path: Path) -> None:
+def test_a_paused_broker_is_ended_all_the_same_when_its_user_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_broker, "_STOP_SECONDS", 300.0)  # a busy machine may need them
+
     class UserError(Exception):
         pass
 
@@ -136,11 +141,11 @@ def test_a_paused_broker_is_ended_all_the_same_when_its_user_fails(tmp_path: Pat
             broker.pause()
             raise UserError
 
-    began = time.monotonic()
     with pytest.raises(UserError):
         use()
 
-    assert time.monotonic() - began < 25  # less than what it gives a process that does not end
+    log = (tmp_path / "broker.log").read_text(encoding="utf-8")
+    assert "shut down completed" in log, "it was killed, and did not end of itself"
     assert processes_about(tmp_path) == []
 
 
@@ -152,7 +157,7 @@ def test_a_broker_does_not_outlive_a_user_that_was_killed(tmp_path: Path) -> Non
         "import sys, time; from pathlib import Path\n"
         "from surveillance.stream.local_broker import LocalBroker\n"
         "with LocalBroker(Path(sys.argv[1])) as broker:\n"
-        "    print(broker.pid, flush=True); time.sleep(60)\n"
+        "    print(broker.pid, flush=True); time.sleep(600)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE

@@ -178,7 +178,7 @@ async def test_a_write_that_the_broker_refuses_ends_the_process(ended: list[int]
     for future in room.futures[1:]:
         future.set_result(None)
     with pytest.raises(Ended):
-        await asyncio.wait_for(task._task, 5)
+        await asyncio.wait_for(task._task, 120)
 
     assert ended == [70]
     assert room.store.saved == []
@@ -194,7 +194,7 @@ async def test_a_broker_that_acknowledges_nothing_ends_the_process(
     feed(task, 0)
 
     with pytest.raises(Ended):
-        await asyncio.wait_for(task._task, 5)
+        await asyncio.wait_for(task._task, 120)
 
     assert ended == [70]
     assert room.store.saved == []
@@ -210,7 +210,7 @@ async def test_an_exception_of_ours_ends_the_process_and_stores_nothing(
     feed(task, 0)
 
     with pytest.raises(Ended):
-        await asyncio.wait_for(task._task, 5)
+        await asyncio.wait_for(task._task, 120)
 
     assert ended == [70]
     assert room.store.saved == []

@@ -162,6 +162,7 @@ def test_of_the_truncated_mixture_vigipy_stops_below_the_best_optimum(
     assert diagnostics_of(found).gap_between_starts > 24.0  # 4481.16, where most starts end
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "likelihood"),
@@ -276,6 +277,7 @@ def test_the_derivatives_vanish_at_a_fit_by_finite_differences(
     assert diagnostics_of(found).boundary_hits == ()
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @pytest.mark.parametrize("likelihood", ["truncated_mixture", "full"])
 def test_intervals_cover_the_prior_the_data_were_drawn_from(
