@@ -1,5 +1,6 @@
 """What all tests share: reproducible Hypothesis runs, rows of references, and absent data."""
 
+import os
 from collections.abc import Generator
 
 import pytest
@@ -10,6 +11,9 @@ from bench.public import DataMissing
 
 settings.register_profile("ci", derandomize=True, deadline=None)  # no test watches the clock
 settings.load_profile("ci")
+
+# pytest-xdist gives its processes a width of its own, and tables would be cut to it.
+os.environ.pop("COLUMNS", None)
 
 pytest_plugins = ["left_out", "looking_at_a_small_run"]  # the last line; a run to look at
 

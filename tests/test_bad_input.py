@@ -733,7 +733,7 @@ def test_a_full_disk_is_said_in_one_line(
 
     answer = longwatch("replay", "cases", cases, "--out", tmp_path / "run")
 
-    assert_refused_in_one_line(answer, "No space left on device", "make room")
+    assert_refused_in_one_line(answer, "No space left on device", "free space")
 
 
 def test_a_command_without_arguments_shows_what_there_is() -> None:
