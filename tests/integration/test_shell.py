@@ -209,13 +209,13 @@ def test_a_message_of_ten_megabytes_never_reaches_the_log(cluster: Cluster) -> N
 
 
 DEFECT = """
-import surveillance.screening.revise as revise
-decode = revise.decode_case
+import surveillance.screening.versions as versions
+decode = versions.decode_case
 def decode_or_fail(line):
     if b"C4" in line:
         raise ZeroDivisionError("a defect of ours")
     return decode(line)
-revise.decode_case = decode_or_fail
+versions.decode_case = decode_or_fail
 """
 
 
@@ -321,7 +321,7 @@ def test_a_configuration_that_is_not_here_stops_the_worker_and_is_named(cluster:
     worker = cluster.work("A")
 
     assert worker.wait() == 2
-    assert "the log asks for eeeeeeeeeeee" in worker.printed
+    assert "the log requires eeeeeeeeeeee" in worker.printed
     assert worker.printed.count("\n") == 1
 
 

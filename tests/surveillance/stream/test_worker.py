@@ -205,7 +205,7 @@ async def test_an_exception_of_ours_ends_the_process_and_stores_nothing(
 ) -> None:
     room = Room()
     task = room.task()
-    monkeypatch.setattr("surveillance.screening.revise.decode_case", lambda _: 1 / 0)
+    monkeypatch.setattr("surveillance.screening.versions.decode_case", lambda _: 1 / 0)
     room.tick(0, 1)
     feed(task, 0)
 
