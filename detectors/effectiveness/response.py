@@ -15,8 +15,20 @@ from detectors.effectiveness.process import (
     log_likelihood_ratio,
 )
 from detectors.recomputation import recomputation
+from detectors.sequential.look import Look, Observation
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import as_counts, require_between
+
+__all__ = [
+    "Design",
+    "Look",
+    "Observation",
+    "State",
+    "init",
+    "operating_characteristics",
+    "recompute",
+    "step",
+]
 
 LEAST_ALPHA = 1e-9  # far above the rounding error of the null probability
 MOST_MIN_EVENTS = 100
@@ -101,56 +113,6 @@ class Design:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observation:
-    """What was seen of one watch, from its start to this look.
-
-    Attributes
-    ----------
-    events : int
-        Events observed to date.
-    expected : float
-        Events expected to date if the effect is kept.
-    """
-
-    events: int
-    expected: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """What a watch saw when it looked once.
-
-    Attributes
-    ----------
-    number : int
-        Looks so far, this one included.
-    events : int
-        Events observed to date.
-    expected : float
-        Events expected to date if the effect is kept.
-    llr : float
-        Log-likelihood ratio, 0 where the count errs to the good side.
-    critical_value : float
-        Boundary of `llr`; 0 where the count alone decides.
-    is_past_horizon : bool
-        Whether `expected` exceeds the horizon: such a look cannot cross.
-    is_crossing : bool
-        Whether this look meets the boundary.
-    has_crossed : bool
-        Whether this look or an earlier one met it.
-    """
-
-    number: int
-    events: int
-    expected: float
-    llr: float
-    critical_value: float
-    is_past_horizon: bool
-    is_crossing: bool
-    has_crossed: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class State:
     """What the next look needs, and nothing else: plain numbers.
 
@@ -199,7 +161,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     state : State
         The watch so far.
     observation : Observation
-        Totals to date, never below those of the look before.
+        Totals to date, never below those of the look before; expected if the effect is kept.
 
     Returns
     -------

@@ -18,6 +18,7 @@ from detectors.sequential.conditional_boundary import (
 )
 from detectors.sequential.conditional_likelihood import log_likelihood_ratio
 from detectors.sequential.conditional_operating import characteristics, ratio_detected
+from detectors.sequential.look import Look
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.sequential.polya_paths import History
 from detectors.validation import GREATEST_COUNT, require_between
@@ -229,41 +230,6 @@ class State:
     first_crossing: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """What the test saw when it looked once.
-
-    Attributes
-    ----------
-    number : int
-        Looks so far, this one included.
-    events : int
-        Events observed to date.
-    expected : float
-        Events expected at the historical rate: person-time to date times *c* over historical time.
-    llr : float
-        Log-likelihood ratio.
-    critical_value : float
-        Boundary of `llr`; 0 where the count alone decides.
-    is_past_horizon : bool
-        Whether the person-time is past the horizon, and the look cannot cross; or whether more
-        than `n_max` events came, of which the first `n_max` are judged.
-    is_crossing : bool
-        Whether this look meets the boundary.
-    has_crossed : bool
-        Whether this look or an earlier one met it.
-    """
-
-    number: int
-    events: int
-    expected: float
-    llr: float
-    critical_value: float
-    is_past_horizon: bool
-    is_crossing: bool
-    has_crossed: bool
-
-
 def init(design: Design) -> State:
     """Begin a watch.
 
@@ -307,7 +273,8 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Type I error is at most alpha: equal with continuous looks, less with fewer. Events after the
     `n_max`-th are not counted: the LLR is that of the first `n_max` by the time of the look, and
     no higher than it was when the last of them came. A look past `horizon` cannot cross, as its
-    events cannot be told from later ones: end the observation at the horizon.
+    events cannot be told from later ones: end the observation at the horizon. Without a horizon, a
+    look with more events than `n_max` is past the end, and can still cross.
     """
     if observation.events < state.events or observation.person_time < state.person_time:
         raise ValueError(f"went back, so recompute: {observation} after {state}")

@@ -1,4 +1,4 @@
-"""What a test sees at one interim analysis, and its result."""
+"""What a test of a count sees at one interim analysis, and its result."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,8 @@ class Look:
     critical_value : float
         Boundary of `llr`; 0 where the count alone decides.
     is_past_horizon : bool
-        Whether `expected` exceeds the horizon: such a look cannot cross.
+        Whether it came after the end that was planned. Such a look cannot cross, except as the test
+        says.
     is_crossing : bool
         Whether this look meets the boundary.
     has_crossed : bool
