@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class TableCells(NamedTuple):
-    """TableCells of 2x2 tables, as formulas take them; nothing is checked.
+    """Cells of 2x2 tables, as formulas take them; nothing is checked.
 
     Attributes
     ----------

@@ -47,6 +47,12 @@ _OTHERS_ARE_COMPARABLE = "the other products' reports stand for the event's back
 _OF_REPORTS = (_REPORTS_ARE_INDEPENDENT, _OTHERS_ARE_COMPARABLE, _NO_DENOMINATOR)
 _NEAR_NORMAL = "counts are large enough for the logarithm to be near normal"
 _KNOWN = "the expected count is known without error"
+_UNDER_A_NULL = ("the null is known", "the estimate is near normal on the log scale")
+_CALIBRATED = (
+    "level and coverage are nominal if the null is right; within 1.4 points with 400 controls "
+    "(simulated)"
+)
+_CHOSEN = ("log odds are additive over products", "the products were chosen before looking")
 
 REPORTS = MappingProxyType(
     {
@@ -316,45 +322,27 @@ REPORTS = MappingProxyType(
             module="calibration",
             statistic="p-value of a log ratio allowing for systematic error",
             citation="Schuemie et al. (2014), Stat Med 33:209-218",
-            assumptions=(
-                "the null is known",
-                "the estimate is near normal on the log scale",
-            ),
+            assumptions=_UNDER_A_NULL,
             smallest_count=3,
-            characteristics=(
-                "level and coverage are nominal if the null is right; within 1.4 points with 400 "
-                "controls (simulated)"
-            ),
+            characteristics=_CALIBRATED,
             call=Call(function=calibration.calibrate_p, arguments=samples.estimates),
         ),
         "calibrate_llr": Description(
             module="calibration",
             statistic="log likelihood ratio of an excess allowing for systematic error",
             citation="Schuemie et al. (2023), Stat Med 42:619-631",
-            assumptions=(
-                "the null is known",
-                "the estimate is near normal on the log scale",
-            ),
+            assumptions=_UNDER_A_NULL,
             smallest_count=3,
-            characteristics=(
-                "level and coverage are nominal if the null is right; within 1.4 points with 400 "
-                "controls (simulated)"
-            ),
+            characteristics=_CALIBRATED,
             call=Call(function=calibration.calibrate_llr, arguments=samples.estimates),
         ),
         "calibrate_interval": Description(
             module="calibration",
             statistic="interval of a log ratio allowing for systematic error",
             citation="Schuemie et al. (2018), Proc Natl Acad Sci 115:2571-2577",
-            assumptions=(
-                "the null is known",
-                "the estimate is near normal on the log scale",
-            ),
+            assumptions=_UNDER_A_NULL,
             smallest_count=3,
-            characteristics=(
-                "level and coverage are nominal if the null is right; within 1.4 points with 400 "
-                "controls (simulated)"
-            ),
+            characteristics=_CALIBRATED,
             call=Call(function=calibration.calibrate_interval, arguments=samples.estimates),
         ),
         "leave_one_out": Description(
@@ -386,10 +374,7 @@ REPORTS = MappingProxyType(
             module="logistic",
             statistic=("odds ratios of chosen products, adjusted for each other, with Wald limits"),
             citation="Geyer (2009), Electron J Stat 3:259-289, on separation",
-            assumptions=(
-                "log odds are additive over products",
-                "the products were chosen before looking",
-            ),
+            assumptions=_CHOSEN,
             smallest_count=3,
             characteristics=(
                 "nominal coverage in large samples; undefined, with a state, where the data "
@@ -404,10 +389,7 @@ REPORTS = MappingProxyType(
                 "Firth (1993), Biometrika 80:27-38; Heinze and Schemper (2002), Stat Med "
                 "21:2409-2419"
             ),
-            assumptions=(
-                "log odds are additive over products",
-                "the products were chosen before looking",
-            ),
+            assumptions=_CHOSEN,
             smallest_count=1,
             characteristics=(
                 "coverage within 6 points of 95 % for 15 against 60 reports (simulated)"

@@ -70,7 +70,7 @@ def chi_square_values(
     Parameters
     ----------
     cells : TableCells
-        TableCells of the tables.
+        Cells of the tables.
     correction : {"yates", None}, default: "yates"
         Yates' correction for continuity, or none.
 

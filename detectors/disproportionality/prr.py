@@ -71,7 +71,7 @@ def prr_moments(cells: TableCells) -> tuple[NDArray[np.float64], NDArray[np.floa
     Parameters
     ----------
     cells : TableCells
-        TableCells of the tables.
+        Cells of the tables.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def prr_log_lower(cells: TableCells, *, confidence_level: float = 0.95) -> NDArr
     Parameters
     ----------
     cells : TableCells
-        TableCells of the tables.
+        Cells of the tables.
     confidence_level : float, default: 0.95
         Coverage of the two-sided interval, in (0, 1).
 
@@ -119,7 +119,7 @@ def prr_reaches(cells: TableCells, threshold: float) -> NDArray[np.bool_]:
     Parameters
     ----------
     cells : TableCells
-        TableCells of the tables.
+        Cells of the tables.
     threshold : float
         Ratio to reach.
 

@@ -117,7 +117,7 @@ def ror_moments(cells: TableCells) -> tuple[NDArray[np.float64], NDArray[np.floa
     Parameters
     ----------
     cells : TableCells
-        TableCells of the tables.
+        Cells of the tables.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def ror_log_lower(cells: TableCells, *, confidence_level: float = 0.95) -> NDArr
     Parameters
     ----------
     cells : TableCells
-        TableCells of the tables.
+        Cells of the tables.
     confidence_level : float, default: 0.95
         Coverage of the two-sided interval, in (0, 1).
 
