@@ -300,7 +300,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Raises
     ------
     ValueError
-        If a total went back (a correction of the past is for `recompute`), or is not one.
+        If a total decreased (use `recompute` for a correction), or is invalid.
     """
     hits, trials = observation.hits, observation.trials
     _require_totals(hits, trials)

@@ -373,7 +373,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Raises
     ------
     ValueError
-        If a total went back (a correction of the past is for `recompute`), or is not one.
+        If a total decreased (use `recompute` for a correction), or is invalid.
     """
     _require_totals(observation)
     least = state.squares * (1.0 - _ROUNDING)

@@ -314,7 +314,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Raises
     ------
     ValueError
-        If a total went back (a correction of the past is for `recompute`), or is not one.
+        If a total decreased (use `recompute` for a correction), or is invalid.
     """
     if observation.events < state.events or observation.expected < state.expected:
         raise ValueError(f"went back, so recompute: {observation} after {state}")

@@ -359,7 +359,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Raises
     ------
     ValueError
-        If a total went back (a correction of the past is for `recompute`), or is not one.
+        If a total decreased (use `recompute` for a correction), or is invalid.
     """
     events, person_time = observation.events, observation.person_time
     if events < state.events or person_time < state.person_time:

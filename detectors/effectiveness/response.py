@@ -173,7 +173,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Raises
     ------
     ValueError
-        If a total went back (a correction of the past is for `recompute`), is none, or there are
+        If a total decreased (use `recompute` for a correction), is invalid, or there are
         events where none is expected.
 
     Examples

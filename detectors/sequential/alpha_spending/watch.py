@@ -114,7 +114,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Raises
     ------
     ValueError
-        If a total went back (a correction of the past is for `recompute`), or is not one; if an
+        If a total decreased (use `recompute` for a correction), or is invalid; if an
         event was observed where none is expected; if there are more than 1,000 looks.
 
     Notes

@@ -171,7 +171,7 @@ def step(state: State, observation: Observation) -> tuple[State, BinomialLook]:
     Raises
     ------
     ValueError
-        If a count went back (a correction of the past is for `recompute`), or is not one, or if
+        If a count decreased (use `recompute` for a correction), or is invalid, or if
         the exposed rose by more than all.
 
     Notes

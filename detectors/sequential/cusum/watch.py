@@ -130,7 +130,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Raises
     ------
     ValueError
-        If a total went back (a correction of the past is for `recompute`) or is not one, if events
+        If a total decreased (use `recompute` for a correction) or is invalid, if events
         came where none were expected, or if trials do not fit the design.
 
     Notes

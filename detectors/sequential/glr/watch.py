@@ -115,7 +115,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Raises
     ------
     ValueError
-        If a total went back (a correction of the past is for `recompute`) or is not one, or if
+        If a total decreased (use `recompute` for a correction) or is invalid, or if
         events came where none were expected.
 
     Notes

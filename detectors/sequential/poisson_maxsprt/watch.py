@@ -139,7 +139,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Raises
     ------
     ValueError
-        If a total went back (a correction of the past is for `recompute`), or is not one, or if
+        If a total decreased (use `recompute` for a correction), or is invalid, or if
         the design has planned looks and this is none of them.
 
     Notes

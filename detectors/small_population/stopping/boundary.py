@@ -172,7 +172,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Raises
     ------
     ValueError
-        If a total went back (then `recompute`), is no count, or events exceed patients; also among
+        If a total decreased (use `recompute`), is no count, or events exceed patients; also among
         the patients since the look before.
 
     Notes

@@ -301,7 +301,7 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Raises
     ------
     ValueError
-        If a total went back (then `recompute`), is no count, or events exceed patients; or if the
+        If a total decreased (use `recompute`), is no count, or events exceed patients; or if the
         end of the first stage was passed over before it was known that it is passed.
     """
     design = state.design
