@@ -90,6 +90,12 @@ class Metrics:
         self._reviews = self._counter("reviews_opened", "Requests for review.", "rule")
         self._alerts = self._counter("alerts", "Alerts for people.", "kind")
         self._ticks = self._counter("ticks", "Ticks read.", "outcome")
+        self._broker_away = self._gauge(
+            "broker_away", "1 while attempts fail on the connection to the broker, else 0."
+        )
+        self._broker_retries = self._counter(
+            "broker_retries", "Attempts that failed on the connection and are made again."
+        )
         self._gauge(
             "worker_info", "Constant 1, with what runs here.",
             "version", "generation", "configuration",
@@ -121,6 +127,12 @@ class Metrics:
     def tick(self, *, is_accepted: bool) -> None:
         """A tick was read."""
         self._ticks.labels("accepted" if is_accepted else "passed_over").inc()
+
+    def broker(self, is_away: bool) -> None:  # noqa: FBT001 - a callback of the retry policy
+        """An attempt failed on the connection, or succeeded after others had failed."""
+        self._broker_away.set(int(is_away))
+        if is_away:
+            self._broker_retries.inc()
 
     def closed(self, place: Place, closing: ClosedEpoch, seconds: float) -> None:
         """A stage closed an epoch."""

@@ -15,6 +15,11 @@ from kafka.admin import KafkaAdminClient
 from surveillance.domain.errors import Misused
 
 SECONDS = 10.0
+DELIVERY_TIMEOUT_MS = 2**31 - 1  # the client keeps a message, in order, until it is acknowledged
+
+
+class BrokerAway(Misused):
+    """Nothing answers at an address: a mistake at start, an outage afterwards."""
 
 
 class BrokerAway(Misused):
@@ -27,7 +32,9 @@ def require_broker(address: str) -> None:
     Raises
     ------
     Misused
-        If the address is not HOST:PORT, or nothing answers there.
+        If the address is not HOST:PORT.
+    BrokerAway
+        If nothing answers there.
     """
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
@@ -53,6 +60,7 @@ def producer(address: str) -> KafkaProducer:
     return KafkaProducer(
         bootstrap_servers=address,
         acks="all",
+        delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
         linger_ms=5,
         batch_size=1_048_576,
         max_request_size=1_048_576,

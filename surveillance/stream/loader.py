@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from kafka import KafkaProducer
 
@@ -16,7 +15,9 @@ from surveillance.log.ticks import Tick, encode_tick
 from surveillance.log.topics import TICKS, raw_partitions
 from surveillance.stream import manifest
 from surveillance.stream.clients import consumer, end_offsets, producer
+from surveillance.stream.retrying import Retrying
 from surveillance.stream.ticker import last_tick
+from surveillance.stream.writing import Sent, send, settle
 
 N_DAYS_UNDER_WAY = 200  # days written whose acknowledgements are not yet awaited
 
@@ -47,8 +48,10 @@ class Loader:
         self._ends = {topic: end_offsets(reader, topic, n) for topic, n in partitions.items()}
         reader.close()
         self._producer: KafkaProducer = producer(address)
-        self._days: deque[tuple[int, list[Any]]] = deque()
-        self._sent: list[Any] = []
+        self._days: deque[tuple[int, list[Sent]]] = deque()
+        self._sent: list[Sent] = []
+        self._ticks: deque[Sent] = deque()
+        self._retrying = Retrying()
 
     def load(self, lines: Iterable[DatedLine], *, progress: Progress) -> Counter[str]:
         """Write lines in the order of their days.
@@ -75,9 +78,7 @@ class Loader:
             if isinstance(item, RawMessage):
                 written["messages"] += 1
                 written["lines"] += item.value.count(b"\n") + 1
-                self._sent.append(
-                    self._producer.send(item.topic, value=item.value, partition=item.partition)
-                )
+                self._sent.append(self._send(item.topic, item.value, item.partition))
             elif isinstance(item, EndOfDay):
                 written["ticks"] += 1
                 self._days.append((item.at, self._sent))
@@ -85,8 +86,11 @@ class Loader:
                 progress.day(item.on, written["lines"])
                 self._settle(N_DAYS_UNDER_WAY)
         self._settle(0)
-        self._producer.flush()
+        self._settle_ticks(0)
         return written
+
+    def _send(self, topic: str, value: bytes, partition: int) -> Sent:
+        return send(self._producer, topic, value, partition, self._retrying)
 
     def _not_past(self, lines: Iterable[DatedLine]) -> Iterator[DatedLine]:
         """Refuse a day whose tick would not count, before anything of it is sent."""
@@ -103,13 +107,18 @@ class Loader:
     def _settle(self, n_left: int) -> None:
         while len(self._days) > n_left:
             at, sent = self._days.popleft()
-            for future in sent:
-                done = future.get(timeout=60)
+            for message in sent:
+                done = settle(self._producer, message, self._retrying)
                 ends = self._ends[done.topic]
                 ends[done.partition] = max(ends[done.partition], done.offset + 1)
             cut = {topic: list(ends) for topic, ends in self._ends.items()}
             tick = Tick(at, self._digest, cut)
-            self._producer.send(TICKS, value=encode_tick(tick), partition=0)
+            self._ticks.append(self._send(TICKS, encode_tick(tick), 0))
+            self._settle_ticks(N_DAYS_UNDER_WAY)
+
+    def _settle_ticks(self, n_left: int) -> None:
+        while len(self._ticks) > n_left:
+            settle(self._producer, self._ticks.popleft(), self._retrying)
 
     def close(self) -> None:
         """Let go of the connection."""

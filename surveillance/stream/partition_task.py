@@ -16,12 +16,13 @@ from typing import Any, NamedTuple, NoReturn
 from aiokafka.errors import KafkaError
 
 from surveillance.configuration.at_hand import Configurations
-from surveillance.domain.errors import Defect, LongwatchError, Misused
+from surveillance.domain.errors import LongwatchError, Misused
 from surveillance.instrumentation.metrics import Metrics
 from surveillance.log import topics
 from surveillance.log.messages import ClosedEpoch
 from surveillance.log.ticks import Place, Timeline
 from surveillance.pipeline import STAGES, open_reader
+from surveillance.stream.retrying import Retrying, is_transient
 from surveillance.stream.store import Store
 
 EXIT_DEFECT, EXIT_MISUSED = 70, 2
@@ -42,6 +43,16 @@ class WorkerContext(NamedTuple):
     timeline: Timeline
     metrics: Metrics
     send: Send
+    retrying: Retrying
+
+
+class Unacknowledged(NamedTuple):
+    """A message under way, kept so that it can be sent again."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    acknowledgement: asyncio.Future[Any]
 
 
 def fail_stop(error: BaseException) -> NoReturn:
@@ -82,7 +93,7 @@ class PartitionTask:
         self.stored_epoch = self.reader.held.epoch
         self._storing = 0.0  # seconds that the last store took
         self._is_unstored = False
-        self._unacknowledged: list[asyncio.Future[Any]] = []
+        self._unacknowledged: list[Unacknowledged] = []
         self._since = time.monotonic()
         self._task = asyncio.get_running_loop().create_task(self._work())
 
@@ -135,27 +146,56 @@ class PartitionTask:
     async def _say(self, closing: ClosedEpoch) -> None:
         """Send everything; that the broker has it is awaited before the state is stored."""
         topic = STAGES[self.place[0]].writes
-        send, sent = self._context.send, self._unacknowledged
+        self._is_unstored = True
         if topic is not None:
             for value in closing.messages:
-                sent.append(await send(topic, None, value))
+                await self._send(topic, None, value)
         for fact in closing.output.facts:
-            sent.append(await send(fact.topic, fact.key, fact.value))
-        self._is_unstored = True
-        if len(sent) > N_UNACKNOWLEDGED_MAX:
+            await self._send(fact.topic, fact.key, fact.value)
+        if len(self._unacknowledged) > N_UNACKNOWLEDGED_MAX:
             await self._acknowledged()
 
+    async def _send(self, topic: str, key: bytes | None, value: bytes) -> None:
+        """Hand a message to the producer, which refuses it while no broker answers."""
+        acknowledgement = await self._context.retrying.wait_for(
+            lambda: self._context.send(topic, key, value), f"write to {topic}"
+        )
+        self._unacknowledged.append(Unacknowledged(topic, key, value, acknowledgement))
+
     async def _acknowledged(self) -> None:
-        """Return when the broker has all that was sent; anything else ends the process."""
-        sent, self._unacknowledged = self._unacknowledged, []
-        if not sent:
-            return
+        """Return when the broker has all that was sent.
+
+        What it did not acknowledge is sent again; it may have been written all the same, and
+        readers drop what repeats.
+        """
+        n_failed = 0
+        retrying = self._context.retrying
+        while self._unacknowledged:
+            error = await self._await_acknowledgements()
+            if error is not None:
+                n_failed += 1
+                await asyncio.sleep(
+                    retrying.pause_after(error, n_failed, "have writes acknowledged")
+                )
+                await self._send_again()
+        if n_failed:
+            retrying.succeeded()
+
+    async def _await_acknowledgements(self) -> Exception | None:
+        """Keep what was not acknowledged; return why, an error that is final before others."""
+        sent = self._unacknowledged
         # Not `gather`: a rebalance that cancels this task must not cancel what is under way.
-        _, late = await asyncio.wait(sent, timeout=ACKNOWLEDGED_WITHIN_SECONDS)
-        if late:
-            raise Defect(f"the broker acknowledged nothing for {ACKNOWLEDGED_WITHIN_SECONDS} s")
-        for one in sent:
-            one.result()
+        await asyncio.wait(
+            [one.acknowledgement for one in sent], timeout=ACKNOWLEDGED_WITHIN_SECONDS
+        )
+        errors = {id(one): error for one in sent if (error := _failure(one.acknowledgement))}
+        self._unacknowledged = [one for one in sent if id(one) in errors]
+        return min(errors.values(), key=is_transient, default=None)
+
+    async def _send_again(self) -> None:
+        failed, self._unacknowledged = self._unacknowledged, []
+        for one in failed:
+            await self._send(one.topic, one.key, one.value)
 
     def _is_store_due(self) -> bool:
         return self._storing <= STORING_SHARE_MAX * (time.monotonic() - self._since)
@@ -174,3 +214,15 @@ class PartitionTask:
         self._task.cancel()
         self.room.set()
         self._context.metrics.left(self.place)
+
+
+def _failure(acknowledgement: asyncio.Future[Any]) -> Exception | None:
+    """Return why a message is not acknowledged; None if it is."""
+    if not acknowledgement.done():
+        return TimeoutError(f"nothing acknowledged for {ACKNOWLEDGED_WITHIN_SECONDS} s")
+    if acknowledgement.cancelled():  # the client gave up what was under way
+        return ConnectionAbortedError("the write was cancelled")
+    error = acknowledgement.exception()
+    if error is not None and not isinstance(error, Exception):
+        raise error
+    return error

@@ -18,6 +18,8 @@ from surveillance.log.ticks import Tick, encode_tick
 from surveillance.log.topics import TICKS, raw_partitions
 from surveillance.stream import manifest
 from surveillance.stream.clients import consumer, end_offsets, producer
+from surveillance.stream.retrying import Retrying
+from surveillance.stream.writing import send, settle
 
 _decode = msgspec.json.Decoder(Tick).decode
 N_LOOKED_BACK = 1_000  # messages; ticks that were passed over may stand at the end
@@ -81,13 +83,14 @@ class Ticker:
         manifest.require(address, configuration.topics)
         self._digest = configuration.digest
         self._now = now
+        self._retrying = Retrying()
         self._last = last_tick(address, self._partitions)
         self._reader: KafkaConsumer = consumer(address)
         self._writer: KafkaProducer = producer(address)
 
     def tick(self) -> Tick | None:
         """Write a tick if something arrived, a day began or the configuration changed."""
-        cut = {topic: end_offsets(self._reader, topic, n) for topic, n in self._partitions.items()}
+        cut = self._retrying.call(self._cut, "read where the topics end")
         at = int(self._now())
         last = self._last
         new = Tick(at if last is None else max(at, last.at), self._digest, cut)
@@ -95,9 +98,13 @@ class Ticker:
             new.cut != last.cut or new.begins_a_day(last) or new.configuration != last.configuration
         ):
             return None
-        self._writer.send(TICKS, value=encode_tick(new), partition=0).get(timeout=30)
+        sent = send(self._writer, TICKS, encode_tick(new), 0, self._retrying)
+        settle(self._writer, sent, self._retrying)
         self._last = new
         return new
+
+    def _cut(self) -> dict[str, list[int]]:
+        return {topic: end_offsets(self._reader, topic, n) for topic, n in self._partitions.items()}
 
     def close(self) -> None:
         """Let go of the connections."""

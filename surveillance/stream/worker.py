@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import faust
 import faust.streams
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 
 from surveillance.configuration.at_hand import Configurations
@@ -30,6 +31,7 @@ from surveillance.log.topics import raw_partitions
 from surveillance.pipeline import STAGES, places, source_of
 from surveillance.stream.client_logs import limit_client_logs
 from surveillance.stream.partition_task import PartitionTask, WorkerContext, fail_stop
+from surveillance.stream.retrying import Retrying, is_transient
 from surveillance.stream.store import Store
 from surveillance.triage.triage import TriageState
 
@@ -69,12 +71,14 @@ class Worker:
         self._address = address
         partitions = raw_partitions(configurations.current.topics)
         self.app = _application(address, data)
+        self._retrying = Retrying(metrics.broker)
         self._context = WorkerContext(
-            configurations, store, Timeline(partitions), metrics, self._send
+            configurations, store, Timeline(partitions), metrics, self._send, self._retrying
         )
         self._tasks: dict[Place, PartitionTask] = {}
         self._begun = asyncio.Event()  # a first task was opened
         self._ticks_from: int | None = None  # offset to read ticks from, where it changed
+        self._next_tick = 0
         self._attach(places(configurations.current.topics))
 
     def _attach(self, read: list[Place]) -> None:
@@ -90,6 +94,21 @@ class Worker:
                 made._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001 - set before it starts
                 return made
 
+            async def _commit(self, offsets: Any) -> bool:  # noqa: ANN401 - the driver's
+                """Commit for lag displays only: the driver would end the process on a failure."""
+                client, assigned = self._ensure_consumer(), self.assignment()
+                committed = {tp: offset for tp, offset in offsets.items() if tp in assigned}
+                self.tp_last_committed_at.update(dict.fromkeys(committed, time.monotonic()))
+                try:
+                    await client.commit({TopicPartition(*tp): n for tp, n in committed.items()})
+                except (CommitFailedError, IllegalStateError):
+                    return False  # the partitions went to another worker meanwhile
+                except Exception as error:  # noqa: BLE001 - judged by the policy
+                    if not is_transient(error):
+                        fail_stop(error)
+                    return False
+                return True
+
         class Consumer(driver.Consumer):
             """Starts each partition where its stored state ends, not where the group committed."""
 
@@ -100,7 +119,7 @@ class Worker:
                 resume = worker.open_partitions(
                     [tp for tp in self.assignment() if tp.topic in STAGES]
                 )
-                ends = await self.highwaters(*resume)
+                ends = await worker.end_offsets(self, resume)
                 worker.refuse_ahead({tp: (resume[tp], ends[tp]) for tp in resume})
                 await self.seek_wait(resume)
                 return resume
@@ -120,7 +139,20 @@ class Worker:
     async def _send(self, topic: str, key: bytes | None, value: bytes) -> asyncio.Future[Any]:
         """Hand a message to Faust's producer; the result is its acknowledgement."""
         sent = await self.app.producer.send(topic, key, value, 0, None, None)
-        return asyncio.ensure_future(sent)
+        acknowledgement = asyncio.ensure_future(sent)
+        # A task that is given up asks no more; its failure is not news to anybody.
+        acknowledgement.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return acknowledgement
+
+    async def end_offsets(self, client: Any, resume: dict[Any, int]) -> dict[Any, int]:  # noqa: ANN401
+        """Return where the assigned partitions end, waiting for a broker that is away."""
+        try:
+            found: dict[Any, int] = await self._retrying.wait_for(
+                lambda: client.highwaters(*resume), "read where the topics end"
+            )
+        except Exception as error:  # noqa: BLE001 - Faust would log it and go on
+            fail_stop(error)
+        return found
 
     def _leave_all(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Faust's signal
         for task in self._tasks.values():
@@ -186,25 +218,31 @@ class Worker:
 
     async def _follow_ticks(self, _app: Any) -> None:  # noqa: ANN401 - Faust's own
         """Read ticks outside the consumer group, from the earliest that a task here needs."""
+        try:
+            await self._begun.wait()
+            await self._retrying.wait_for(self._read_ticks, "read ticks")
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a task would be lost
+            fail_stop(error)
+
+    async def _read_ticks(self) -> None:
+        """Read ticks over one connection, from where the last one ended; never returns."""
         place = TopicPartition(topics.TICKS, 0)
         ticks = AIOKafkaConsumer(
             bootstrap_servers=self._address,
             auto_offset_reset="none",  # a state from beyond the end is of another log
         )
         try:
-            await self._begun.wait()
             await ticks.start()
             ticks.assign([place])
+            ticks.seek(place, self._next_tick)
             while True:
                 if self._ticks_from is not None:
-                    ticks.seek(place, self._ticks_from)
-                    self._ticks_from = None
+                    self._next_tick, self._ticks_from = self._ticks_from, None
+                    ticks.seek(place, self._next_tick)
                 found = await ticks.getmany(place, timeout_ms=TICKS_WAIT_MS)
                 self._take_ticks(found.get(place, []))
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a task would be lost
-            fail_stop(error)
         finally:
             await ticks.stop()
 
@@ -214,6 +252,7 @@ class Worker:
         for message in messages:
             is_accepted = self._context.timeline.feed(message.offset, message.value or b"")
             self._context.metrics.tick(is_accepted=is_accepted)
+            self._next_tick = message.offset + 1
         for task in self._tasks.values() if messages else ():
             task.news.set()
 
@@ -237,8 +276,7 @@ class Worker:
         try:
             while not app.should_stop:
                 for place, task in list(self._tasks.items()):
-                    end = app.consumer.highwater(faust.types.TP(*place)) or 0
-                    self._tell(place, task, end)
+                    self._tell(place, task, _highwater(app.consumer, place))
                 self._forget_ticks()
                 await asyncio.sleep(1.0)
         except asyncio.CancelledError:
@@ -287,6 +325,14 @@ class _Process(faust.Worker):
         last.daemon = True
         last.start()
         super()._schedule_shutdown(number)
+
+
+def _highwater(client: Any, place: Place) -> int:  # noqa: ANN401 - Faust's
+    """Return the end of a partition as last fetched; 0 while a rebalance takes it away."""
+    try:
+        return client.highwater(faust.types.TP(*place)) or 0
+    except (AssertionError, IllegalStateError):  # the client asserts that it is assigned
+        return 0
 
 
 def _require_cython() -> None:

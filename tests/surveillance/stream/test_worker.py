@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import faust.streams
 import pytest
+from client_errors import an_error, client_errors
 from strategies import AT, a_case, a_configuration, encode
 
 from surveillance.configuration.at_hand import Configurations
@@ -17,15 +18,20 @@ from surveillance.log import topics
 from surveillance.log.ticks import Tick, Timeline, encode_tick
 from surveillance.log.topics import raw_partitions
 from surveillance.stream import partition_task as tasks
+from surveillance.stream import retrying
 from surveillance.stream import worker as module
 from surveillance.stream.partition_task import PartitionTask, WorkerContext, fail_stop
+from surveillance.stream.retrying import Retrying
 from surveillance.stream.store import MemoryStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from surveillance.log.readers import Kept
     from surveillance.log.ticks import Place
 
 CONFIGURATION = a_configuration(topics=a_configuration().topics.__class__(cases=1, outcomes=1))
+ERRORS = [an_error(kind) for kind in client_errors()]
 PLACE: Place = (topics.CASES, 0)
 
 
@@ -53,11 +59,17 @@ class Room:
         self.sent: list[tuple[str, bytes]] = []
         self.futures: list[asyncio.Future[Any]] = []
         self.acknowledges = acknowledges
+        self.logged: list[str] = []
         self.timeline = Timeline(raw_partitions(CONFIGURATION.topics))
         self.configurations = Configurations(CONFIGURATION)
         metrics = Metrics(version="0", configuration=CONFIGURATION.digest)
         self.context = WorkerContext(
-            self.configurations, self.store, self.timeline, metrics, self.send
+            self.configurations,
+            self.store,
+            self.timeline,
+            metrics,
+            self.send,
+            Retrying(metrics.broker, log=self.logged.append),
         )
 
     async def send(self, topic: str, _key: bytes | None, value: bytes) -> asyncio.Future[Any]:
@@ -184,20 +196,71 @@ async def test_a_write_that_the_broker_refuses_ends_the_process(ended: list[int]
     assert room.store.saved == []
 
 
-async def test_a_broker_that_acknowledges_nothing_ends_the_process(
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.005)
+
+
+async def test_what_a_broker_does_not_acknowledge_is_sent_again_before_the_state_is_stored(
     ended: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "ACKNOWLEDGED_WITHIN_SECONDS", 0.05)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.01)
     room = Room(acknowledges=False)
     task = room.task()
     room.tick(0, 1)
     feed(task, 0)
+    await until(lambda: bool(room.sent))
+    first = list(room.sent)
+    await until(lambda: len(room.sent) >= 3 * len(first))
 
-    with pytest.raises(Ended):
-        await asyncio.wait_for(task._task, 120)
-
-    assert ended == [70]
     assert room.store.saved == []
+    assert room.sent[len(first) : 2 * len(first)] == first
+
+    room.acknowledges = True
+    await until(lambda: room.store.saved == [0])
+
+    assert len(room.logged) == 1
+    assert ended == []
+    task.leave()
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("call", ["send", "acknowledgement"])
+async def test_every_error_of_the_client_is_retried_or_ends_the_process(
+    error: Exception, call: str, ended: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
+    room = Room()
+    original = room.send
+    n_calls = 0
+
+    async def fails_once(topic: str, key: bytes | None, value: bytes) -> asyncio.Future[Any]:
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == 1 and call == "send":
+            raise error
+        future = await original(topic, key, value)
+        if n_calls == 1:
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(error)
+        return future
+
+    room.context = room.context._replace(send=fails_once)
+    task = room.task()
+    room.tick(0, 1)
+    feed(task, 0)
+    if retrying.is_transient(error):
+        await until(lambda: room.store.saved == [0])
+        assert ended == []
+        assert len(room.logged) == 1
+        task.leave()
+    else:
+        with pytest.raises(Ended):
+            await asyncio.wait_for(task._task, 20)
+        assert ended == [70]
+        assert room.store.saved == []
 
 
 async def test_an_exception_of_ours_ends_the_process_and_stores_nothing(
