@@ -145,10 +145,14 @@ def ticker(
     ending = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
-    one = Ticker(broker, chosen.current)
-    one.tick()
-    while not once and not ending.wait(every):
+    one = Ticker(broker, chosen.current, stop=ending)
+    try:
         one.tick()
+        while not once and not ending.wait(every):
+            one.tick()
+    except Exception:
+        if not ending.is_set():  # else it was told to end while the broker was away
+            raise
     one.close()
     return 0
 

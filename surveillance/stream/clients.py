@@ -22,10 +22,6 @@ class BrokerAway(Misused):
     """Nothing answers at an address: a mistake at start, an outage afterwards."""
 
 
-class BrokerAway(Misused):
-    """A broker that does not answer now and may do so later."""
-
-
 def require_broker(address: str) -> None:
     """Refuse to go on unless something listens at an address.
 

@@ -13,6 +13,7 @@ import errno
 import os
 import time
 from collections.abc import Awaitable, Callable
+from threading import Event
 from typing import TypeVar
 
 import aiokafka.errors
@@ -84,6 +85,8 @@ class Retrying:
     count : callable, optional
         Called with True when an attempt failed on the connection, and with False when one
         succeeded after that: what a metric shows.
+    stop : Event, optional
+        Once it is set, no attempt is repeated: the error of the last one is raised.
     log : callable, optional
         Takes one line, at most once a minute.
     clock : callable
@@ -94,10 +97,12 @@ class Retrying:
         self,
         count: Callable[[bool], None] | None = None,
         *,
+        stop: Event | None = None,
         log: Callable[[str], None] = _print,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._count = count
+        self._stop = Event() if stop is None else stop
         self._log, self._clock = log, clock
         self._logged: float | None = None
 
@@ -145,9 +150,10 @@ class Retrying:
         while True:
             try:
                 result = attempt()
-            except Exception as error:  # noqa: BLE001 - judged by the policy
+            except Exception as error:
                 n_failed += 1
-                time.sleep(self.pause_after(error, n_failed, what))
+                if self._stop.wait(self.pause_after(error, n_failed, what)):
+                    raise
             else:
                 if n_failed:
                     self.succeeded()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from threading import Event
 
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -74,16 +75,23 @@ class Ticker:
         In force; its hash goes into the ticks.
     now : callable
         Seconds since 1970 (UTC).
+    stop : Event, optional
+        Once it is set, a broker that is away is no longer waited for.
     """
 
     def __init__(
-        self, address: str, configuration: Configuration, *, now: Callable[[], float] = time.time
+        self,
+        address: str,
+        configuration: Configuration,
+        *,
+        now: Callable[[], float] = time.time,
+        stop: Event | None = None,
     ) -> None:
         self._partitions = raw_partitions(configuration.topics)
         manifest.require(address, configuration.topics)
         self._digest = configuration.digest
         self._now = now
-        self._retrying = Retrying()
+        self._retrying = Retrying(stop=stop)
         self._last = last_tick(address, self._partitions)
         self._reader: KafkaConsumer = consumer(address)
         self._writer: KafkaProducer = producer(address)

@@ -8,7 +8,7 @@ from kafka import KafkaProducer
 
 from surveillance.stream.retrying import Retrying
 
-ASKED_AGAIN_SECONDS = 30.0  # how long an acknowledgement is awaited before a line is logged
+ASKED_AGAIN_SECONDS = 5.0  # how long an acknowledgement is awaited before a line is logged
 
 
 class Sent(NamedTuple):

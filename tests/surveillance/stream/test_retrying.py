@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import ssl
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from client_errors import an_error, client_errors
 
 from surveillance.domain.errors import Defect, Gap, Misused
-from surveillance.stream import retrying
 from surveillance.stream.clients import BrokerAway, require_broker
 from surveillance.stream.retrying import Retrying, is_transient
 from surveillance.stream.writing import send, settle
@@ -60,7 +60,7 @@ class Producer:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Keep the pauses instead of waiting."""
     kept: list[float] = []
-    monkeypatch.setattr(retrying.time, "sleep", kept.append)
+    monkeypatch.setattr(Event, "wait", lambda _, seconds: kept.append(seconds))
     return kept
 
 
@@ -163,3 +163,21 @@ def test_a_line_is_logged_at_most_once_a_minute() -> None:
 def test_an_address_where_nothing_answers_is_a_mistake_at_start() -> None:
     with pytest.raises(Misused, match="does not answer"):
         require_broker("127.0.0.1:1")
+
+
+def test_who_is_told_to_end_no_longer_waits_for_the_broker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    stop = Event()
+    stop.set()
+    attempts = []
+
+    def attempt() -> None:
+        attempts.append(1)
+        raise ConnectionRefusedError
+
+    with pytest.raises(ConnectionRefusedError):
+        Retrying(stop=stop, log=lambda _: None).call(attempt, "reach the broker")
+
+    assert len(attempts) == 1
