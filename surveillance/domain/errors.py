@@ -5,7 +5,8 @@
     LongwatchError
     ├── Refused            the sender's fault: data; kept with its reason, work goes on
     ├── Misused            the user's fault: a command, a file or a configuration; exit 2
-    │   └── Misconfigured  a configuration that is invalid, or missing here
+    │   ├── Misconfigured  a configuration that is invalid, or missing here
+    │   └── Away           a server that does not answer now, and may do so later
     └── Defect             ours, or the log's: the worker stops (exit 70)
         └── Gap            messages are missing from a log that promises to keep them all
 """
@@ -55,6 +56,10 @@ class Misused(LongwatchError):  # noqa: N818 - as above
 
 class Misconfigured(Misused):
     """A configuration that is invalid, or that the log requires and is missing."""
+
+
+class Away(Misused):
+    """A server that does not answer: a mistake at start, an outage afterwards."""
 
 
 class Defect(LongwatchError):  # noqa: N818 - as above

@@ -33,7 +33,7 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 
-from surveillance.domain.errors import Misused
+from surveillance.domain.errors import Away, Misused
 from surveillance.register import schema
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _CACHE_KIB = 65_536  # the index by pair is entered at random places
 _EXAMPLE = "give sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
 
 
-class DatabaseAway(Misused):
+class DatabaseAway(Away):
     """A database that does not answer now and may do so later."""
 
 
@@ -179,7 +179,7 @@ def disposed_on_failure(engine: Engine) -> Iterator[None]:
     """Let go of a database that turns out not to be usable."""
     try:
         yield
-    except BaseException:
+    except BaseException:  # an interrupt too: its connections are given back
         engine.dispose()
         raise
 

@@ -12,14 +12,14 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from surveillance.domain.errors import Misused
+from surveillance.domain.errors import Away, Misused
 
 SECONDS = 10.0
 DELIVERY_TIMEOUT_MS = 2**31 - 1  # the client keeps a message, in order, until it is acknowledged
 
 
-class BrokerAway(Misused):
-    """Nothing answers at an address: a mistake at start, an outage afterwards."""
+class BrokerAway(Away):
+    """No broker answers at an address."""
 
 
 def require_broker(address: str) -> None:

@@ -7,31 +7,28 @@ away it opens both again, from what the register holds.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import closing
 from hashlib import sha256
 from threading import Event
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
+from kafka.errors import KafkaTimeoutError, OffsetOutOfRangeError
 
 from surveillance.configuration.types import Configuration
-from surveillance.domain.errors import Misused
+from surveillance.domain.errors import Away, Misused
 from surveillance.instrumentation.register_metrics import RegisterMetrics
 from surveillance.log.ticks import Place
 from surveillance.log.topics import GENERATION, TICKS, raw_partitions
 from surveillance.register.database import DatabaseAway
 from surveillance.register.followed import FollowedRegister
 from surveillance.stream import manifest
-from surveillance.stream.clients import BrokerAway, consumer
+from surveillance.stream.clients import consumer
+from surveillance.stream.retrying import Retrying
 
 N_MESSAGES_A_COMMIT = 500
 N_BYTES_HELD_MAX = 64_000_000
 POLL_MS = 500
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
-SECONDS_BETWEEN_LINES = 60.0
 _MADE_ANEW = "the topics were made anew, or messages were removed"
 
 
@@ -65,11 +62,11 @@ class RegisterFollower:
         report: Callable[[str], None],
     ) -> None:
         self._address, self._url, self._configuration = address, url, configuration
-        self._metrics, self._ending, self._report = metrics, ending, report
+        self._metrics, self._ending = metrics, ending
+        self._retrying = Retrying(log=report)
         self._targets: dict[Place, int] | None = None
         self._has_begun = False
-        self._pause = FIRST_PAUSE_SECONDS
-        self._reported: float | None = None
+        self._has_committed = False
 
     def run(self, *, until_caught_up: bool) -> None:
         """Follow until told to end, or until all is read that was there at the start.
@@ -85,34 +82,30 @@ class RegisterFollower:
             If broker or database do not answer at the start, or the register cannot be
             written from these topics.
         """
+        n_failed = 0  # attempts in a row that committed nothing
         while not self._ending.is_set():
+            self._has_committed = False
             try:
                 self._follow(until_caught_up=until_caught_up)
-            except (DatabaseAway, BrokerAway) as error:
-                if not self._has_begun:
-                    raise
-                self._wait("database" if isinstance(error, DatabaseAway) else "broker", error)
             except OffsetOutOfRangeError as error:
                 raise Misused(self._url_shown(), _MADE_ANEW, "follow into a new one") from error
-            except KafkaError as error:
-                if not _may_pass(error):
+            except Exception as error:
+                if isinstance(error, Away) and not self._has_begun:
                     raise
-                self._wait("broker", error)
+                n_failed = 1 if self._has_committed else n_failed + 1
+                self._wait(error, n_failed)
             else:
                 return
 
     def _url_shown(self) -> str:
         return f"the register that follows {self._address}"
 
-    def _wait(self, what: str, error: Exception) -> None:
-        """Wait longer each time that nothing was committed in between."""
-        self._metrics.retried(what)
-        now = time.monotonic()
-        if self._reported is None or now - self._reported >= SECONDS_BETWEEN_LINES:
-            self._reported = now
-            self._report(f"{what} away, trying again: {str(error) or type(error).__name__}")
-        self._ending.wait(self._pause)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+    def _wait(self, error: Exception, n_failed: int) -> None:
+        """Wait before the next attempt; an error that does not pass is raised."""
+        server = "database" if isinstance(error, DatabaseAway) else "broker"
+        pause = self._retrying.pause_after(error, n_failed, f"reach the {server}")
+        self._metrics.retried(server)
+        self._ending.wait(pause)
 
     def _follow(self, *, until_caught_up: bool) -> None:
         manifest.require(self._address, self._configuration.topics)
@@ -168,8 +161,7 @@ class RegisterFollower:
                 )
         n_rows = register.commit()
         self._hold_back(client, register)
-        if found:
-            self._pause = FIRST_PAUSE_SECONDS
+        self._has_committed |= bool(found)
         self._metrics.committed(n_rows, register.last_epoch, *register.lag)
 
     def _hold_back(self, client: KafkaConsumer, register: FollowedRegister) -> None:
@@ -201,8 +193,3 @@ def _known(
         return ask(places)
     except KeyError as error:  # the client looks up an answer that did not come
         raise KafkaTimeoutError(f"no offset of {error}") from None
-
-
-def _may_pass(error: KafkaError) -> bool:
-    """Tell whether an error is of the connection, and not of the data or the program."""
-    return bool(error.retriable) or isinstance(error, KafkaConnectionError | KafkaTimeoutError)

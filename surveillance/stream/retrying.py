@@ -1,4 +1,4 @@
-"""What is retried while a broker is away, how long between attempts, and who hears of it.
+"""What is retried while a server is away, how long between attempts, and who hears of it.
 
 An error of the connection says nothing about the data: the same attempt succeeds once the
 broker is back, so it is repeated for as long as that takes. Errors of the data, the program
@@ -20,8 +20,7 @@ import aiokafka.errors
 import kafka.errors
 from faust.exceptions import ProducerSendError
 
-from surveillance.domain.errors import LongwatchError
-from surveillance.stream.clients import BrokerAway
+from surveillance.domain.errors import Away, LongwatchError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0  # seconds
 SECONDS_BETWEEN_LINES = 60.0
@@ -62,7 +61,7 @@ def is_transient(error: BaseException) -> bool:
     """
     if isinstance(error, ProducerSendError):  # Faust's wrapper
         return error.__cause__ is not None and is_transient(error.__cause__)
-    if isinstance(error, BrokerAway):
+    if isinstance(error, Away):
         return True
     if isinstance(error, LongwatchError):
         return False

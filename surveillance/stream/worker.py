@@ -276,7 +276,9 @@ class Worker:
         try:
             while not app.should_stop:
                 for place, task in list(self._tasks.items()):
-                    self._tell(place, task, _highwater(app.consumer, place))
+                    end = _highwater(app.consumer, place)
+                    if end is not None:
+                        self._gauge(place, task, end)
                 self._forget_ticks()
                 await asyncio.sleep(1.0)
         except asyncio.CancelledError:
@@ -284,7 +286,7 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - a task would be lost
             fail_stop(error)
 
-    def _tell(self, place: Place, task: PartitionTask, end: int) -> None:
+    def _gauge(self, place: Place, task: PartitionTask, end: int) -> None:
         state = task.reader.held.state
         if isinstance(state, TriageState):
             self._context.metrics.signals(state)
@@ -327,12 +329,12 @@ class _Process(faust.Worker):
         super()._schedule_shutdown(number)
 
 
-def _highwater(client: Any, place: Place) -> int:  # noqa: ANN401 - Faust's
-    """Return the end of a partition as last fetched; 0 while a rebalance takes it away."""
+def _highwater(client: Any, place: Place) -> int | None:  # noqa: ANN401 - Faust's
+    """Return the end of a partition as last fetched; None while a rebalance takes it away."""
     try:
         return client.highwater(faust.types.TP(*place)) or 0
     except (AssertionError, IllegalStateError):  # the client asserts that it is assigned
-        return 0
+        return None
 
 
 def _require_cython() -> None:

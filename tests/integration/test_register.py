@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,24 +22,16 @@ from surveillance.simulate import SCENARIOS, simulate
 from surveillance.triage.triage import signal_id
 
 from .cluster import UCD, Cluster, Process, refuse_none, until
-from .conftest import started
+from .conftest import LEAVES_SOCKETS, started
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from surveillance.configuration.types import Configuration
     from surveillance.log.messages import ClosedEpoch
     from surveillance.log.ticks import Place
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.slow,
-    # kafka-python leaves a socket open that is connecting while its client is closed.
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
-    ),
-]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, LEAVES_SOCKETS]
 
 OWN_TABLES = {"register_info", "followed_offsets"}  # of a follower, not of the log
 N_PARTS = 4
@@ -130,13 +121,6 @@ def tables(url: str) -> dict[str, list[str]]:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any column's
     return value.replace(tzinfo=None).isoformat() if hasattr(value, "tzinfo") else value
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Collect such sockets here, so that no other test is blamed for them."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture
