@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from postgres import Postgres, postgres
 from sqlalchemy import select
 from strategies import a_decision, encode
 
@@ -17,6 +18,7 @@ from surveillance.log.days import EndOfDay, RawMessage, messages_by_day
 from surveillance.pipeline import STAGES
 from surveillance.register import database, schema
 from surveillance.register.process import RegisterProcess
+from surveillance.register.writer import Register
 from surveillance.runs.in_process import Embedded
 from surveillance.simulate import SCENARIOS, simulate
 from surveillance.triage.triage import signal_id
@@ -25,6 +27,7 @@ from .cluster import UCD, Cluster, Process, refuse_none, until
 from .conftest import LEAVES_SOCKETS, started
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from surveillance.configuration.types import Configuration
@@ -123,9 +126,18 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any column's
     return value.replace(tzinfo=None).isoformat() if hasattr(value, "tzinfo") else value
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'register.db'}"
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as one:
+        yield one
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'register.db'}"
+    one: Postgres = request.getfixturevalue("server")
+    return one.new_database()
 
 
 def parts(messages: list[Message]) -> list[list[Message]]:
@@ -196,3 +208,55 @@ def test_after_two_kills_and_a_broker_restart_the_register_is_that_of_a_replay(
     assert all(
         found[name] for name in ("findings", "signal_states", "alerts", "refused", "case_versions")
     )
+
+
+def test_followers_and_registers_that_do_not_belong_are_refused(
+    recorded: Recorded, url: str, tmp_path: Path
+) -> None:
+    with started(tmp_path / "broker") as broker, Cluster(broker, tmp_path / "home") as cluster:
+        cluster.make_topics()
+        write(cluster, recorded.messages[:2_000])
+        one = follow(cluster, url, "one")
+        has_followed(url, 1)
+
+        two = follow(cluster, url, "two")
+        assert two.wait() == 2
+        assert "another follower" in two.printed
+
+        assert one.stop() == 0
+        cluster.forget()
+        cluster.make_topics()
+        anew = follow(cluster, url, "empty log")
+        assert anew.wait() == 2
+        assert "made anew" in anew.printed
+
+        write(cluster, [m for m in recorded.messages if m.topic == topics.TICKS][1:3])
+        other = follow(cluster, url, "other log")
+        assert other.wait() == 2
+        assert "made anew" in other.printed
+
+        replayed = f"sqlite:///{tmp_path / 'replayed.db'}"
+        with Register(replayed) as register:
+            register.take_epoch(0, 1)
+        of_a_replay = follow(cluster, replayed, "replayed")
+        assert of_a_replay.wait() == 2
+        assert "written by a replay" in of_a_replay.printed
+
+
+def test_a_follower_goes_on_when_the_database_comes_back(
+    recorded: Recorded, server: Postgres, tmp_path: Path
+) -> None:
+    url = server.new_database()
+    half = len(recorded.messages) // 2
+    with started(tmp_path / "broker") as broker, Cluster(broker, tmp_path / "home") as cluster:
+        cluster.make_topics()
+        write(cluster, recorded.messages[:half])
+        one = follow(cluster, url, "one")
+        has_followed(url, 1)
+        server.stop()
+        write(cluster, recorded.messages[half:])
+        assert until(lambda: "cannot reach the database" in one.printed, seconds=60)
+        server.start()
+        has_followed(url, 1)
+        assert until(lambda: differing(tables(url), recorded.tables) == [], seconds=120, every=2)
+        assert one.stop() == 0, one.printed
