@@ -94,6 +94,7 @@ def _questions() -> list[tuple[str, list[Json]]]:
     return [
         ("Is it running?", _running()),
         ("Does it keep up?", _keeping_up()),
+        ("Does the register follow?", _register()),
         ("What became of the records?", _records()),
         ("How long does it take?", _durations()),
         ("What did it emit?", _emitted()),
@@ -115,6 +116,19 @@ def _running() -> list[Json]:
             ('count(ALERTS{alertstate="firing", severity!="info"}) or vector(0)', ""),
             bad="above",
             limit=1,
+        ),
+        _stat(
+            "Workers without a broker",
+            "They wait and go on by themselves. See BrokerAway in the runbook.",
+            ("sum(surveillance_broker_away)", ""),
+            bad="above",
+            limit=1,
+        ),
+        _graph(
+            "Attempts on the broker made again",
+            "A second, over the workers. None while the connection holds.",
+            "ops",
+            ("sum(rate(surveillance_broker_retries_total[$__rate_interval]))", "attempts"),
         ),
         _table(
             "Workers",
@@ -174,6 +188,44 @@ def _keeping_up() -> list[Json]:
                     "(rate(surveillance_ticks_total[$__rate_interval])))"
                 ),
                 "{{outcome}}",
+            ),
+        ),
+    ]
+
+
+def _register() -> list[Json]:
+    return [
+        _graph(
+            "Epochs behind",
+            "Cut and not whole in the register. Falls, during a load of old data.",
+            "short",
+            ("max(surveillance_register_lag_epochs)", "epochs"),
+        ),
+        _graph(
+            "Time behind",
+            "Instant of the newest tick read minus that of the last whole epoch.",
+            "s",
+            ("max(surveillance_register_lag_seconds)", "seconds"),
+        ),
+        _graph(
+            "Last whole epoch",
+            "Of which everything is in the register.",
+            "short",
+            ("max(surveillance_register_last_epoch)", "epoch"),
+        ),
+        _graph(
+            "Rows committed",
+            "A second, those written again as well.",
+            "rps",
+            ("sum(rate(surveillance_register_rows_total[$__rate_interval]))", "rows"),
+        ),
+        _graph(
+            "Servers away",
+            "Attempts a second that failed because a server did not answer.",
+            "ops",
+            (
+                "sum by (server) (rate(surveillance_register_retries_total[$__rate_interval]))",
+                "{{server}}",
             ),
         ),
     ]

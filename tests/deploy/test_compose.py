@@ -18,11 +18,13 @@ import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 import yaml
 from servers import Json, needs, refuse
+from sqlalchemy.engine import make_url
 
 ROOT = Path(__file__).parents[2]
 KAFKA = ROOT / "deploy" / "kafka"
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
 ROOT_USERS = {"root", "0", ""}
+OURS = ("topics", "worker-1", "worker-2", "ticker", "register")
 
 
 @pytest.fixture
@@ -65,13 +67,16 @@ def test_the_specification_finds_a_misspelt_key_and_a_wrong_type(compose: Json) 
 
 def test_the_services_are_those_of_the_manual(compose: Json) -> None:
     assert compose["services"].keys() == {
-        *("kafka", "topics", "worker-1", "worker-2", "ticker", "prometheus", "grafana")
+        *("kafka", "topics", "worker-1", "worker-2", "ticker", "database", "register"),
+        *("prometheus", "grafana"),
     }
 
 
 def test_every_image_has_a_fixed_version(compose: Json) -> None:
     for name, service in compose["services"].items():
-        assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag(service["image"])), name
+        # A version of PostgreSQL has two numbers.
+        version = r"\d+\.\d+" if name == "database" else r"v?\d+\.\d+\.\d+"
+        assert re.fullmatch(version, tag(service["image"])), name
 
 
 def test_a_service_waits_only_for_services_that_can_fulfil_the_condition(compose: Json) -> None:
@@ -86,7 +91,7 @@ def test_a_service_waits_only_for_services_that_can_fulfil_the_condition(compose
 
 
 def test_workers_and_ticker_start_after_the_topics_were_made(compose: Json) -> None:
-    for name in ("worker-1", "worker-2", "ticker"):
+    for name in OURS[1:]:
         wait = compose["services"][name]["depends_on"]["topics"]
         assert wait["condition"] == "service_completed_successfully", name
 
@@ -113,7 +118,7 @@ def test_every_service_is_without_privileges(compose: Json) -> None:
 
 
 def test_our_own_services_have_a_root_that_cannot_be_written(compose: Json) -> None:
-    for name in ("topics", "worker-1", "worker-2", "ticker"):
+    for name in OURS:
         assert compose["services"][name]["read_only"] is True, name
 
 
@@ -141,7 +146,7 @@ def test_what_is_mounted_from_the_repository_is_there_and_cannot_be_written(comp
 def test_every_service_of_ours_reads_the_configuration_where_its_command_says(
     compose: Json,
 ) -> None:
-    for name in ("topics", "worker-1", "worker-2", "ticker"):
+    for name in OURS:
         service = compose["services"][name]
         configuration = service["command"][service["command"].index("--config") + 1]
         assert configuration in [target for _, target in mounts(service)], name
@@ -154,13 +159,13 @@ def test_a_worker_keeps_its_state_on_its_own_volume(compose: Json) -> None:
         assert (f"{name}-state", state) in mounts(service)
 
 
-def test_prometheus_scrapes_the_workers_where_they_listen(compose: Json) -> None:
+def test_prometheus_scrapes_our_services_where_they_listen(compose: Json) -> None:
     path = ROOT / "deploy" / "prometheus" / "prometheus.yml"
     jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["scrape_configs"]
     scraped = {
         target
         for job in jobs
-        if job["job_name"] == "longwatch-worker"
+        if job["job_name"].startswith("longwatch-")
         for static in job["static_configs"]
         for target in static["targets"]
     }
@@ -168,17 +173,28 @@ def test_prometheus_scrapes_the_workers_where_they_listen(compose: Json) -> None
     listening = {
         f"{name}:{service['command'][-1].rpartition(':')[2]}"
         for name, service in compose["services"].items()
-        if service.get("command", [None])[0] == "worker"
+        if "--metrics-address" in service.get("command", [])
     }
 
     assert scraped == listening
+
+
+def test_the_register_is_written_to_the_database_of_the_file(compose: Json) -> None:
+    command = compose["services"]["register"]["command"]
+    url = make_url(command[command.index("--url") + 1])
+    database = compose["services"][url.host]
+
+    assert url.drivername == "postgresql+psycopg"
+    assert url.username == database["environment"]["POSTGRES_USER"]
+    assert url.database == database["environment"]["POSTGRES_DB"]
+    assert database["ports"] == [f"127.0.0.1:5432:{url.port}"]
 
 
 def test_clients_in_the_network_use_the_address_that_kafka_advertises_there(compose: Json) -> None:
     kafka = compose["services"]["kafka"]["environment"]
     advertised = kafka["KAFKA_ADVERTISED_LISTENERS"].split(",")
 
-    for name in ("topics", "worker-1", "worker-2", "ticker"):
+    for name in OURS:
         command = compose["services"][name]["command"]
         assert f"PLAINTEXT://{command[command.index('--broker') + 1]}" in advertised, name
 

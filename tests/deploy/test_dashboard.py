@@ -22,7 +22,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 GRAFANA = DEPLOY / "grafana"
 RULES = DEPLOY / "prometheus" / "rules" / "surveillance.yml"
 
-# The catalogue: every metric of the workers, its type, and its labels.
+# The catalogue: every metric of the workers and of the register's follower, and its labels.
 COUNTERS = {
     "surveillance_records_total": ["stage", "partition", "disposition"],
     "surveillance_records_refused_total": ["stage", "reason"],
@@ -31,12 +31,19 @@ COUNTERS = {
     "surveillance_reviews_opened_total": ["rule"],
     "surveillance_alerts_total": ["kind"],
     "surveillance_ticks_total": ["outcome"],
+    "surveillance_broker_retries_total": [],
+    "surveillance_register_rows_total": [],
+    "surveillance_register_retries_total": ["server"],
 }
 GAUGES = {
     "surveillance_lag_records": ["topic", "partition"],
     "surveillance_held_bytes": ["topic", "partition"],
     "surveillance_epoch_age_seconds": ["stage", "partition"],
     "surveillance_signals": ["status"],
+    "surveillance_broker_away": [],
+    "surveillance_register_lag_epochs": [],
+    "surveillance_register_lag_seconds": [],
+    "surveillance_register_last_epoch": [],
     "surveillance_worker_info": ["version", "generation", "configuration"],
 }
 HISTOGRAMS = {
@@ -179,9 +186,11 @@ def tell(registry: CollectorRegistry) -> Iterator[None]:
     ]
     while True:
         for counter, labels in zip(counters, COUNTERS.values(), strict=True):
-            counter.labels(*(VALUES.get(label, "refused") for label in labels)).inc()
+            values = [VALUES.get(label, "refused") for label in labels]
+            (counter.labels(*values) if values else counter).inc()
         for gauge, labels in zip(gauges, GAUGES.values(), strict=True):
-            gauge.labels(*(VALUES.get(label, "1") for label in labels)).inc()
+            values = [VALUES.get(label, "1") for label in labels]
+            (gauge.labels(*values) if values else gauge).inc()
         for histogram in histograms:
             histogram.labels("revise").observe(0.1)
         yield

@@ -15,7 +15,7 @@ from surveillance.log import topics
 from surveillance.simulate import SCENARIOS, simulate
 from surveillance.stream.loader import Loader
 
-from .cluster import refuse_none, until
+from .cluster import free_port, refuse_none, until
 
 if TYPE_CHECKING:
     from .cluster import Cluster
@@ -42,8 +42,12 @@ def test_every_panel_shows_something_of_a_real_worker_and_every_rule_is_healthy(
     text = (DEPLOY / "grafana" / "dashboards" / "surveillance.json").read_text(encoding="utf-8")
     cluster.make_topics()
     worker = cluster.work("A")
+    following = f"127.0.0.1:{free_port()}"
+    url = f"sqlite:///{tmp_path / 'register.db'}"
+    cluster.run("B", "register", "follow", "--url", url, "--metrics-address", following)
     assert until(lambda: worker.metric("surveillance_worker_info") == 1)
-    with prometheus(DEPLOY / "prometheus", {"longwatch-worker": [worker.address]}) as server:
+    scraped = {"longwatch-worker": [worker.address], "longwatch-register": [following]}
+    with prometheus(DEPLOY / "prometheus", scraped) as server:
         assert until(lambda: bool(server.query("surveillance_worker_info")))
         load(cluster, tmp_path / "data", tmp_path / "spool")
         cluster.await_done()
