@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.counts import TableCells
+from detectors.disproportionality.ror import ror_log_lower
 from surveillance.configuration.types import Ema
-from surveillance.screening.rules.ror_lower import is_ror_above
-from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval
+from surveillance.screening.rules.lower_limit import LowerLimit
+from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags
 
 
 class Rule:
@@ -22,13 +23,12 @@ class Rule:
     def __init__(self, criterion: Ema) -> None:
         self.criterion = criterion
         self.min_count = criterion.min_count_additional
-        self.needs_excess = criterion.above >= 1
-        self.interval = Interval(confidence_level=criterion.confidence_level)
+        self._is_above = LowerLimit(criterion, ror_log_lower)
+        self.needs_excess, self.interval = self._is_above.needs_excess, self._is_above.interval
 
     def __call__(self, cells: TableCells, beside: Beside = NOTHING_BESIDE) -> Flags:
         """Return where the rule is met."""
-        is_above = is_ror_above(cells, self.criterion.above, self.criterion.confidence_level)
-        return np.asarray(self._is_enough(cells, beside) & is_above)
+        return np.asarray(self._is_enough(cells, beside) & self._is_above(cells))
 
     def _is_enough(self, cells: TableCells, beside: Beside) -> Flags:
         is_enough = np.asarray(cells.a >= self.criterion.min_count)

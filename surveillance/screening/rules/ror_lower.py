@@ -7,16 +7,8 @@ import numpy as np
 from detectors.counts import TableCells
 from detectors.disproportionality.ror import ror_log_lower
 from surveillance.configuration.types import RorLower
-from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Interval
-
-
-def is_ror_above(cells: TableCells, above: float, confidence_level: float) -> Flags:
-    """Decide whether the lower limit of the ROR lies above a threshold.
-
-    With an empty cell there is no interval, and the limit lies above nothing.
-    """
-    lower = ror_log_lower(cells, confidence_level=confidence_level)
-    return np.asarray(lower > np.log(above))
+from surveillance.screening.rules.lower_limit import LowerLimit
+from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags
 
 
 class Rule:
@@ -25,17 +17,16 @@ class Rule:
     Parameters
     ----------
     criterion : RorLower
-        Threshold and coverage.
+        Threshold, coverage and least count.
     """
 
     def __init__(self, criterion: RorLower) -> None:
         self.criterion = criterion
         self.min_count = criterion.min_count
-        self.needs_excess = criterion.above >= 1
-        self.interval = Interval(confidence_level=criterion.confidence_level)
+        self._is_above = LowerLimit(criterion, ror_log_lower)
+        self.needs_excess, self.interval = self._is_above.needs_excess, self._is_above.interval
 
     def __call__(self, cells: TableCells, beside: Beside = NOTHING_BESIDE) -> Flags:
         """Return where the rule is met."""
         del beside
-        is_above = is_ror_above(cells, self.criterion.above, self.criterion.confidence_level)
-        return np.asarray((cells.a >= self.min_count) & is_above)
+        return np.asarray((cells.a >= self.min_count) & self._is_above(cells))

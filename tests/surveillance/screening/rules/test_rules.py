@@ -6,7 +6,7 @@ from typing import get_args
 from surveillance.configuration.types import Criterion
 from surveillance.screening import rules
 
-SHARED = {"rule", "family", "limits_by_count"}  # what the rules stand on
+SHARED = {"rule", "family", "limits_by_count", "lower_limit"}  # what the rules stand on
 
 
 def test_every_criterion_has_a_file_with_its_rule_and_every_file_a_criterion() -> None:
