@@ -16,10 +16,10 @@ from surveillance.domain.contribution import Contribution
 from surveillance.domain.decision import Decision
 from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import DecisionPassedOver, Signal
 from surveillance.feed.publish import FeedEntry
 from surveillance.log.cloudevents import CloudEvent
-from surveillance.log.refusals import RefusedRecord
 from surveillance.log.ticks import Tick
 from surveillance.log.topics import ALERTS, FEED, REVIEWS
 from surveillance.triage.triage import Alert, ReviewRequest

@@ -36,7 +36,8 @@ class Unusable(NamedTuple):
     code: str  # one of a bounded set
     reason: str
     remedy: str
-    content: bytes  # cut at N_BYTES_KEPT, which `reason` then states
+    content: bytes  # cut at N_BYTES_KEPT
+    n_bytes: int | None = None  # before the cut; None where there was none
 
 
 class Format(Protocol):
@@ -110,7 +111,9 @@ def refuse_ahead(day: date, today: date | None) -> None:
         )
 
 
-def unusable(place: str, fault: tuple[str, str, str], content: bytes) -> Unusable:
+def unusable(
+    place: str, fault: tuple[str, str, str], content: bytes, n_bytes: int | None = None
+) -> Unusable:
     """Make an `Unusable`, its bytes cut to what is kept.
 
     Parameters
@@ -121,6 +124,8 @@ def unusable(place: str, fault: tuple[str, str, str], content: bytes) -> Unusabl
         Code, reason, remedy.
     content : bytes
         The row as it was read.
+    n_bytes : int, optional
+        Of the whole row, if it was cut before; the length of `content` by default.
 
     Returns
     -------
@@ -128,6 +133,8 @@ def unusable(place: str, fault: tuple[str, str, str], content: bytes) -> Unusabl
         Its reason states if bytes were cut.
     """
     code, reason, remedy = fault
-    if len(content) > N_BYTES_KEPT:
-        reason = f"{reason} (its first {N_BYTES_KEPT:,} bytes are kept)"
-    return Unusable(place, code, reason, remedy, content[:N_BYTES_KEPT])
+    n_bytes, kept = n_bytes or len(content), content[:N_BYTES_KEPT]
+    if n_bytes <= len(kept):
+        return Unusable(place, code, reason, remedy, kept)
+    reason = f"{reason} (its first {len(kept):,} bytes are kept)"
+    return Unusable(place, code, reason, remedy, kept, n_bytes)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from surveillance.domain.errors import Misused
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.intake.format import Format, Read, Unusable
 from surveillance.intake.registry import FORMATS, paths
 from surveillance.intake.row_counts import RowCounts
 from surveillance.intake.spool import in_order
 from surveillance.log import topics
 from surveillance.log.days import DatedLine
-from surveillance.log.refusals import RefusedRecord
 
 _TOPICS = {"cases": topics.CASES, "outcomes": topics.OUTCOMES, "decisions": topics.DECISIONS}
 
@@ -184,4 +184,5 @@ def refused_at_intake(unusable: Unusable) -> RefusedRecord:
         remedy=unusable.remedy,
         at=None,
         content=base64.b64encode(unusable.content).decode(),
+        n_bytes=unusable.n_bytes,
     )

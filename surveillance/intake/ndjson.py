@@ -144,10 +144,7 @@ class Ndjson(Generic[T]):
 
 
 def _refused(place: str, error: Refused, line: FileLine) -> Unusable:
-    reason = error.reason
-    if line.n_bytes > len(line.content):
-        reason = f"{reason} (its first {len(line.content):,} bytes are kept)"
-    return unusable(place, (error.code, reason, error.remedy), line.content)
+    return unusable(place, (error.code, error.reason, error.remedy), line.content, line.n_bytes)
 
 
 def _files(path: Path) -> Iterator[_File]:

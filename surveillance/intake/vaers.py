@@ -83,10 +83,9 @@ class _Part:
 
     def refuse(self, row: _Row, error: Refused) -> Unusable:
         self.counts.refused[error.code] += 1
-        reason = error.reason
-        if row.n_bytes > len(row.content):
-            reason = f"{reason} (its first {len(row.content):,} bytes are kept)"
-        return unusable(self.place(row), (error.code, reason, error.remedy), row.content)
+        return unusable(
+            self.place(row), (error.code, error.reason, error.remedy), row.content, row.n_bytes
+        )
 
 
 class _Parts(NamedTuple):

@@ -16,8 +16,8 @@ import msgspec
 from surveillance.configuration.types import Configuration
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Defect
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log.messages import Batch, End, Fact, decode_message
-from surveillance.log.refusals import RefusedRecord
 from surveillance.log.topics import CASES, FINDINGS, ROW_TYPES, SIGNALS
 from surveillance.register.case_index import CaseIndex
 from surveillance.register.writer import Register

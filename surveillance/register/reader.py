@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, Table, and_, func, literal_column, select, true, union
 
 from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import Signal, Status
-from surveillance.log.refusals import RefusedRecord
 from surveillance.register import database, schema
 from surveillance.register.case_reader import CaseReader
 

@@ -12,10 +12,10 @@ from surveillance.domain.contribution import Dispositions
 from surveillance.domain.decision import Decision
 from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.product import split
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import DecisionPassedOver, Review, Signal
 from surveillance.log.cloudevents import CloudEvent
 from surveillance.log.messages import Fact
-from surveillance.log.refusals import RefusedRecord
 from surveillance.log.ticks import Tick
 from surveillance.log.topics import ALERTS, REFUSED, REVIEWS
 from surveillance.register import schema

@@ -24,7 +24,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001", "0002", "0003")  # of the migrations, the oldest first
+REVISIONS = ("0001", "0002", "0003", "0004")  # of the migrations, the oldest first
 HEAD = REVISIONS[-1]
 OPEN = 2**63 - 1  # end of a span that has not ended: later than any epoch
 
@@ -186,6 +186,7 @@ refused = Table(
     Column("remedy", Text, nullable=False),
     Column("refused_at", DateTime(timezone=True)),  # none for an input file, which has no clock
     Column("content", Text, nullable=False),  # base64
+    Column("n_bytes", BigInteger),  # of the whole, where the content is only its beginning
 )
 Index("refused_by_code", refused.c.code)
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from surveillance.domain.refused_record import RefusedRecord
     from surveillance.log.messages import ClosedEpoch, Fact
-    from surveillance.log.refusals import RefusedRecord
     from surveillance.register.case_index import CaseIndex
 
 N_ROWS_A_BATCH = 5_000

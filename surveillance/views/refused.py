@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from surveillance.domain.errors import Misused
-from surveillance.log.refusals import RefusedRecord
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log.topics import REFUSED
 from surveillance.runs.directory import FACT_FILES
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from surveillance.views.results import Results
 
 _NDJSON = re.compile(r"\.(ndjson|jsonl)(:\d+)?$", re.IGNORECASE)  # a place in a file of lines
-_CUT = "bytes are kept)"  # how `surveillance.intake.format` marks a row that was cut
 _decode = msgspec.json.Decoder(RefusedRecord).decode
 
 
@@ -124,7 +123,7 @@ def sort_out(records: Iterable[RefusedRecord]) -> Sorted:
     for record in records:
         if record.topic.startswith("file:") and not _NDJSON.search(record.topic):
             found.elsewhere.append(record)
-        elif record.reason.endswith(_CUT):
+        elif record.is_cut:
             found.cut.append(record)
         else:
             found.lines.append(record)

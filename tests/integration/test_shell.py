@@ -15,10 +15,10 @@ from kafka.errors import MessageSizeTooLargeError
 from kafka.structs import OffsetAndMetadata
 from strategies import AT, SECONDS_A_DAY, a_case, encode
 
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log import topics
 from surveillance.log.messages import Batch, decode_message
 from surveillance.log.partitioner import partition_of
-from surveillance.log.refusals import RefusedRecord
 from surveillance.stream.clients import admin_client, read_all
 from surveillance.stream.manifest import manifest
 from surveillance.stream.worker import GROUP

@@ -14,10 +14,10 @@ from detectors.sequential import poisson_maxsprt as maxsprt
 from surveillance.configuration.types import Configuration, Topics, Watch, Watches
 from surveillance.domain.finding import WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.messages import Output
 from surveillance.log.partitioner import partition_of
-from surveillance.log.refusals import RefusedRecord
 from surveillance.programmes.watch import DAYS_A_YEAR, WatchOutcomes
 
 LATER = AT + 400 * 86_400

@@ -30,10 +30,10 @@ from surveillance.configuration.types import (
 )
 from surveillance.domain.case import CaseVersion, Dose, Event, Product, Seriousness
 from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.messages import Output
 from surveillance.log.partitioner import partition_of
-from surveillance.log.refusals import RefusedRecord
 from surveillance.log.topics import REFUSED
 from surveillance.screening.revise import Revise
 from surveillance.screening.versions import N_BODY_MAX

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from strategies import AT, a_configuration, a_decision, encode, record
 
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.messages import Output
-from surveillance.log.refusals import RefusedRecord
 from surveillance.triage.admit import Admit
 
 

@@ -3,12 +3,15 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from strategies import AT
 
-from surveillance.domain.errors import Misused
+from surveillance.domain.errors import Misused, Refused
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.intake.format import N_BYTES_KEPT, unusable
 from surveillance.intake.inputs import refused_at_intake
-from surveillance.log.refusals import RefusedRecord
+from surveillance.log.refusals import N_CONTENT_MAX, refused_fact
 from surveillance.views.refused import at_place, sort_out, write_lines
 
 if TYPE_CHECKING:
@@ -40,11 +43,18 @@ def test_only_whole_lines_of_json_can_be_mended_as_lines() -> None:
     zipped = from_file("cases.zip/cases.jsonl:3")
     row = from_file("1999VAERSData.zip/1999VAERSVAX.csv:7", b"117862,VAX")
     cut = from_file("cases.ndjson:13", b"x" * (N_BYTES_KEPT + 1))
+    cut_before = refused_at_intake(unusable("cases.ndjson:14", FAULT, b"x" * 9, 10))
+    cut_on_topic = msgspec.json.decode(
+        refused_fact(
+            ("cases-received.v1", 0), 0, 0, Refused(*FAULT), b"x" * (N_CONTENT_MAX + 1), AT
+        ).value,
+        type=RefusedRecord,
+    )
 
-    found = sort_out([line, topic, zipped, row, cut])
+    found = sort_out([line, topic, zipped, row, cut, cut_before, cut_on_topic])
 
     assert found.lines == [line, topic, zipped]
-    assert found.cut == [cut]
+    assert found.cut == [cut, cut_before, cut_on_topic]
     assert found.elsewhere == [row]
 
 
