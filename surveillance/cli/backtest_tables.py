@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from surveillance.cli.tables import number, print_table, say
+from surveillance.cli.tables import number, print_lines, print_table
 
 if TYPE_CHECKING:
     from surveillance.views.backtest import Backtest, Burden, PairTested, Placed, Tested
@@ -29,14 +29,14 @@ _WEEKS = {
 
 def print_backtest(found: Backtest) -> None:
     """Print a backtest, its caution first."""
-    say(found.caution, f"The log ends on {found.log_ends_on}.")
+    print_lines(found.caution, f"The log ends on {found.log_ends_on}.")
     for tested in found.signals:
         _print_tested(tested)
 
 
 def _print_tested(tested: Tested) -> None:
     known = tested.known
-    say(
+    print_lines(
         "",
         f"{known.id}: {known.product} and {known.event}; licensed {known.licensed}",
         f"  {known.first_regulator_action}  {known.action}",
@@ -44,16 +44,16 @@ def _print_tested(tested: Tested) -> None:
         f"  source: {known.source}",
     )
     if not tested.is_in_log:
-        say("  the log ends before the first action: lead times are to a day outside it")
+        print_lines("  the log ends before the first action: lead times are to a day outside it")
     for reason in tested.not_matched:
-        say(f"  not matched: {reason}")
+        print_lines(f"  not matched: {reason}")
     for pair in tested.pairs:
         _print_pair(pair)
     _print_burden(tested.burden)
 
 
 def _print_pair(pair: PairTested) -> None:
-    say(
+    print_lines(
         "",
         f"  {pair.product} ({pair.matched_product})",
         f"  {pair.event} ({pair.matched_event})",
@@ -61,7 +61,7 @@ def _print_pair(pair: PairTested) -> None:
         f"{pair.first_alert_on or 'never'}{_lead(pair.alert_lead_days_to_first_action)}",
     )
     if not pair.crossings:
-        say("  no criterion was ever met")
+        print_lines("  no criterion was ever met")
         return
     rows = [
         (

@@ -91,7 +91,7 @@ def cases(
     elif files:
         n_lines = len(found.cases) + len(found.not_counted)
         names = " and ".join(map(str, files))
-        showing.say(f"{n_lines:,} lines, of which {found.n_cases:,} count, in {names}")
+        showing.print_lines(f"{n_lines:,} lines, of which {found.n_cases:,} count, in {names}")
     else:
         _print(found, limit_of(limit, as_json=False))
 
@@ -122,7 +122,7 @@ def _print(found: LineListing, n: int | None) -> None:
     rows = [_row(one) for one in found.not_counted[:n]]
     drop = tuple(name for name in _DROP if name != "why not")
     showing.print_table("not counted", _COLUMNS, rows, drop=drop)
-    showing.say(
+    showing.print_lines(
         showing.shown(len(found.cases[:n]), found.n_cases, "cases"),
         f"{len(found.not_counted):,} more name the pair, or did, and do not count",
     )
@@ -144,7 +144,7 @@ def _row(one: ListedCase) -> list[object]:
 
 
 def _of_pair(items: Iterable[Listed]) -> list[Listed]:
-    """Leave out what does not belong to the pair; without a configuration nobody can tell."""
+    """Leave out what does not belong to the pair; without a configuration that is not known."""
     return [item for item in items if item.is_counted is not False]
 
 
@@ -239,7 +239,7 @@ def _print_case(found: CaseHistory) -> None:
         if one.compared_with is not None:
             _print_changes(one)
     if found.duplicates:
-        showing.say(f"marked as its duplicates: {', '.join(found.duplicates)}")
+        showing.print_lines(f"marked as its duplicates: {', '.join(found.duplicates)}")
 
 
 def _print_changes(one: VersionOfCase) -> None:
@@ -247,7 +247,7 @@ def _print_changes(one: VersionOfCase) -> None:
     rows = [(change.field, _plain(change.before), _plain(change.after)) for change in one.changes]
     showing.print_table(title, {"field": "left", "before": "left", "after": "left"}, rows)
     if not rows:
-        showing.say(f"{title}: nothing differs but its number, kind or provenance")
+        showing.print_lines(f"{title}: nothing differs but its number, kind or provenance")
 
 
 def _plain(value: object) -> object:

@@ -46,18 +46,20 @@ def detectors(
             for one, found in chosen.items()
         ]
         showing.print_table("detectors", columns, rows)
-        showing.say("`longwatch detectors NAME` shows assumptions, citation and error rates")
+        showing.print_lines(
+            "`longwatch detectors NAME` shows assumptions, citation and error rates"
+        )
         return
     _print_whole(name, chosen[name], users[name])
 
 
 def _print_whole(name: str, found: Description, users: tuple[str, ...]) -> None:
-    showing.say(f"{name}: {found.statistic}", "", f"in detectors.{found.module}")
-    showing.say(f"from {found.citation}", "", "assumptions and limits")
-    showing.say(*(f"  - {assumption}" for assumption in found.assumptions))
-    showing.say("", f"smallest count to use it at: {found.smallest_count}")
-    showing.say(f"how often it errs: {found.characteristics}")
-    showing.say(f"used by: {', '.join(users) or NOBODY}")
+    showing.print_lines(f"{name}: {found.statistic}", "", f"in detectors.{found.module}")
+    showing.print_lines(f"from {found.citation}", "", "assumptions and limits")
+    showing.print_lines(*(f"  - {assumption}" for assumption in found.assumptions))
+    showing.print_lines("", f"smallest count to use it at: {found.smallest_count}")
+    showing.print_lines(f"how often it errs: {found.characteristics}")
+    showing.print_lines(f"used by: {', '.join(users) or NOBODY}")
 
 
 def _plain(name: str, found: Description, users: tuple[str, ...]) -> dict[str, Any]:

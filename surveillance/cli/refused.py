@@ -49,7 +49,9 @@ def list_refused(
     showing.print_table("refused records", columns, rows, drop=("remedy",))
     by_code = Counter(record.code for record in records).most_common()
     counted = ", ".join(f"{name} {n:,}" for name, n in by_code) or "none"
-    showing.say(showing.shown(len(some), len(records), "refused records"), f"by code: {counted}")
+    showing.print_lines(
+        showing.shown(len(some), len(records), "refused records"), f"by code: {counted}"
+    )
 
 
 @app.command("show")
@@ -70,7 +72,7 @@ def show(
         showing.print_json(values)
         return
     for record, text in found:
-        showing.say(
+        showing.print_lines(
             f"place    {place_of(record)}",
             f"code     {record.code}",
             f"reason   {record.reason}",
@@ -96,18 +98,18 @@ def retry(
     records = read_refused(open_results(from_run, register), code=code)
     found = sort_out(records)
     write_lines(found.lines, out)
-    showing.say(
+    showing.print_lines(
         f"{len(found.lines):,} refused lines are in {out}, just as they were received.",
         "Nothing has been fixed. Fix them there, then load the file again; "
         "`longwatch refused list` shows what is wrong with each.",
     )
     if found.cut:
-        showing.say(
+        showing.print_lines(
             f"{len(found.cut):,} were longer than what is kept, and are left out: "
             "fix them at their source."
         )
     if found.elsewhere:
-        showing.say(
+        showing.print_lines(
             f"{len(found.elsewhere):,} are rows of files in another format, and are left out: "
             "fix those files and load them again."
         )

@@ -89,7 +89,7 @@ def findings(
         return
     showing.print_findings(found, day="first met" if first else "on")
     n_all = source.reader.n_findings(chosen, criterion=criterion, first=first)
-    showing.say(showing.shown(len(found), n_all, "findings"))
+    showing.print_lines(showing.shown(len(found), n_all, "findings"))
 
 
 def priors(
@@ -106,7 +106,9 @@ def priors(
         return
     showing.print_priors(found)
     n_failed = sum(bool(item.failure) for item in found)
-    showing.say(f"{len(found):,} fits; {n_failed:,} failed, and the previous prior stayed in force")
+    showing.print_lines(
+        f"{len(found):,} fits; {n_failed:,} failed, and the previous prior stayed in force"
+    )
 
 
 def _finding(item: AnyFinding, *, first: bool) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def signals(
         return
     showing.print_signals(found)
     n_all = source.reader.n_signals(chosen, status=only)
-    showing.say(showing.shown(len(found), n_all, "signals"))
+    showing.print_lines(showing.shown(len(found), n_all, "signals"))
 
 
 def ranking(
@@ -182,7 +184,7 @@ def ranking(
         showing.print_json([_ranked_signal(rank, item) for rank, item in found])
         return
     showing.print_ranking(f"signals by priority at the end of {on}", found)
-    showing.say(
+    showing.print_lines(
         f"{len(found):,} shown; {n_listed:,} signals were on the list"
         f"{f' at level {at_level}' if at_level else ''} ({', '.join(OPEN)})",
         "a part of the priority is its value from 0 to 1 x its weight; "
@@ -238,9 +240,11 @@ def series(
         showing.print_json(found)
         return
     if len(found) >= drawing.N_POINTS_MIN:
-        showing.say(_drawing(found, title, showing.console().width))
+        showing.print_lines(_drawing(found, title, showing.console().width))
     showing.print_points(title, found)
-    showing.say(NOTE, "limits are 95 % limits" if found else f"{pair[0]} was never reported")
+    showing.print_lines(
+        NOTE, "limits are 95 % limits" if found else f"{pair[0]} was never reported"
+    )
 
 
 def _drawing(found: list[Point], title: str, width: int) -> str:

@@ -84,7 +84,7 @@ def replay_command(
 ) -> int:
     """Run the whole pipeline on files: every day of receipt is an epoch.
 
-    Decisions count on the day on which they were made, whatever --from and --until say.
+    Decisions count on the day on which they were made, whatever --from and --until are.
     """
     collect_seldom()
     beside = Beside(tuple(_outcomes(text) for text in outcomes or []), tuple(decisions or []))

@@ -41,7 +41,7 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - whatever `plain` takes
     typer.echo(msgspec.json.format(msgspec.json.encode(plain(value)), indent=2).decode())
 
 
-def say(*lines: str) -> None:
+def print_lines(*lines: str) -> None:
     """Print lines for people, as they are."""
     to = console()
     for line in lines:
@@ -83,7 +83,7 @@ def print_table(
         del left[0]
     to.print(table, markup=False)
     if len(left) < len(drop):
-        say(f"left out for want of width: {', '.join(drop[: len(drop) - len(left)])}")
+        print_lines(f"left out for want of width: {', '.join(drop[: len(drop) - len(left)])}")
 
 
 def _width_of_names(to: Console) -> int:

@@ -1,7 +1,7 @@
 """Time at risk and events of treated patients, by construct or programme.
 
 A patient is at risk from the first dose to the last day on which the patient's state is
-known: the latest follow-up or event, or the follow-up that is said to be the last. Time
+known: the latest follow-up or event, or the follow-up that is marked as the last. Time
 belongs to the construct given most recently. Events before the first dose do not count;
 an event on the day of a new construct belongs to the new one.
 """

@@ -43,8 +43,8 @@ class WatchProgress(msgspec.Struct, array_like=True):
     looks: int = 0
     n_events: int = 0
     person_days: int = 0
-    n_told: int = 0  # events when the crossing was last told; 0 before
-    stands: bool = False  # a crossing was told and its support was not taken back
+    n_emitted: int = 0  # events when the crossing was last emitted; 0 before
+    stands: bool = False  # a crossing was emitted and its support was not taken back
 
 
 class Watching(msgspec.Struct):
@@ -91,7 +91,7 @@ class WatchOutcomes:
         take_lines(state.ledger, self._place, item, lambda line: self._take(state, line, item.at))
 
     def close(self, state: _Working, epoch: int, at: int) -> Output:
-        """Compute patient-time and events anew, look once a watch, tell crossings."""
+        """Compute patient-time and events anew, look once a watch, emit crossings."""
         dispositions, facts = state.ledger.close(self._place)
         rows: list[WatchFinding] = []
         if state.kept.changed:
@@ -205,12 +205,12 @@ def _change(progress: WatchProgress, n_events: int, *, is_crossing: bool) -> Cha
     carried it were taken back.
     """
     if is_crossing and not progress.stands:
-        progress.n_told, progress.stands = n_events, True
+        progress.n_emitted, progress.stands = n_events, True
         return "met"
-    if is_crossing and n_events >= 2 * progress.n_told:
-        progress.n_told = n_events
+    if is_crossing and n_events >= 2 * progress.n_emitted:
+        progress.n_emitted = n_events
         return "grown"
-    if progress.stands and not is_crossing and n_events < progress.n_told:
+    if progress.stands and not is_crossing and n_events < progress.n_emitted:
         progress.stands = False
         return "ceased"
     return None

@@ -1,4 +1,4 @@
-"""What the pipeline said, projected into SQLite or PostgreSQL for people."""
+"""What the pipeline emitted, projected into SQLite or PostgreSQL for people."""
 
 from surveillance.register.case_index import CaseIndex  # its tables are created with the others
 from surveillance.register.writer import Register

@@ -35,7 +35,7 @@ case_versions = Table(
     Column("source", String(120), nullable=False),
     Column("version", Integer, nullable=False),
     Column("kind", String(20), nullable=False),
-    Column("received_on", Date, nullable=False),  # as the version itself says
+    Column("received_on", Date, nullable=False),  # as the version itself has it
     Column("duplicate_of", String(120)),
     Column("epoch", BigInteger, nullable=False),  # in which it was first received
     Column("offset", BigInteger, nullable=False),  # of its message; the partition is the case's

@@ -229,7 +229,7 @@ class FollowedRegister(Register):
         self._timeline.forget(epoch)
 
     def _receive(self, place: Place, offset: int, value: bytes) -> None:
-        """Hold one message of the cases until a tick says which epoch it belongs to."""
+        """Hold one message of the cases until a tick gives its epoch."""
         self._received[place].append((offset, value))
         self._read[place] = offset + 1
         self.n_bytes_held += len(value)
@@ -260,10 +260,10 @@ class FollowedRegister(Register):
             return  # most of the bytes, and nothing that is kept
         message = decode_message(value)
         if isinstance(message, Batch):
-            self.take_said(message.epoch, rows_of(topic, message), [])
+            self.take_output(message.epoch, rows_of(topic, message), [])
             return
         if message.dispositions is not None:
-            self.take_said(message.epoch, [message.dispositions], [])
+            self.take_output(message.epoch, [message.dispositions], [])
         if topic == SIGNALS:
             self._end(message.epoch)
 
@@ -275,7 +275,7 @@ class FollowedRegister(Register):
 
     def _take_fact(self, place: Place, offset: int, value: bytes) -> None:
         try:
-            self.take_said(self.last_epoch, [], [Fact(place[0], b"", value, "")])
+            self.take_output(self.last_epoch, [], [Fact(place[0], b"", value, "")])
         except (ValueError, StopIteration) as error:
             where = f"{place[0]}/{place[1]} at offset {offset}"
             raise Defect(f"{where} holds a foreign message: {error}") from None

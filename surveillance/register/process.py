@@ -63,11 +63,11 @@ class RegisterProcess:
         facts: list[Fact],
         dispositions: Dispositions | None,
     ) -> None:
-        """Take what a stage said about an epoch, as it was written."""
+        """Take what a stage emitted of an epoch, as it was written."""
         kept = messages if topic in KEPT else []
         if kept or facts or dispositions is not None:
             counts = None if dispositions is None else msgspec.to_builtins(dispositions)
-            self._send(("said", topic, epoch, kept, [tuple(fact) for fact in facts], counts))
+            self._send(("output", topic, epoch, kept, [tuple(fact) for fact in facts], counts))
 
     def take_refused(self, record: RefusedRecord) -> None:
         """Take a record that was refused before it reached a log."""
@@ -131,7 +131,7 @@ def _take(register: Register, item: tuple[Any, ...]) -> None:
         rows = [row for message in messages for row in rows_of(topic, decode_message(message))]
         if counts is not None:
             rows.append(msgspec.convert(counts, Dispositions))
-        register.take_said(epoch, rows, [Fact(*fact) for fact in facts])
+        register.take_output(epoch, rows, [Fact(*fact) for fact in facts])
 
 
 def rows_of(topic: str, message: Batch | End) -> list[Any]:

@@ -86,7 +86,7 @@ class RegisterReader:
         first: bool = False,
         limit: int | None = None,
     ) -> list[AnyFinding]:
-        """Return findings in the order in which they were said.
+        """Return findings in the order in which they were emitted.
 
         Parameters
         ----------
@@ -176,7 +176,7 @@ class RegisterReader:
         return [Change(*row) for row in self._all(query)]
 
     def first_alert(self, product: str, event: str) -> date | None:
-        """Return the day on which people were first told of a pair."""
+        """Return the day of the first finding of a pair."""
         table = schema.alerts.c
         query = select(func.min(table.alerted_on)).where(
             table.product == product, table.event == event
@@ -252,7 +252,7 @@ def _conditions(
 
 
 def _first_met(condition: ColumnElement[bool]) -> Select[Any]:
-    """Return the ids of the findings that say first that a criterion is met for a pair."""
+    """Return the ids of the findings by which a criterion was first met for a pair."""
     table = schema.findings.c
     rank = func.row_number().over(
         partition_by=(table.criterion, table.product, table.event),

@@ -1,4 +1,4 @@
-"""What the pipeline says → rows of the register's tables. No database here."""
+"""What the pipeline emits → rows of the register's tables. No database here."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def entries_of_row(row: object, epoch: int) -> list[RegisterRow]:
     row : object
         A finding, a signal, a decision, dispositions; contributions are passed by.
     epoch : int
-        The epoch that it was said about.
+        The epoch that it belongs to.
     """
     make = _ROWS.get(type(row))
     return make(row, epoch) if make else []
@@ -71,10 +71,10 @@ def epoch_entry(epoch: int, at: int, configuration: str | None = None) -> Regist
 
 def refused_entry(record: RefusedRecord) -> RegisterRow:
     """Return the entry of a refused record, from a topic or from an input file."""
-    said = f"{record.place}\n{record.code}\n{record.reason}\n{record.content}"
+    content = f"{record.place}\n{record.code}\n{record.reason}\n{record.content}"
     values = msgspec.structs.asdict(record)
     values["refused_at"] = values.pop("at")
-    values["refused_id"] = "X-" + sha256(said.encode()).hexdigest()[:32]
+    values["refused_id"] = "X-" + sha256(content.encode()).hexdigest()[:32]
     values["place"] = record.place
     return RegisterRow(schema.refused, values)
 
@@ -209,8 +209,8 @@ def _review_opened(value: bytes, epoch: int) -> list[RegisterRow]:  # noqa: ARG0
     _, request = _read(value, ReviewRequest)
     review = next(r for r in request.signal.reviews if r.review_id == request.review_id)
     entry = _review(review, request.signal)
-    told = {"ground": request.ground, "document": value.decode()}
-    return [RegisterRow(entry.table, entry.values | told)]
+    known = {"ground": request.ground, "document": value.decode()}
+    return [RegisterRow(entry.table, entry.values | known)]
 
 
 def _refused(value: bytes, epoch: int) -> list[RegisterRow]:  # noqa: ARG001 - one shape for all

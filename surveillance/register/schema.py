@@ -145,7 +145,7 @@ reviews = Table(
     Column("opened_on", Date, nullable=False),
     Column("product", Text, nullable=False),
     Column("event", Text, nullable=False),
-    Column("ground", Text),  # said by the request; the signal does not carry it
+    Column("ground", Text),  # from the request; the signal does not carry it
     Column("answer", String(20)),
     Column("answered_on", Date),
     Column("document", Text),  # the request as it was published

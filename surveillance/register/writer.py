@@ -1,4 +1,4 @@
-"""The register: what the pipeline said, kept for people in a database."""
+"""The register: what the pipeline emitted, kept for people in a database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TABLES = {table.name: table for table in schema.metadata.sorted_tables}
 
 
 class Register:
-    """Takes rows as the pipeline says them, and writes them in batches.
+    """Takes rows as the pipeline emits them, and writes them in batches.
 
     Writing the same row twice is harmless: rows are keyed by their content. Nothing here
     knows where rows come from.
@@ -91,28 +91,28 @@ class Register:
             self.flush()
 
     def take(self, topic: str | None, closing: ClosedEpoch) -> None:
-        """Take all that a stage in this process said about an epoch.
+        """Take all that a stage in this process emitted of an epoch.
 
         Parameters
         ----------
         topic : str or None
             Where its rows go. Contributions are not kept, and not looked at.
         closing : ClosedEpoch
-            What it said.
+            What it emitted.
         """
-        said = closing.output
-        rows: Iterable[object] = () if topic == CONTRIBUTIONS else said.rows
-        self.take_said(closing.epoch, rows, said.facts)
-        if said.dispositions is not None:
-            self.take_said(closing.epoch, [said.dispositions], [])
+        output = closing.output
+        rows: Iterable[object] = () if topic == CONTRIBUTIONS else output.rows
+        self.take_output(closing.epoch, rows, output.facts)
+        if output.dispositions is not None:
+            self.take_output(closing.epoch, [output.dispositions], [])
 
-    def take_said(self, epoch: int, rows: Iterable[object], facts: Iterable[Fact]) -> None:
+    def take_output(self, epoch: int, rows: Iterable[object], facts: Iterable[Fact]) -> None:
         """Take rows and outward messages, wherever they were read.
 
         Parameters
         ----------
         epoch : int
-            The epoch that they were said about.
+            The epoch that they belong to.
         rows : iterable
             Findings, signals, decisions, dispositions, ticks; others are passed by.
         facts : iterable of Fact

@@ -173,7 +173,7 @@ def require_outside(directory: Path, inputs: Iterable[Path]) -> None:
 
 
 def write_summary(directory: Path, summary: dict[str, Any]) -> None:
-    """Write `run.json`; until a run is finished it says so."""
+    """Write `run.json`; its status is `unfinished` until the run ends."""
     text = msgspec.json.format(_encode(summary), indent=2)
     (directory / "run.json").write_bytes(text + b"\n")
 

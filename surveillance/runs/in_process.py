@@ -19,13 +19,13 @@ from surveillance.pipeline import STAGES, open_reader, places
 
 
 class Sink(Protocol):
-    """What takes all that is said."""
+    """What takes all that is emitted."""
 
     def tick(self, epoch: int, at: int, value: bytes) -> None:
         """Take a tick."""
 
     def closing(self, place: Place, closing: ClosedEpoch) -> None:
-        """Take what a stage said about an epoch."""
+        """Take what a stage emitted of an epoch."""
 
 
 class Embedded:
@@ -36,7 +36,7 @@ class Embedded:
     configurations : Configurations
         The one in force, which is entered in the ticks.
     sink : Sink
-        Takes ticks and what is said.
+        Takes ticks and what is emitted.
     observe : callable, optional
         Called after each closing with place, epoch and the state of that stage.
     """
@@ -72,12 +72,12 @@ class Embedded:
         return offset
 
     def tick(self, at: int) -> None:
-        """Cut an epoch here, and let every stage speak about it."""
+        """Cut an epoch here, and let every stage emit what it has of it."""
         cut = {topic: list(ends) for topic, ends in self._ends.items()}
         self.take_tick(encode_tick(Tick(at, self._configurations.current.digest, cut)))
 
     def take_tick(self, value: bytes) -> None:
-        """Append a tick as it was written, and let every stage speak."""
+        """Append a tick as it was written, and let every stage emit."""
         epoch = self._n_ticks
         self._n_ticks += 1
         if self._timeline.feed(epoch, value):

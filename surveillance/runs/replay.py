@@ -113,7 +113,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
     Returns
     -------
     dict
-        What `run.json` says.
+        What `run.json` holds.
     """
     progress = progress or Progress()
     start = clock()

@@ -1,4 +1,4 @@
-"""All numbers of the pairs that are told, computed together."""
+"""All numbers of the pairs that become findings, computed together."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _Column = tuple[str, str, list[float], list[str]]  # measure, field, values, sta
 
 
 class Selected(NamedTuple):
-    """One pair about to be told: where it is, what criterion, and what changed."""
+    """One pair about to become a finding: where it is, what criterion, and what changed."""
 
     place: int
     criterion: Criterion
@@ -75,7 +75,7 @@ def measures(
         ``undefined``.
     """
     expected = table.expected
-    none_expected = np.nan_to_num(expected)  # without a report: `ic` is told to be undefined
+    none_expected = np.nan_to_num(expected)  # without a report: marked undefined below
     estimates = {
         "prr": prr(table, confidence_level=confidence_level),
         "ror": ror(table, confidence_level=confidence_level),
@@ -137,14 +137,14 @@ def _row(columns: list[_Column], index: int, expected: float) -> dict[str, Any]:
 def findings(
     counts: Counts, selected: list[Selected], when: When, in_force: InForce | None = None
 ) -> list[Finding]:
-    """Gather all that is known of the pairs that are told.
+    """Gather all that is known of the pairs that become findings.
 
     Parameters
     ----------
     counts : Counts
         Settled counts.
     selected : list of Selected
-        What is told, in the order in which it is to be said.
+        What is emitted, in its order.
     when : When
         Epoch, day and configuration.
     in_force : InForce or None

@@ -1,6 +1,6 @@
 """The prior of the EBGM, fitted on a schedule to the counts as they stand.
 
-A fit is told as a row, with all that one needs to judge it. The parameters are written with
+A fit is emitted as a row, with all that one needs to judge it. The parameters are written with
 ten digits and used as they are written: whoever types them in gets the numbers of every finding
 that names their version.
 """
@@ -66,7 +66,7 @@ def prior_of(fitted: PriorFitted) -> ebgm.Prior:
 def fit_prior(
     counts: Counts, settings: PriorFit, when: When, before: PriorFitted | None
 ) -> PriorFitted:
-    """Fit the prior to the counts, or say why it cannot be fitted.
+    """Fit the prior to the counts, or give the reason why it cannot be fitted.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def fit_prior(
     except ebgm.NotConverged as error:
         return PriorFitted(**about, failure=str(error))
     evidence = fitted.diagnostics
-    assert evidence is not None  # noqa: S101 - `fit` always says how it went
+    assert evidence is not None  # noqa: S101 - `fit` always adds them
     return PriorFitted(
         **about,
         alpha1=_written(fitted.alpha1),

@@ -2,8 +2,8 @@
 
 Counts are kept in arrays. Pairs whose own count moved are evaluated at every close, and
 every pair at the first close of a UTC day, since margins move under all of them. What is
-told is a change: a criterion newly met, or a count grown by the configured ratio since it
-was last told, both at once; and a criterion met no longer, at the first close of a UTC
+emitted is a change: a criterion newly met, or a count grown by the configured ratio since it
+was last emitted, both at once; and a criterion met no longer, at the first close of a UTC
 month, since moving margins make a pair at the edge of a criterion flicker.
 """
 
@@ -36,19 +36,19 @@ Rule = PairRule | FamilyRule
 
 
 class Emitted:
-    """What was told of one criterion, pair by pair."""
+    """What was emitted of one criterion, pair by pair."""
 
     def __init__(self, height: Ints | None = None, stands: Ints | None = None) -> None:
-        self.height = Growing(height)  # count at which it was last told as met; 0 never
-        self.stands = Growing(stands)  # 1 while it was last told as met
+        self.height = Growing(height)  # count at which it was last emitted as met; 0 never
+        self.stands = Growing(stands)  # 1 while it was last emitted as met
 
 
 class ScreenState:
-    """State: the counts, what was told, the prior in force, and the instant of the last close."""
+    """State: counts, what was emitted, the prior in force, and the instant of the last close."""
 
     def __init__(self) -> None:
         self.counts = Counts()
-        self.told: dict[str, Emitted] = {}
+        self.emitted: dict[str, Emitted] = {}
         self.at = -1
         self.fitted: PriorFitted | None = None  # the prior in force
 
@@ -95,11 +95,11 @@ class Screen:
         state.counts.add(item)
 
     def close(self, state: ScreenState, epoch: int, at: int) -> Output:
-        """Sum up, evaluate, and tell what changed."""
+        """Sum up, evaluate, and emit what changed."""
         counts = state.counts
         moved = counts.settle()
-        told = [state.told.setdefault(_identity(rule), Emitted()) for rule in self._rules]
-        for one in told:
+        emitted = [state.emitted.setdefault(_identity(rule), Emitted()) for rule in self._rules]
+        for one in emitted:
             one.height.grow(len(counts))
             one.stands.grow(len(counts))
         now = _Now(_day(state.at) if state.at >= 0 else None, _day(at))
@@ -107,17 +107,17 @@ class Screen:
         when = When(epoch, now.today, self._digest)
         rows: list[Finding | PriorFitted] = [*self._fit(state, when, now)]
         in_force = state.in_force
-        places = moved if now.today == now.before else self._all(counts, told)
+        places = moved if now.today == now.before else self._all(counts, emitted)
         evaluated = _Evaluated(counts, places, moved, in_force.prior if in_force else None)
         selected: list[Selected] = []
-        for rule, one in zip(self._rules, told, strict=True):
+        for rule, one in zip(self._rules, emitted, strict=True):
             met = _met(rule, one, evaluated, now)
             if met is not None:
                 selected += self._select(counts, rule, one, met, now)
         return Output([*rows, *findings(counts, selected, when, in_force)], [])
 
     def _fit(self, state: ScreenState, when: When, now: _Now) -> list[PriorFitted]:
-        """Fit the prior anew when its time has come; what is said of it."""
+        """Fit the prior anew when its time has come; and return the row of it."""
         settings = self._prior
         if settings is None or not begins(settings.every, now.before, now.today):
             return []
@@ -126,26 +126,26 @@ class Screen:
             state.fitted = fitted
         return [fitted]
 
-    def _all(self, counts: Counts, told: list[Emitted]) -> Ints:
+    def _all(self, counts: Counts, emitted: list[Emitted]) -> Ints:
         """Return every pair that may meet a criterion, or has met one that may have ceased."""
         places = np.flatnonzero(counts.n_pair.values >= self._least)
         if self._is_excess:  # no criterion can be met by a pair below its expectation
             n_pair, n_product, n_event, n_total = counts.cells(places)
             places = places[n_pair * float(n_total) > n_product * n_event]
         stands = np.zeros(len(counts), np.bool_)
-        for one in told:
+        for one in emitted:
             stands |= one.stands.values > 0
         stands[places] = True
         return np.flatnonzero(stands)
 
     def _select(
-        self, counts: Counts, rule: Rule, told: Emitted, met: _Met, now: _Now
+        self, counts: Counts, rule: Rule, emitted: Emitted, met: _Met, now: _Now
     ) -> list[Selected]:
         """Return the pairs whose state under a rule changed, and enter what becomes of them."""
-        stands = told.stands.values[met.places] > 0
+        stands = emitted.stands.values[met.places] > 0
         known = np.flatnonzero(met.flags & stands)
         n_pair = counts.n_pair.values[met.places]
-        has_grown = n_pair[known] >= self._ratio * told.height.values[met.places[known]]
+        has_grown = n_pair[known] >= self._ratio * emitted.height.values[met.places[known]]
         may_cease = begins("month", now.before, now.today)
         changes: dict[Change, Ints] = {
             "met": np.flatnonzero(met.flags & ~stands),
@@ -157,9 +157,9 @@ class Screen:
             if not len(where):
                 continue
             chosen = met.places[where]
-            told.stands.values[chosen] = change != "ceased"
+            emitted.stands.values[chosen] = change != "ceased"
             if change != "ceased":
-                told.height.values[chosen] = n_pair[where]
+                emitted.height.values[chosen] = n_pair[where]
             selected += [
                 Selected(place, rule.criterion, rule.interval, change, met.family.get(place))
                 for place in chosen.tolist()
@@ -168,19 +168,21 @@ class Screen:
 
     def dump(self, state: ScreenState) -> bytes:
         """Return the state as bytes."""
-        told = {
-            name: (told.height.values.tobytes(), told.stands.values.tobytes())
-            for name, told in state.told.items()
+        emitted = {
+            name: (one.height.values.tobytes(), one.stands.values.tobytes())
+            for name, one in state.emitted.items()
         }
-        return msgspec.msgpack.encode((state.at, state.counts.dump(), told, state.fitted))
+        return msgspec.msgpack.encode((state.at, state.counts.dump(), emitted, state.fitted))
 
     def load(self, data: bytes, cells: Cells) -> ScreenState:  # noqa: ARG002 - the protocol
         """Restore the state."""
         state = ScreenState()
-        state.at, counts, told, fitted = msgspec.msgpack.decode(data)
+        state.at, counts, emitted, fitted = msgspec.msgpack.decode(data)
         state.counts = Counts.load(counts)
-        for name, arrays in told.items():
-            state.told[name] = Emitted(*(np.frombuffer(array, np.int64).copy() for array in arrays))
+        for name, arrays in emitted.items():
+            state.emitted[name] = Emitted(
+                *(np.frombuffer(array, np.int64).copy() for array in arrays)
+            )
         state.fitted = None if fitted is None else msgspec.convert(fitted, PriorFitted)
         return state
 
@@ -218,22 +220,22 @@ class _Evaluated:
         return np.isin(products, _numbers(self.counts.products, keys))
 
 
-def _met(rule: Rule, told: Emitted, evaluated: _Evaluated, now: _Now) -> _Met | None:
+def _met(rule: Rule, emitted: Emitted, evaluated: _Evaluated, now: _Now) -> _Met | None:
     """Decide by one rule; None where it is not its time."""
     criterion, counts = rule.criterion, evaluated.counts
     if isinstance(criterion, OfFamily):
         if not begins(criterion.every, now.before, now.today):
             return None
-        return _of_family(told, cast("FamilyRule", rule)(counts, now.today))
+        return _of_family(emitted, cast("FamilyRule", rule)(counts, now.today))
     decide = cast("PairRule", rule)
     if isinstance(criterion, Listed):
-        chosen = _listed(counts, criterion, told, evaluated.moved)
+        chosen = _listed(counts, criterion, emitted, evaluated.moved)
         return _Met(chosen, decide(TableCells.from_margins(*counts.cells(chosen))))
     return _Met(evaluated.places, decide(evaluated.cells, evaluated.beside))
 
 
-def _of_family(told: Emitted, decided: Decided) -> _Met:
-    places = np.union1d(decided.places, np.flatnonzero(told.stands.values))
+def _of_family(emitted: Emitted, decided: Decided) -> _Met:
+    places = np.union1d(decided.places, np.flatnonzero(emitted.stands.values))
     numbers = zip(decided.places.tolist(), decided.adjusted.tolist(), strict=True)
     family = {place: (adjusted, decided.n_hypotheses) for place, adjusted in numbers}
     return _Met(places, np.isin(places, decided.places), family)
@@ -243,9 +245,9 @@ def _identity(rule: Rule) -> str:
     return f"{rule.criterion.name}/{rule.criterion.version}"
 
 
-def _listed(counts: Counts, criterion: Listed, told: Emitted, moved: Ints) -> Ints:
+def _listed(counts: Counts, criterion: Listed, emitted: Emitted, moved: Ints) -> Ints:
     """Return the pairs on a list that moved, or stand."""
-    places = np.concatenate((moved, np.flatnonzero(told.stands.values)))
+    places = np.concatenate((moved, np.flatnonzero(emitted.stands.values)))
     is_listed = np.isin(counts.pair_event.values[places], _numbers(counts.events, criterion.events))
     if "*" not in criterion.products:
         products = _numbers(counts.products, criterion.products)

@@ -65,7 +65,7 @@ class VersionRules:
         Raises
         ------
         Refused
-            If it cannot be used, or says that it was received after `at`.
+            If it cannot be used, or gives a day of receipt after `at`.
         """
         case = decode_case(line)
         refuse_ahead("received_on", case.received_on, at)

@@ -1,7 +1,7 @@
 """What the Kafka clients log, as an operator should see it.
 
-They tell the same thing many times a second while a broker is away, and call it an error
-that a group changes its members. A line is told once a minute, and what is normal not at
+They log the same line many times a second while a broker is away, and call it an error
+that a group changes its members. A line is logged once a minute, and what is normal not at
 all; `--log-level info` shows everything.
 """
 

@@ -259,8 +259,8 @@ class LocalBroker:
 
     def _tail(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        told = [line for line in lines if not line.startswith("\t")]  # without the stack's frames
-        return "\n".join(told[-15:])
+        shown = [line for line in lines if not line.startswith("\t")]  # without the stack's frames
+        return "\n".join(shown[-15:])
 
     def _signal(self, number: signal.Signals) -> None:
         if self._broker is not None and self._broker.poll() is None:

@@ -1,4 +1,4 @@
-"""Compare what workers said on Kafka with what a replay says, byte for byte.
+"""Compare what workers wrote on Kafka with what a replay writes, byte for byte.
 
 Messages of derived topics are known by source, epoch and index, outward ones by their
 id; written again after a crash they must be the same bytes.

@@ -1,4 +1,4 @@
-"""One partition at work: fold what the ticks allow, write what the stage says, store the state.
+"""One partition at work: fold what the ticks allow, write what the stage emits, store the state.
 
 What is not understood is neither skipped nor acknowledged: the process ends, and whoever
 supervises starts it again.

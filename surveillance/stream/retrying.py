@@ -1,6 +1,6 @@
 """What is retried while a server is away, how long between attempts, and who hears of it.
 
-An error of the connection says nothing about the data: the same attempt succeeds once the
+An error of the connection is no error of the data: the same attempt succeeds once the
 broker is back, so it is repeated for as long as that takes. Errors of the data, the program
 or the rights are passed on at once; whoever called ends the process. Workers, tickers,
 loaders and the register's follower share this one policy.

@@ -2,7 +2,7 @@
 
 One protocol, two implementations, one conformance test. A state is stored with the offset
 to resume from and the last closed epoch in one atomic write, after the broker has
-acknowledged all that was said about that epoch.
+acknowledged all that was emitted of that epoch.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class RocksStore:
     directory : Path
         Made if it is not there.
     namespace : str
-        What the states depend on beside the log: the partitions, say. A state under another
+        What the states depend on beside the log: the partitions, for example. A state under another
         namespace, or of another generation, is not read.
 
     Raises

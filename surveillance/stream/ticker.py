@@ -1,4 +1,4 @@
-"""The ticker: says where every raw partition ends, and what time it is.
+"""The ticker: writes where every raw partition ends, and what time it is.
 
 It ticks when something has arrived, and at least once a UTC day. It needs no state: it
 reads the last tick from the log. Two tickers at once do no harm, since a tick that does

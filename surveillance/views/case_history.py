@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Standing = Literal["stands", "stood", "superseded"]
 N_NEAR = 5
-_NAMES = {"products": "product", "events": "pt", "tests": "name"}  # what tells entries apart
+_NAMES = {"products": "product", "events": "pt", "tests": "name"}  # what entries are known by
 _NOT_COMPARED = ("case_id", "version", "kind", "provenance", "ingested_at")
 
 
@@ -35,7 +35,7 @@ class VersionOfCase(Struct, frozen=True, kw_only=True):
 
     version: int
     kind: str
-    received_on: date  # as the version says
+    received_on: date  # as the version has it
     known_on: date  # day of the epoch in which it came
     standing: Standing  # superseded: a greater version was there already, or came the same epoch
     stood_from: date | None
@@ -131,7 +131,7 @@ def _version(
 def differences(before: CaseVersion, after: CaseVersion) -> list[FieldChange]:
     """Return the fields in which two versions of a case differ.
 
-    Products, events and tests are told apart by their names, so that an event that was put
+    Products, events and tests are known by their names, so that an event that was put
     in between is one change and not a shift of all that follow.
 
     Parameters

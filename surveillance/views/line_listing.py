@@ -203,7 +203,7 @@ def _begun(versions: Iterable[StoredVersion]) -> list[int]:
 
 
 class _Context(NamedTuple):
-    """What a line says beyond the version itself."""
+    """What a line holds beyond the version itself."""
 
     days: dict[int, date]
     copies: dict[str, list[str]]  # duplicates, by the case that stands for them

@@ -18,7 +18,7 @@ from surveillance.register import Register, database, schema
 from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.register.upgrade import MIGRATIONS, migrate, upgrade
 
-from .rows_said import AT, a_finding, a_signal
+from .register_rows import AT, a_finding, a_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,7 +148,7 @@ def test_an_upgraded_register_equals_one_that_was_written_anew(
     anew = f"sqlite:///{tmp_path / 'anew.db'}"
     with Register(anew) as register:
         for state in STATES:
-            register.take_said(state.epoch, [state], [])
+            register.take_output(state.epoch, [state], [])
     assert everything(either_url)["signal_states"] == everything(anew)["signal_states"]
     reader = RegisterReader(either_url)
     assert reader.signals(Chosen()) == [STATES[-1]]
@@ -161,7 +161,7 @@ def test_an_upgraded_register_is_written_on(either_url: str) -> None:
     upgrade(either_url)
 
     with Register(either_url) as register:
-        register.take_said(12, [STATES[2], a_finding()], [])
+        register.take_output(12, [STATES[2], a_finding()], [])
 
     reader = RegisterReader(either_url)
     assert reader.signals(Chosen()) == [STATES[2]]

@@ -20,7 +20,7 @@ from surveillance.register import Register, database, schema
 from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.register.writer import N_ROWS_A_BATCH
 
-from .rows_said import (
+from .register_rows import (
     AT,
     DAY,
     SIGNAL_ID,
@@ -66,9 +66,9 @@ def say_all(register: Register) -> None:
     signal = a_signal(reviews=(a_review(),))
     register.take_epoch(7, AT, "c" * 64)
     findings = [a_finding(), a_watch_finding(), a_prior()]
-    register.take_said(7, [*findings, a_decision()], [a_refusal()])
-    register.take_said(7, [dispositions()], [])
-    register.take_said(7, [signal, passed_over()], [an_alert(signal), a_request(signal)])
+    register.take_output(7, [*findings, a_decision()], [a_refusal()])
+    register.take_output(7, [dispositions()], [])
+    register.take_output(7, [signal, passed_over()], [an_alert(signal), a_request(signal)])
 
 
 def test_every_kind_of_row_finds_its_table(url: str) -> None:
@@ -138,7 +138,7 @@ def test_the_configuration_of_an_epoch_may_be_known_later(url: str) -> None:
     with Register(url) as register:
         register.take_epoch(7, AT)
         register.flush()
-        register.take_said(7, [tick], [])
+        register.take_output(7, [tick], [])
         register.flush()
         register.take_epoch(7, AT)
 
@@ -157,7 +157,7 @@ def test_the_latest_epoch_of_a_signal_stands_in_whatever_order_it_comes(
 
     with Register(url) as register:
         for epoch in epochs:
-            register.take_said(epoch, [said[epoch]], [])
+            register.take_output(epoch, [said[epoch]], [])
             if is_flushed:
                 register.flush()
 
@@ -170,9 +170,9 @@ def test_a_signal_is_read_as_it_stood_on_a_day(url: str) -> None:
     other = a_signal(signal_id="S-other", priority=0.3)
     with Register(url) as register:
         register.take_epoch(7, AT)
-        register.take_said(7, [a_signal(), other], [])
+        register.take_output(7, [a_signal(), other], [])
         register.take_epoch(9, int(datetime(1999, 3, 1, 12, tzinfo=UTC).timestamp()))
-        register.take_said(9, [later], [])
+        register.take_output(9, [later], [])
 
     reader = RegisterReader(url)
     assert reader.signals(Chosen(until=date(1999, 2, 11))) == []
@@ -188,9 +188,9 @@ def test_the_answer_to_a_review_is_kept_whatever_is_told_after_it(url: str) -> N
     answered = a_signal(epoch=9, reviews=(a_review(answer="upheld", answered_on=date(1999, 3, 1)),))
 
     with Register(url) as register:
-        register.take_said(9, [answered], [])
+        register.take_output(9, [answered], [])
         register.flush()
-        register.take_said(7, [asked], [a_request(asked)])
+        register.take_output(7, [asked], [a_request(asked)])
 
     (row,) = table(url, "reviews")
     assert (row["answer"], row["answered_on"]) == ("upheld", "1999-03-01")
@@ -200,8 +200,8 @@ def test_the_answer_to_a_review_is_kept_whatever_is_told_after_it(url: str) -> N
 def test_priors_are_read_in_the_order_of_time_up_to_a_day(url: str) -> None:
     failed = a_prior(version="product/1999-03-01", on=date(1999, 3, 1), failure="few", epoch=9)
     with Register(url) as register:
-        register.take_said(9, [failed], [])
-        register.take_said(7, [a_prior()], [])
+        register.take_output(9, [failed], [])
+        register.take_output(7, [a_prior()], [])
 
     reader = RegisterReader(url)
     assert reader.priors() == [a_prior(), failed]
@@ -219,7 +219,7 @@ def test_first_is_the_first_time_met_and_not_what_grew(url: str) -> None:
     ]
     with Register(url) as register:
         for finding in said:
-            register.take_said(finding.epoch, [finding], [])
+            register.take_output(finding.epoch, [finding], [])
 
     reader = RegisterReader(url)
     first = reader.findings(Chosen(), first=True)
@@ -235,7 +235,7 @@ def test_first_is_the_first_time_met_and_not_what_grew(url: str) -> None:
 
 def test_refused_records_come_back_as_they_were(url: str) -> None:
     with Register(url) as register:
-        register.take_said(7, [], [a_refusal(b"\xff{"), a_refusal(b"[")])
+        register.take_output(7, [], [a_refusal(b"\xff{"), a_refusal(b"[")])
 
     reader = RegisterReader(url)
     found = reader.refused(code="not_json")
@@ -249,7 +249,7 @@ def test_refused_records_come_back_as_they_were(url: str) -> None:
 def test_alerts_are_counted_by_day_and_level(url: str) -> None:
     group = a_signal(product="group:g", signal_id="S-g")
     with Register(url) as register:
-        register.take_said(7, [], [an_alert(a_signal()), an_alert(a_signal()), an_alert(group)])
+        register.take_output(7, [], [an_alert(a_signal()), an_alert(a_signal()), an_alert(group)])
 
     reader = RegisterReader(url)
     counted = [(item.on, item.level, item.n) for item in reader.alerts_by_day()]
@@ -263,7 +263,7 @@ def test_rows_are_written_in_batches_before_anybody_asks(url: str) -> None:
     register = Register(url)
     register.create()
 
-    register.take_said(7, [a_finding(n_total=100_000 + i) for i in range(N_ROWS_A_BATCH)], [])
+    register.take_output(7, [a_finding(n_total=100_000 + i) for i in range(N_ROWS_A_BATCH)], [])
 
     assert len(table(url, "findings")) == N_ROWS_A_BATCH
     register.close()
@@ -272,7 +272,7 @@ def test_rows_are_written_in_batches_before_anybody_asks(url: str) -> None:
 def test_what_was_not_flushed_is_not_written(url: str) -> None:
     register = Register(url)
     register.create()
-    register.take_said(7, [a_finding()], [])
+    register.take_output(7, [a_finding()], [])
 
     register.close()
 
@@ -336,7 +336,7 @@ def test_signals_carry_a_history_that_reading_gives_back(url: str) -> None:
     moved = a_signal(history=(*a_signal().history, step), status="under_review")
 
     with Register(url) as register:
-        register.take_said(7, [moved], [])
+        register.take_output(7, [moved], [])
 
     reader = RegisterReader(url)
     assert reader.signals(Chosen(), ids=[SIGNAL_ID])[0].history == moved.history
@@ -359,7 +359,7 @@ def test_a_hundred_thousand_findings_are_written_in_a_few_thousand_statements(ur
     try:
         with Register(url) as register:
             for i in range(0, len(findings), 50):
-                register.take_said(i // 50, findings[i : i + 50], [])
+                register.take_output(i // 50, findings[i : i + 50], [])
     finally:
         event.remove(Engine, "before_cursor_execute", count)
 

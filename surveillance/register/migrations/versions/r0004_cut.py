@@ -12,5 +12,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column, empty: an older register tells of a cut in the reason alone."""
+    """Add the column, empty: an older register has a cut in the reason alone."""
     op.add_column("refused", sa.Column("n_bytes", sa.BigInteger))
