@@ -15,7 +15,7 @@ from surveillance.domain.decision import Decision
 from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.signal import DecisionPassedOver, Signal
 
-GENERATION = 1
+GENERATION = 2
 
 CASES = "cases-received.v1"
 OUTCOMES = "outcomes-received.v1"

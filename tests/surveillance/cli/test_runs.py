@@ -20,7 +20,7 @@ from surveillance.configuration.reader import SHIPPED
 from surveillance.domain.case import CaseVersion, Event, Product
 from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.domain.signal import Signal
-from surveillance.log.topics import SIGNALS
+from surveillance.log.topics import FINDINGS, SIGNALS
 from surveillance.runs.directory import TOPIC_FILES
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def test_export_refuses_what_is_no_run_no_topic_or_a_file_that_is_there(
     no_topic = longwatch("run", "export", demo.run, "--what", "alert", "--out", new)
     taken = longwatch("run", "export", demo.run, "--what", "findings", "--out", there)
 
-    assert_refused_in_one_line(no_run, "findings.v1.ndjson.gz", "cannot be read")
+    assert_refused_in_one_line(no_run, f"{FINDINGS}.ndjson.gz", "cannot be read")
     assert_refused_in_one_line(no_topic, "--what alert", "is not known")
     assert_refused_in_one_line(taken, "is there already")
     assert not new.exists()

@@ -15,7 +15,7 @@ from surveillance.log.days import end_of
 from surveillance.log.messages import Batch, ClosedEpoch, decode_message
 from surveillance.log.partitioner import partition_of
 from surveillance.log.ticks import Place, Tick, encode_tick
-from surveillance.log.topics import ALERTS, CASES, DECISIONS, FEED, OUTCOMES, REVIEWS
+from surveillance.log.topics import ALERTS, CASES, DECISIONS, DERIVED, FEED, OUTCOMES, REVIEWS
 from surveillance.pipeline import places
 from surveillance.runs.in_process import Embedded
 
@@ -109,9 +109,7 @@ def test_every_stage_speaks_when_a_day_begins_and_only_those_that_moved_after() 
     pipeline.tick(instant(second=2))
     assert [place[0] for place, _ in heard.order] == [
         CASES,
-        "contributions.v1",
-        "findings.v1",
-        "signals.v1",
+        *DERIVED,
     ]
 
 
