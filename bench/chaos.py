@@ -1,4 +1,4 @@
-"""Hurt workers and broker at random for minutes; what they say must be what a replay says.
+"""Hurt workers and broker at random for minutes; what they emit must be what a replay emits.
 
     python bench/chaos.py SEED --faults N --minutes M
 
@@ -71,7 +71,7 @@ class Feeder:
         self.n_lines = self.n_days = 0
 
     def days(self, n: int) -> bool:
-        """Write so many days; say whether any are left."""
+        """Write so many days; return whether any are left."""
         for _ in range(n):
             lines = next(self._days, None)
             if lines is None:
@@ -183,9 +183,9 @@ class Chaos:
     def hurt(self) -> str:
         """Do one thing; return what it was."""
         fault = self._rng.choice(self._faults)
-        said = fault(self._rng.choice(sorted(self.workers)))
-        self.done[said.split(",", maxsplit=1)[0].split(" worker")[0]] += 1
-        return said
+        done_to = fault(self._rng.choice(sorted(self.workers)))
+        self.done[done_to.split(",", maxsplit=1)[0].split(" worker")[0]] += 1
+        return done_to
 
     def _kill(self, name: str) -> str:
         self.workers[name].kill()
@@ -227,12 +227,12 @@ class Chaos:
         if kept.exists():
             shutil.rmtree(state)
             kept.rename(state)
-            said = f"old disk for {name}"
+            done_to = f"old disk for {name}"
         else:
             shutil.copytree(state, kept)
-            said = f"SIGKILL {name}, its disk copied"
+            done_to = f"SIGKILL {name}, its disk copied"
         self.start(name)
-        return said
+        return done_to
 
     def _lost_disk(self, name: str) -> str:
         self.workers[name].kill()
@@ -259,9 +259,9 @@ def run(cluster: Cluster, data: Path, rng: random.Random, n_faults: int, seconds
             is_more = feeder.days(int(share * SCENARIO.days) - feeder.n_days)
         chaos.supervise()
         if n_done < n_faults and passed > 8 + (seconds - 8) * n_done / n_faults:
-            said = chaos.hurt()
+            done_to = chaos.hurt()
             n_done += 1
-            print(f"{time.monotonic() - begin:6.0f} s {said}", flush=True)
+            print(f"{time.monotonic() - begin:6.0f} s {done_to}", flush=True)
         is_more = is_more and share < 1.0
         time.sleep(EVERY)
     settle(cluster, feeder, chaos)
@@ -270,7 +270,7 @@ def run(cluster: Cluster, data: Path, rng: random.Random, n_faults: int, seconds
 
 
 def settle(cluster: Cluster, feeder: Feeder, chaos: Chaos) -> None:
-    """End the ticker, cut the rest, and wait until all of it is said."""
+    """End the ticker, cut the rest, and wait until all of it is emitted."""
     ticker = cluster.processes.get("ticker")
     if ticker is not None:
         print(f"         ticker: exit {ticker.code or ticker.stop()}", flush=True)

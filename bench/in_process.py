@@ -160,7 +160,7 @@ class _TimedReader:
 
 
 class TimedEmbedded(Embedded):
-    """An embedded pipeline that says where its time goes."""
+    """An embedded pipeline that records where its time goes."""
 
     spent: Spent  # set by the caller before anything is opened
 
@@ -179,7 +179,7 @@ class TimedEmbedded(Embedded):
 
 
 class _Encoding(Ignoring):
-    """Encodes again what was said, to know what encoding costs; keeps the contributions."""
+    """Encodes again what was emitted, to know what encoding costs; keeps the contributions."""
 
     def __init__(self, spent: Spent) -> None:
         super().__init__()

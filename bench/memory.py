@@ -80,19 +80,19 @@ def _fold(templates: list[bytes], n_cases: int, at: int, directory: Path) -> dic
     samples: list[tuple[int, float]] = []
     spent = 0.0
     watch = Stopwatch()
-    n = n_said = 0
+    n = n_output = 0
     for value in _messages(templates, n_cases):
         start = time.process_time()
         stage.apply(held.state, Record(n // LINES_A_MESSAGE, value, at))
         n += value.count(b"\n") + 1
         if n % LINES_A_SAVE == 0 or n == n_cases:
-            n_said += _save(store, stage, held, at)
+            n_output += _save(store, stage, held, at)
             samples.append((n, resident_mb(os.getpid()) - before))
         spent += time.process_time() - start
     wall = watch.read()["wall_seconds"]
     store.close()
-    if n_said != n_cases:
-        raise AssertionError(f"{n_cases:,} cases, {n_said:,} contributions")
+    if n_output != n_cases:
+        raise AssertionError(f"{n_cases:,} cases, {n_output:,} contributions")
     return {
         "n_cases": n_cases,
         "memory_mb": max(grown for _, grown in samples),
@@ -106,11 +106,13 @@ def _fold(templates: list[bytes], n_cases: int, at: int, directory: Path) -> dic
 
 
 def _save(store: RocksStore, stage: Revise, held: ReaderState[ReviseState], at: int) -> int:
-    """Close an epoch and store the state; return how many assertions were said."""
-    said = stage.close(held.state, held.epoch + 1, at)
+    """Close an epoch and store the state; return how many assertions were emitted."""
+    output = stage.close(held.state, held.epoch + 1, at)
     held.epoch += 1
     store.save(SOURCE, held)
-    return sum(1 for row in said.rows) if said.dispositions is None else said.dispositions.applied
+    if output.dispositions is None:
+        return sum(1 for _ in output.rows)
+    return output.dispositions.applied
 
 
 def _reopened(directory: Path, stage: Revise, n_cases: int) -> dict[str, float]:

@@ -64,7 +64,7 @@ class Log:
         self._is_spoken_on = False
 
     def forget_spoken(self) -> None:
-        """Delete what workers said, and where their group stood, if any has run."""
+        """Delete what workers wrote, and where their group stood, if any has run."""
         if not self._is_spoken_on:
             self._is_spoken_on = True
             return
@@ -151,7 +151,7 @@ class _Ends:
         for name in names:
             self._client.seek(TopicPartition(name, 0), end_offsets(self._client, name, 1)[0])
         self._last = log.last_epoch
-        self.n_read: dict[tuple[str, int], int] = {}  # by source and epoch: as said, once
+        self.n_read: dict[tuple[str, int], int] = {}  # by source and epoch: as emitted, once
         self.ended: set[str] = set()  # who has ended the last epoch
 
     def poll(self) -> None:
@@ -203,7 +203,7 @@ def _follow(log: Log, workers: Workers, wanted: set[str], seconds: float) -> dic
             raise Unfinished(f"{now.n_read:,} of {log.n_lines:,} lines after {seconds:.0f} s")
     ends.close()
     if now.n_read != log.n_lines:
-        raise AssertionError(f"{log.n_lines:,} lines written, {now.n_read:,} said to be read")
+        raise AssertionError(f"{log.n_lines:,} lines written, {now.n_read:,} reported as read")
     return _result(log, first or now, now, peak)
 
 

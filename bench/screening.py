@@ -24,8 +24,8 @@ SEED = 1
 def screen(n_pairs: int) -> dict[str, Any]:
     """Fill the counts with pairs, most of them rare, and close two days.
 
-    The first close sums up and tells every pair that meets a criterion; the second, a day
-    later, evaluates every pair and has nothing to tell. Then every measure is computed for
+    The first close sums up and emits every pair that meets a criterion; the second, a day
+    later, evaluates every pair and has nothing to emit. Then every measure is computed for
     every pair, as nobody needs to do daily.
     """
     stage = Screen(data.configuration())

@@ -46,8 +46,7 @@ class PublishState(msgspec.Struct):
     """State: the number of entries, and what was last published about each signal."""
 
     n_entries: int = 0
-    # Stored states carry this field as `said`; a state that lost it would publish all again.
-    published: dict[str, tuple[str, str | None]] = msgspec.field(default_factory=dict, name="said")
+    published: dict[str, tuple[str, str | None]] = msgspec.field(default_factory=dict)
     waiting: list[Signal] = []
 
 
