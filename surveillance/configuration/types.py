@@ -81,7 +81,9 @@ class Group(_Part, frozen=True, kw_only=True):
 class Products(_Part, frozen=True, kw_only=True):
     """`products.toml`: levels to count at, the hierarchy, and groups of products."""
 
-    levels: tuple[Level, ...] = ("platform", "programme", "product", "construct", "lot")
+    levels: tuple[Level, ...] = (
+        "platform", "programme", "substance", "product", "construct", "lot",
+    )  # fmt: skip
     product: tuple[ListedProduct, ...] = ()
     group: dict[Slug, Group] = {}
 
@@ -312,7 +314,7 @@ class Feed(_Part, frozen=True, kw_only=True):
     """`feed.toml`: what is published, and the smallest count that is shown."""
 
     name: Slug = "longwatch"
-    levels: tuple[Level, ...] = ("platform", "programme", "product", "group")
+    levels: tuple[Level, ...] = ("platform", "programme", "substance", "product", "group")
     smallest_cell: Annotated[int, Meta(ge=1, le=50)] = 3
 
 

@@ -31,9 +31,13 @@ Outcome = Literal[
     "recovered", "recovering", "not_recovered", "sequelae", "fatal", "unknown"
 ]  # E.i.7
 
+Dechallenge = Literal["positive", "negative", "unknown", "not_applicable"]
+Rechallenge = Literal["positive", "negative", "unknown", "not_done"]
+
 YEAR_MIN = 1900  # of receipt: an earlier one is a mistake, and would be an epoch
 N_PRODUCTS_MAX = 200
 N_EVENTS_MAX = 500
+N_SUBSTANCES_MAX = 100  # of one product: allergen extracts and multivitamins have dozens
 
 
 class _Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -101,13 +105,17 @@ class Product(_Record, frozen=True, kw_only=True):
 
     role: Role  # G.k.1
     product: Name  # licensed product, or the name as reported, G.k.2.2
-    substance: Name | None = None  # G.k.2.3.r.1
+    substances: Annotated[tuple[Name, ...], Meta(max_length=N_SUBSTANCES_MAX)] = ()  # G.k.2.3.r.1
     platform: Name | None = None  # delivery and chemistry shared by programmes
     programme: Name | None = None  # gene or disease; for vaccines, the type
     construct: Name | None = None  # variant-specific sequence
     lot: Identifier | None = None  # G.k.4.r.7, where no dose names one
     doses: Annotated[tuple[Dose, ...], Meta(max_length=200)] = ()
+    indications: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()  # G.k.7.r.2b
     action_taken: Annotated[str, Meta(max_length=60)] | None = None  # G.k.8
+    # Where a source states these for a product and not for each of its events:
+    dechallenge: Dechallenge | None = None
+    rechallenge: Rechallenge | None = None
 
     @property
     def lots(self) -> tuple[str, ...]:
@@ -134,8 +142,8 @@ class Assessment(_Record, frozen=True, kw_only=True):
     product: Annotated[int, Meta(ge=0)]  # place in `products`
     event: Annotated[int, Meta(ge=0)]  # place in `events`
     onset_days: Annotated[int, Meta(ge=0)] | None = None  # G.k.9.i.3.1
-    dechallenge: Literal["positive", "negative", "unknown", "not_applicable"] | None = None
-    rechallenge: Literal["positive", "negative", "unknown", "not_done"] | None = None  # G.k.9.i.4
+    dechallenge: Dechallenge | None = None
+    rechallenge: Rechallenge | None = None  # G.k.9.i.4
     causality: Annotated[str, Meta(max_length=200)] | None = None  # G.k.9.i.2.r.3
 
 

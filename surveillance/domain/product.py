@@ -1,7 +1,8 @@
 """The levels at which a product is counted, and the keys that name them.
 
-A key is ``level:name``. Lots carry their product's name, since two makers may use the
-same lot number. Groups are sets of products or of terms that the configuration names,
+A key is ``level:name``. A product of several substances is counted under each, and under
+their combination, which is a substance too. Lots carry their product's name, since two makers
+may use the same lot number. Groups are sets of products or of terms that the configuration names,
 as a reviewer would: several vaccine names, several preferred terms.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Level = Literal["platform", "programme", "product", "construct", "lot", "group"]
+Level = Literal["platform", "programme", "substance", "product", "construct", "lot", "group"]
 EventLevel = Literal["pt", "group"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ from surveillance.configuration.types import Configuration, Group, ListedProduct
 from surveillance.domain.case import Product
 from surveillance.domain.errors import Refused
 from surveillance.domain.product import LEVELS, Level, key
+
+COMBINED = " + "  # between the substances of a combination
+_N_CHARACTERS_COMBINED = 500
 
 
 @lru_cache(maxsize=65_536)
@@ -44,13 +48,16 @@ class Naming:
                 self._listed[tidy(name).casefold()] = product
         self._product_groups = _Groups(configuration.products.group)
         self._event_groups = _Groups(configuration.events.group)
-        self._products: dict[tuple[str | None, ...], tuple[str, ...]] = {}
+        self._products: dict[tuple[object, ...], tuple[str, ...]] = {}
         self._events: dict[str, tuple[str, ...]] = {}
 
     def product_keys(self, product: Product) -> tuple[str, ...]:
         """Return the key of a product at every level it belongs to, and of its groups."""
         lots = product.lots
-        identity = (product.product, product.platform, product.programme, product.construct, *lots)
+        identity = (
+            product.product, product.platform, product.programme, product.construct,
+            product.substances, lots,
+        )  # fmt: skip
         keys = self._products.get(identity)
         if keys is None:
             keys = self._products[identity] = self._resolve(product, lots)
@@ -64,6 +71,7 @@ class Naming:
         names: dict[Level, list[str | None]] = {
             "platform": [(listed and listed.platform) or product.platform],
             "programme": [(listed and listed.programme) or product.programme],
+            "substance": _with_combination(product.substances),
             "product": [name],
             "construct": [product.construct],
             "lot": [f"{name}/{tidy(lot)}" for lot in lots if tidy(lot)],
@@ -85,6 +93,18 @@ class Naming:
             groups = (key("group", group) for group in self._event_groups.of(name))
             keys = self._events[pt] = (key("pt", name), *groups)
         return keys
+
+
+def _with_combination(substances: tuple[str, ...]) -> list[str | None]:
+    """Return each substance, and the combination of several under one name in any order."""
+    names = sorted({tidy(name) for name in substances} - {""})
+    if len(names) < 2:  # noqa: PLR2004 - it takes two
+        return [*names]
+    combination = COMBINED.join(names)
+    if len(combination) > _N_CHARACTERS_COMBINED:  # a key stays a line, and still names one set
+        short = hashlib.sha256(combination.encode()).hexdigest()[:12]
+        combination = f"{combination[:200]}… ({len(names)} substances, {short})"
+    return [*names, combination]
 
 
 def _tidy_name(name: str) -> str:

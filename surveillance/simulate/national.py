@@ -123,7 +123,7 @@ class National:
             Product(
                 role=ROLES[role],
                 product=self._products[item],
-                substance=f"simulated substance {item + 1:04d}",
+                substances=(f"simulated substance {item + 1:04d}",),
                 doses=(
                     Dose(
                         start_on=started_on,

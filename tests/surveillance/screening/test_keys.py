@@ -57,6 +57,24 @@ def test_two_products_that_differ_in_one_part_do_not_share_keys() -> None:
     assert other == ("programme:X", "product:P")
 
 
+def test_a_combination_counts_under_each_substance_and_as_itself_in_any_order() -> None:
+    one = Product(role="suspect", product="P", substances=("B  b", "A", "A"))
+    other = Product(role="suspect", product="P", substances=("A", "B b"))
+
+    keys = ("substance:A", "substance:B b", "substance:A + B b", "product:P")
+    assert NAMING.product_keys(one) == NAMING.product_keys(other) == keys
+
+
+def test_a_combination_of_a_hundred_substances_has_a_short_key_of_its_own() -> None:
+    names = tuple(f"{number:03d}" + "x" * 247 for number in range(100))
+
+    *_, one, _ = NAMING.product_keys(Product(role="suspect", product="P", substances=names))
+    *_, other, _ = NAMING.product_keys(Product(role="suspect", product="P", substances=names[1:]))
+
+    assert len(one) < 300
+    assert one != other
+
+
 def test_a_term_is_in_its_groups_in_the_order_of_their_names() -> None:
     assert NAMING.event_keys("rash ") == ("pt:rash", "group:a", "group:z")
     assert NAMING.event_keys("Rash pruritic") == ("pt:Rash pruritic", "group:a")
