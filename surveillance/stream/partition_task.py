@@ -7,25 +7,20 @@ supervises starts it again.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, NoReturn
-
-from aiokafka.errors import KafkaError
+from typing import Any, NamedTuple
 
 from surveillance.configuration.at_hand import Configurations
-from surveillance.domain.errors import LongwatchError, Misused
 from surveillance.instrumentation.metrics import Metrics
 from surveillance.log import topics
 from surveillance.log.messages import ClosedEpoch
 from surveillance.log.ticks import Place, Timeline
 from surveillance.pipeline import STAGES, open_reader
+from surveillance.stream.fail_stop import fail_stop
 from surveillance.stream.retrying import Retrying, is_transient
 from surveillance.stream.store import Store
 
-EXIT_DEFECT, EXIT_MISUSED = 70, 2
 ACKNOWLEDGED_WITHIN_SECONDS = 30
 N_UNACKNOWLEDGED_MAX = 500  # messages of one task under way
 IDLE_SECONDS = 1.0  # without news: then what is not stored yet is stored
@@ -53,22 +48,6 @@ class Unacknowledged(NamedTuple):
     key: bytes | None
     value: bytes
     acknowledgement: asyncio.Future[Any]
-
-
-def fail_stop(error: BaseException) -> NoReturn:
-    """End the process at once, saying why.
-
-    Nothing is flushed, committed or stored on the way out: what was not acknowledged and
-    stored will be folded again.
-    """
-    if isinstance(error, Misused):
-        os.write(2, f"longwatch: {error}\n".encode())
-        os._exit(EXIT_MISUSED)
-    if isinstance(error, LongwatchError | KafkaError):
-        os.write(2, f"longwatch: stopped: {error}\n".encode())
-    else:
-        traceback.print_exception(error)
-    os._exit(EXIT_DEFECT)
 
 
 class PartitionTask:

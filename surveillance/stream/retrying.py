@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import time
 from collections.abc import Awaitable, Callable
 from threading import Event
@@ -21,6 +20,7 @@ import kafka.errors
 from faust.exceptions import ProducerSendError
 
 from surveillance.domain.errors import Away, LongwatchError
+from surveillance.stream.fail_stop import write_error
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0  # seconds
 SECONDS_BETWEEN_LINES = 60.0
@@ -73,7 +73,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def _print(line: str) -> None:
-    os.write(2, f"longwatch: {line}\n".encode())
+    write_error(f"longwatch: {line}\n")
 
 
 class Retrying:

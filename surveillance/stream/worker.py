@@ -30,7 +30,8 @@ from surveillance.log.ticks import Place, Timeline
 from surveillance.log.topics import raw_partitions
 from surveillance.pipeline import STAGES, places, source_of
 from surveillance.stream.client_logs import limit_client_logs
-from surveillance.stream.partition_task import PartitionTask, WorkerContext, fail_stop
+from surveillance.stream.fail_stop import fail_stop
+from surveillance.stream.partition_task import PartitionTask, WorkerContext
 from surveillance.stream.retrying import Retrying, is_transient
 from surveillance.stream.store import Store
 from surveillance.triage.triage import TriageState

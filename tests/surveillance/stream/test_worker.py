@@ -12,7 +12,7 @@ from client_errors import an_error, client_errors
 from strategies import AT, a_case, a_configuration, encode
 
 from surveillance.configuration.at_hand import Configurations
-from surveillance.domain.errors import Defect, Gap, Misused
+from surveillance.domain.errors import Defect
 from surveillance.instrumentation.metrics import Metrics
 from surveillance.log import topics
 from surveillance.log.ticks import Tick, Timeline, encode_tick
@@ -20,7 +20,7 @@ from surveillance.log.topics import raw_partitions
 from surveillance.stream import partition_task as tasks
 from surveillance.stream import retrying
 from surveillance.stream import worker as module
-from surveillance.stream.partition_task import PartitionTask, WorkerContext, fail_stop
+from surveillance.stream.partition_task import PartitionTask, WorkerContext
 from surveillance.stream.retrying import Retrying
 from surveillance.stream.store import MemoryStore
 
@@ -313,26 +313,6 @@ async def test_a_desk_with_a_state_is_open_before_the_ticks_are_read() -> None:
     assert task.reader.held.epoch == 0
     assert task.at is None
     task.leave()
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "said"),
-    [
-        (Misused("--state x", "is taken", "name another"), 2, "longwatch: --state x: is taken"),
-        (Gap("offset 7 is missing"), 70, "longwatch: stopped: offset 7 is missing"),
-        (KeyError("of ours"), 70, "KeyError"),
-    ],
-)
-def test_a_process_that_cannot_go_on_says_why_and_in_one_line_if_it_is_no_bug(
-    error: Exception, code: int, said: str, ended: list[int], capfd: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(Ended):
-        fail_stop(error)
-
-    assert ended == [code]
-    printed = capfd.readouterr().err
-    assert said in printed
-    assert isinstance(error, KeyError) or printed.count("\n") == 1
 
 
 def test_a_worker_without_the_compiled_stream_iterator_does_not_start(
