@@ -52,6 +52,7 @@ _RECORDS: dict[str, Any] = {
     "configuration-watches": parts.Watches,
     "configuration-triage": parts.Triage,
     "configuration-feed": parts.Feed,
+    "configuration-names": parts.Names,
 }
 _OUTWARD: dict[str, tuple[str, Any]] = {
     "alert": (ALERTS, Alert),

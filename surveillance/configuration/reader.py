@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from codecs import BOM_UTF8
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from surveillance.configuration.types import Configuration
 from surveillance.domain.errors import Misconfigured
 
 SHIPPED = Path(str(files("surveillance") / "configuration" / "shipped"))
+_DEFAULTS = {"names": SHIPPED.parent / "names.toml"}  # parts that a directory may leave to us
 
 _FILES: dict[str, Any] = {
     "topics": parts.Topics,
@@ -24,6 +26,7 @@ _FILES: dict[str, Any] = {
     "watches": parts.Watches,
     "triage": parts.Triage,
     "feed": parts.Feed,
+    "names": parts.Names,
 }
 
 
@@ -63,11 +66,16 @@ def read_configuration(directory: Path) -> Configuration:
             "has no criteria.toml",
             "add one that defines what makes a pair a finding",
         )
-    values = {
-        part: _read_part(directory / f"{part}.toml", contents.get(f"{part}.toml", b""), kind)
-        for part, kind in _FILES.items()
-    }
+    values = {part: _part(directory, contents, part, kind) for part, kind in _FILES.items()}
     return Configuration(digest=digest(contents), **values)
+
+
+def _part(directory: Path, contents: dict[str, bytes], part: str, kind: Any) -> Any:  # noqa: ANN401 - one of _FILES
+    path = directory / f"{part}.toml"
+    if path.name not in contents and part in _DEFAULTS:
+        path = _DEFAULTS[part]
+        return _read_part(path, path.read_bytes(), kind)
+    return _read_part(path, contents.get(path.name, b""), kind)
 
 
 def digest(contents: dict[str, bytes]) -> str:
@@ -81,7 +89,8 @@ def digest(contents: dict[str, bytes]) -> str:
 
 def _read_part(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 - one of _FILES
     try:
-        return msgspec.toml.decode(content, type=kind)
+        # Editors on Windows begin a file with a mark that TOML does not know.
+        return msgspec.toml.decode(content.removeprefix(BOM_UTF8), type=kind)
     except msgspec.ValidationError as error:
         reason = str(error).replace("`", "'")
         raise Misconfigured(str(path), reason, "fix the key; see docs/configuration.md") from None

@@ -7,12 +7,14 @@ records which configuration was in force when; a finding carries it too.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from surveillance.domain.case import Name
 from surveillance.domain.finding import Family
+from surveillance.domain.names import Spelling
 from surveillance.domain.product import Level
 from surveillance.domain.signal import Status
 
@@ -318,6 +320,23 @@ class Feed(_Part, frozen=True, kw_only=True):
     smallest_cell: Annotated[int, Meta(ge=1, le=50)] = 3
 
 
+class Names(_Part, frozen=True, kw_only=True):
+    """`names.toml`: words that are no names of lots, and words that keep their capitals."""
+
+    no_lot: tuple[Name, ...] = ()
+    capitals: tuple[Annotated[str, Meta(pattern="^[^\\W_]+(['\u2019][^\\W_]+)*$")], ...] = ()
+
+    @property
+    def spelling(self) -> Spelling:
+        """The spelling under which names are counted."""
+        return _spelling(self)
+
+
+@lru_cache(maxsize=16)
+def _spelling(names: Names) -> Spelling:
+    return Spelling(no_lot=names.no_lot, capitals=names.capitals)
+
+
 class Configuration(_Part, frozen=True, kw_only=True):
     """The whole directory, and its hash."""
 
@@ -330,3 +349,4 @@ class Configuration(_Part, frozen=True, kw_only=True):
     watches: Watches
     triage: Triage
     feed: Feed
+    names: Names = Names()
