@@ -126,3 +126,24 @@ def test_a_product_names_each_lot_once_and_its_first_dose() -> None:
     assert product.lots == ("A", "B")
     assert product.first_dose_on == DAY
     assert Product(role="suspect", product="P").first_dose_on is None
+
+
+def test_a_null_is_stated_and_not_the_same_as_nothing() -> None:
+    masked = Event(pt="Rash", nulls={"E.i.4": "MSK"}, dates_as_stated={"E.i.5": "2014-10"})
+
+    line = encode(a_case(events=(masked,)))
+
+    assert decode(line).events == (masked,)
+    assert b'"nulls":{"E.i.4":"MSK"}' in line
+    assert encode(Event(pt="Rash")) == b'{"pt":"Rash"}'
+
+
+@pytest.mark.parametrize(
+    ("written", "broken"), [(b'"MSK"', b'"masked"'), (b'"2014-10"', b'"October 2014"')]
+)
+def test_a_null_or_a_date_of_no_known_form_is_refused(written: bytes, broken: bytes) -> None:
+    event = Event(pt="Rash", nulls={"E.i.4": "MSK"}, dates_as_stated={"E.i.5": "2014-10"})
+    line = encode(a_case(events=(event,)))
+
+    with pytest.raises(msgspec.ValidationError):
+        decode(line.replace(written, broken))
