@@ -2,12 +2,18 @@
 
 The family is what is passed in, and the caller says in words what it is. Every procedure here goes
 up from the weakest value (step-up), and what it gives does not depend on the order of the values.
+
+A value exactly on its limit is rejected. The numbers given are taken as the doubles they are, and
+wherever rounding could decide, fractions without rounding do. Logarithms cannot be compared so:
+those within their rounding of the limit count as on it.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +23,12 @@ from detectors.elementary import exp, log
 from detectors.validation import as_counts, as_numbers_within, require_between
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
+
+ROUNDING = 2.0**-49  # relative; more than a few products and quotients of doubles can be off
+MOST_FRACTIONS = 1_000  # hypotheses whose harmonic sum is taken without rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +41,14 @@ class Decisions:
         Whether each hypothesis is rejected; False where the value is NaN.
     adjusted : ndarray of float64, of the same shape
         Smallest `alpha` at which each would be rejected, in [0, 1]: the adjusted p, the q, or one
-        over the adjusted e. NaN where the value is NaN.
+        over the adjusted e; a few roundings off where that is away from `alpha`. NaN where the
+        value is NaN.
     log_adjusted : ndarray of float64, of the same shape
         Natural logarithms of `adjusted`, which exist where it underflows.
     threshold : float
         Critical value, on the scale of the values: each p at or below it is rejected, each e at or
-        above, up to a rounding; `adjusted` decides. Where nothing is rejected, what the strongest
-        value alone would have had to reach. NaN for a family of none.
+        above; of logarithms up to a rounding, where `adjusted` decides. Where nothing is rejected,
+        what the strongest value alone would have had to reach. NaN for a family of none.
     n_rejected : int
         Number of hypotheses rejected.
     n_hypotheses : int
@@ -123,7 +135,8 @@ def bh(
     4
     """
     _require_alpha(alpha)
-    return _from_p(_family("p", p, n_hypotheses, is_log=is_log, top=1.0), alpha, weight=1.0)
+    family = _family("p", p, n_hypotheses, is_log=is_log, top=1.0)
+    return _from_p(family, alpha, price=Fraction(family.n_hypotheses))
 
 
 def by(
@@ -171,8 +184,8 @@ def by(
     """
     _require_alpha(alpha)
     family = _family("p", p, n_hypotheses, is_log=is_log, top=1.0)
-    harmonic = float(special.digamma(family.n_hypotheses + 1.0)) + np.euler_gamma
-    return _from_p(family, alpha, weight=harmonic)
+    m = family.n_hypotheses
+    return _from_p(family, alpha, price=m * _harmonic(m))
 
 
 def storey_q(
@@ -243,8 +256,8 @@ def storey_q(
     limit = math.log(lambda_) if is_log else lambda_
     n_small = int(np.count_nonzero(family.values <= limit))
     n_large = family.n_hypotheses - n_small
-    weight = (1 + n_large) / (max(family.n_hypotheses, 1) * (1.0 - lambda_))
-    return _from_p(family, alpha, weight=weight, greatest=limit)
+    price = (1 + n_large) / (1 - Fraction(lambda_))
+    return _from_p(family, alpha, price=price, greatest=limit)
 
 
 def e_bh(
@@ -301,15 +314,18 @@ def e_bh(
     """
     _require_alpha(alpha)
     family = _family("e", e, n_hypotheses, is_log=is_log, top=math.inf)
-    m, order = family.n_hypotheses, np.argsort(-family.values, kind="stable")
+    m, order = Fraction(family.n_hypotheses), np.argsort(-family.values, kind="stable")
     ranks, strongest = np.arange(1.0, family.values.size + 1), family.values[order]
     if is_log:
-        bounds = log(m / ranks) - strongest
+        bounds = _settled_logs(strongest, log(float(m) / ranks), alpha, sign=-1.0)
     else:
         with np.errstate(divide="ignore", over="ignore"):  # e = 0 is cut to 1, the infinite to 0
-            bounds = m / (ranks * strongest)
+            bounds = float(m) / (ranks * strongest)
+        bounds = _settled(bounds, alpha, lambda at: m / (Fraction(strongest[at]) * (at + 1)))
     decisions = _step_up(family, order, bounds, alpha, null_fraction=1.0)
-    critical = m / (alpha * max(decisions.n_rejected, 1)) if m else math.nan
+    if not m:
+        return decisions
+    critical = _up(m / (Fraction(alpha) * max(decisions.n_rejected, 1)))
     return _with_threshold(decisions, critical, is_log=is_log)
 
 
@@ -321,6 +337,14 @@ class _Family:
     is_tested: NDArray[np.bool_]
     n_hypotheses: int
     is_log: bool
+
+
+@cache
+def _harmonic(m: int) -> Fraction:
+    """Sum 1 / i up to `m`, or give the double next to it where fractions grow too long."""
+    if m <= MOST_FRACTIONS:
+        return sum((Fraction(1, i) for i in range(1, m + 1)), Fraction(0))
+    return Fraction(float(special.digamma(m + 1.0)) + np.euler_gamma)
 
 
 def _require_alpha(alpha: float) -> None:
@@ -344,20 +368,56 @@ def _family(
 
 
 def _from_p(
-    family: _Family, alpha: float, *, weight: float, greatest: float = math.inf
+    family: _Family, alpha: float, *, price: Fraction, greatest: float = math.inf
 ) -> Decisions:
-    m, order = family.n_hypotheses, np.argsort(family.values, kind="stable")
+    """Step up over ``p * price / rank``."""
+    order = np.argsort(family.values, kind="stable")
     ranks, strongest = np.arange(1.0, family.values.size + 1), family.values[order]
+    factors = float(price) / ranks
     if family.is_log:
-        bounds = strongest + log(weight * m / ranks)
+        bounds = _settled_logs(strongest, log(factors), alpha, sign=1.0)
     else:
-        bounds = strongest * (weight * m) / ranks
+        bounds = _settled(
+            strongest * factors, alpha, lambda at: Fraction(strongest[at]) * price / (at + 1)
+        )
     bounds = np.where(strongest > greatest, math.inf, bounds)
-    null_fraction = weight if greatest < math.inf else 1.0
+    m = family.n_hypotheses
+    null_fraction = float(price / m) if m and greatest < math.inf else 1.0
     decisions = _step_up(family, order, bounds, alpha, null_fraction=null_fraction)
-    critical = alpha * max(decisions.n_rejected, 1) / (weight * m) if m else math.nan
+    if not m:
+        return decisions
+    critical = _down(Fraction(alpha) * max(decisions.n_rejected, 1) / price)
     critical = min(critical, math.exp(greatest) if family.is_log else greatest)
     return _with_threshold(decisions, critical, is_log=family.is_log)
+
+
+def _settled(
+    bounds: NDArray[np.float64], alpha: float, exact: Callable[[int], Fraction]
+) -> NDArray[np.float64]:
+    """Compute anew, without rounding, the bounds that rounding could put beyond `alpha`."""
+    settled = bounds.copy()
+    for at in np.flatnonzero(np.abs(bounds - alpha) <= ROUNDING * alpha).tolist():
+        settled[at] = _up(exact(at))
+    return settled
+
+
+def _settled_logs(
+    values: NDArray[np.float64], factors: NDArray[np.float64], alpha: float, *, sign: float
+) -> NDArray[np.float64]:
+    """Add logarithms; what their rounding leaves within reach of that of `alpha` is equal to it."""
+    level, bounds = math.log(alpha), sign * values + factors
+    error = ROUNDING * (np.abs(factors) + abs(level))  # the values are then no larger than both
+    is_equal = (np.abs(bounds - level) <= error) & (factors != 0)
+    return np.where(is_equal, level, bounds)
+
+
+def _up(exact: Fraction) -> float:
+    near = float(exact)
+    return math.nextafter(near, math.inf) if near < exact else near
+
+
+def _down(exact: Fraction) -> float:
+    return -_up(-exact)
 
 
 def _step_up(

@@ -42,6 +42,20 @@ def step_up_by_definition(p: list[float], alpha: float, price: Fraction) -> list
     return [bool(passed) and x <= passed[-1] for x in exact]
 
 
+def e_step_up_by_definition(e: list[float], alpha: float) -> list[bool]:
+    """Reject the k strongest for the greatest k whose k-th is at least m / (k alpha)."""
+    limits = [len(e) / (Fraction(alpha) * k) for k in range(1, len(e) + 1)]
+    passed = [x for limit, x in zip(limits, sorted(e, reverse=True), strict=True) if x >= limit]
+    return [bool(passed) and x >= passed[-1] for x in e]
+
+
+def beside(x: float, step: int) -> float:
+    """Go some doubles up or down."""
+    for _ in range(abs(step)):
+        x = math.nextafter(x, math.inf if step > 0 else 0.0)
+    return x
+
+
 def harmonic(m: int) -> Fraction:
     return sum((Fraction(1, i) for i in range(1, m + 1)), Fraction(0))
 
@@ -79,20 +93,97 @@ def test_a_procedure_rejects_what_its_definition_in_exact_fractions_rejects(
 
     m = len(p)
     price = harmonic(m) if procedure is by else Fraction(1)
-    by_definition = step_up_by_definition(p, alpha, price)
-    limits = [float(Fraction(alpha) * k / (m * price)) for k in range(1, m + 1)]
-    # next to a limit rounding decides; the test after this one stands on the limits themselves
-    is_close = any(math.isclose(x, limit, rel_tol=1e-14) for x in p for limit in limits)
-    assert is_close or found.rejected.tolist() == by_definition
+    assert found.rejected.tolist() == step_up_by_definition(p, alpha, price)
 
 
-@given(st.lists(grid_p, min_size=1, max_size=8), alphas)
-def test_a_p_exactly_on_its_limit_is_rejected(p: list[float], alpha: float) -> None:
-    family = (p * 8)[:8]  # alpha k / 8 is exact
+@pytest.mark.parametrize("procedure", [bh, by])
+@given(
+    alpha=st.floats(1e-6, 0.9),
+    ranks=st.lists(st.integers(1, 40), min_size=1, max_size=40),
+    steps=st.lists(st.integers(-2, 2), min_size=40, max_size=40),
+)
+@example(alpha=0.05, ranks=[3, 3, 3], steps=[0] * 40)
+@example(alpha=0.05, ranks=[6] * 6, steps=[0] * 40)
+@example(alpha=0.05, ranks=[12] * 12, steps=[0] * 40)
+@example(alpha=0.05, ranks=[24] * 24, steps=[1] * 40)
+def test_on_a_limit_and_a_double_beside_it_decides_what_exact_fractions_decide(
+    procedure: Callable[..., Decisions], alpha: float, ranks: list[int], steps: list[int]
+) -> None:
+    m = len(ranks)
+    price = harmonic(m) if procedure is by else Fraction(1)
+    limits = [Fraction(alpha) * min(k, m) / (m * price) for k in ranks]
+    p = [beside(float(x), step) for x, step in zip(limits, steps, strict=False)]
 
-    found = bh(family, alpha=alpha)
+    found = procedure(p, alpha=alpha)
 
-    assert found.rejected.tolist() == step_up_by_definition(family, alpha, Fraction(1))
+    assert found.rejected.tolist() == step_up_by_definition(p, alpha, price)
+    assert_array_equal(found.rejected, found.adjusted <= alpha)
+    assert_array_equal(found.rejected, np.array(p) <= found.threshold)
+
+
+@given(
+    alpha=st.floats(1e-6, 0.9),
+    ranks=st.lists(st.integers(1, 40), min_size=1, max_size=40),
+    steps=st.lists(st.integers(-2, 2), min_size=40, max_size=40),
+)
+def test_on_a_limit_and_a_double_beside_it_e_bh_decides_what_exact_fractions_decide(
+    alpha: float, ranks: list[int], steps: list[int]
+) -> None:
+    m = len(ranks)
+    limits = [m / (Fraction(alpha) * min(k, m)) for k in ranks]
+    e = [beside(float(x), step) for x, step in zip(limits, steps, strict=False)]
+
+    found = e_bh(e, alpha=alpha)
+
+    assert found.rejected.tolist() == e_step_up_by_definition(e, alpha)
+    assert_array_equal(found.rejected, found.adjusted <= alpha)
+    assert_array_equal(found.rejected, np.array(e) >= found.threshold)
+
+
+@given(
+    alpha=st.floats(1e-6, 0.45),
+    ranks=st.lists(st.integers(1, 20), min_size=1, max_size=20),
+    steps=st.lists(st.integers(-2, 2), min_size=20, max_size=20),
+)
+def test_on_a_limit_and_a_double_beside_it_storey_decides_what_exact_fractions_decide(
+    alpha: float, ranks: list[int], steps: list[int]
+) -> None:
+    m = len(ranks)  # every p is below lambda, so that the estimate is 1 / (m (1 - lambda))
+    limits = [Fraction(alpha) * k / 2 for k in ranks]
+    p = [min(beside(float(x), step), 0.5) for x, step in zip(limits, steps, strict=False)]
+
+    found = storey_q(p, alpha=alpha)
+
+    assert found.rejected.tolist() == step_up_by_definition(p, alpha, Fraction(2, m))
+
+
+@pytest.mark.parametrize("procedure", [bh, by, e_bh])
+@given(alpha=st.floats(1e-6, 0.9), m=st.integers(1, 40), data=st.data())
+def test_a_logarithm_of_a_limit_is_on_the_limit(
+    procedure: Callable[..., Decisions], alpha: float, m: int, data: st.DataObject
+) -> None:
+    k = data.draw(st.integers(1, m))
+    price = harmonic(m) if procedure is by else Fraction(1)
+    limit = float(Fraction(alpha) * k / (m * price))
+    weak = -math.inf if procedure is e_bh else 0.0
+    strong = -math.log(limit) if procedure is e_bh else math.log(limit)
+
+    found = procedure([strong] * k + [weak] * (m - k), alpha=alpha, is_log=True)
+
+    assert found.n_rejected == k
+    assert_array_equal(found.rejected, found.log_adjusted <= math.log(alpha))
+
+
+@pytest.mark.parametrize("is_log", [False, True])
+@given(p=p_lists)
+def test_the_largest_p_comes_back_unchanged(p: list[float], is_log: bool) -> None:  # noqa: FBT001
+    with np.errstate(divide="ignore"):
+        values = np.log(p) if is_log else np.array(p)
+
+    found = bh(values, alpha=0.05, is_log=is_log)
+
+    adjusted = found.log_adjusted if is_log else found.adjusted
+    assert adjusted.max() == values.max()
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 10, 1_000])
@@ -136,11 +227,7 @@ def test_storey_rejects_no_p_above_lambda() -> None:
 def test_e_bh_rejects_what_its_definition_rejects(e: list[float], alpha: float) -> None:
     found = e_bh(e, alpha=alpha)
 
-    m = len(e)
-    strongest = sorted(e, reverse=True)
-    greatest = max((k for k in range(1, m + 1) if k * strongest[k - 1] >= m / alpha), default=0)
-    assert found.rejected.tolist() == [bool(greatest) and x >= strongest[greatest - 1] for x in e]
-    assert found.n_rejected >= greatest  # ties
+    assert found.rejected.tolist() == e_step_up_by_definition(e, alpha)
     assert_array_equal(found.rejected, found.adjusted <= alpha)
 
 
