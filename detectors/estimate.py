@@ -31,6 +31,7 @@ STATES = MappingProxyType(
         "same_reports": "another product stands on exactly the same reports",
         "not_identified": "the reports do not tell the coefficient from those of the others",
         "separated": "the products tell the event without exception: no finite estimate",
+        "no_informative_stratum": "no stratum has reports with and without product and event",
         "zero_odds_ratio": "the pooled odds ratio would be 0",
         "infinite_odds_ratio": "the pooled odds ratio would be infinite",
         "too_few_strata": "fewer than two strata say anything of the odds ratio",

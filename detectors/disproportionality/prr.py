@@ -130,9 +130,10 @@ def prr_reaches(cells: TableCells, threshold: float) -> NDArray[np.bool_]:
 
     Notes
     -----
-    The inequality is multiplied out, so that it holds for an event that was never reported without
-    the product, whose ratio has no finite value. It does not hold while no other product was
-    reported.
+    It holds for an event that was never reported without the product, whose ratio has no finite
+    value, and not while no other product was reported. A ratio of counts that equals the threshold
+    as it was written, as 11 to 10 equals 1.1, reaches it: the quotient of two whole numbers is the
+    double next to their ratio.
 
     Examples
     --------
@@ -140,4 +141,5 @@ def prr_reaches(cells: TableCells, threshold: float) -> NDArray[np.bool_]:
     array([ True, False, False])
     """
     a, b, c, d = cells
-    return np.asarray((a * (c + d) >= threshold * c * (a + b)) & (c + d > 0))
+    with np.errstate(divide="ignore", invalid="ignore"):  # infinite, or 0 / 0, which is not above
+        return np.asarray((a * (c + d) / ((a + b) * c) >= threshold) & (c + d > 0))

@@ -110,7 +110,13 @@ def heterogeneity(tables: Table | Sequence[Table]) -> Heterogeneity:
     )
 
 
-_POOLED_REASONS = ("no_report", "zero_odds_ratio", "infinite_odds_ratio")
+_POOLED_REASONS = (
+    "empty",
+    "no_report",
+    "no_informative_stratum",
+    "zero_odds_ratio",
+    "infinite_odds_ratio",
+)
 
 
 def _deviations(

@@ -27,8 +27,8 @@ class Strata:
     each : Estimate, shape (n_strata, n_pairs)
         Reporting odds ratio of each stratum with Woolf limits, with the states of `ror`.
     pooled : Estimate, shape (n_pairs,)
-        Mantel-Haenszel odds ratio. States: ``no_report``, ``zero_odds_ratio``,
-        ``infinite_odds_ratio``.
+        Mantel-Haenszel odds ratio. States: ``empty``, ``no_report``, ``no_informative_stratum``,
+        ``zero_odds_ratio``, ``infinite_odds_ratio``.
     n_informative : ndarray of int64, shape (n_pairs,)
         Strata that have reports with and without the product, and with and without the event.
     """
@@ -95,7 +95,9 @@ def strata(tables: Table | Sequence[Table], *, confidence_level: float = 0.95) -
     p, q = (a + d) / n, (b + c) / n
     sum_r, sum_s = ordered_sum(r), ordered_sum(s)
     state = first_reason(
+        ("empty", ordered_sum(a + b + c + d) == 0),
         ("no_report", ordered_sum(a) == 0),
+        ("no_informative_stratum", (sum_r == 0) & (sum_s == 0)),
         ("zero_odds_ratio", sum_r == 0),
         ("infinite_odds_ratio", sum_s == 0),
     )

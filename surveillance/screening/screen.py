@@ -145,7 +145,8 @@ class Screen:
         stands = emitted.stands.values[met.places] > 0
         known = np.flatnonzero(met.flags & stands)
         n_pair = counts.n_pair.values[met.places]
-        has_grown = n_pair[known] >= self._ratio * emitted.height.values[met.places[known]]
+        # Divided, so that 11 of 10 reach a ratio of 1.1; a count that was emitted is not 0.
+        has_grown = n_pair[known] / emitted.height.values[met.places[known]] >= self._ratio
         may_cease = begins("month", now.before, now.today)
         changes: dict[Change, Ints] = {
             "met": np.flatnonzero(met.flags & ~stands),

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.equality import TIE
 from detectors.sequential.binomial_maxsprt.likelihood import (
     GREATEST_RATIO,
     LEAST_RATIO,
@@ -155,14 +156,14 @@ def critical_value_of(ratios: tuple[float, ...], alpha: float, min_events: int) 
 
     levels = np.unique(np.concatenate([row[min_events:] for row in table])) - MARGIN
     levels = levels[levels > 0.0]
-    i = bisect_left(levels, x=True, key=lambda value: size(float(value)) <= alpha)
+    i = bisect_left(levels, x=True, key=lambda value: size(float(value)) <= alpha * TIE)
     if i == len(levels):
         raise ValueError(
             f"n_max is {len(ratios)}: too few, as even if all were exposed, with a chance of "
             f"{math.prod(chances)}, no signal is possible at {alpha=} with {min_events=}"
         )
     value = float(levels[i])
-    return CriticalValue(value=value, attained_size=size(value))
+    return CriticalValue(value=value, attained_size=min(size(value), alpha))
 
 
 def least_exposed(ratios: tuple[float, ...], value: float, min_events: int) -> list[int]:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from detectors.equality import TIE
 from detectors.sequential.binomial_maxsprt.boundary import ratios_of
 from detectors.sequential.binomial_paths import one_more
 from detectors.validation import require_between
@@ -104,10 +105,10 @@ def spending_boundary(
         for z in ratio[come:end]:
             silent = one_more(silent, 1.0 / (1.0 + z))
         first, gone, come = len(silent), 0.0, end
-        while first > min_events and spent + gone + float(silent[first - 1]) <= target:
+        while first > min_events and spent + gone + float(silent[first - 1]) <= target * TIE:
             first -= 1
             gone += float(silent[first])
-        spent += gone
+        spent = min(spent + gone, target)
         silent = silent[:first]
         least.append(min(first, end + 1))
         spends.append(spent)

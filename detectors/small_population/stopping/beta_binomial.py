@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 from scipy import special
 
+from detectors.equality import TIE
 from detectors.small_population.arguments import require_proper
 from detectors.small_population.stopping.boundary import MOST_PATIENTS, Direction
 from detectors.validation import require_between
@@ -86,7 +87,7 @@ class Design:
             else:
                 rest = 1.0 - self.limit if is_harm else self.limit
                 posterior = special.betainc(b + (k - bad), a + bad, rest)
-            n_below = int(np.count_nonzero(posterior < self.cut))
+            n_below = int(np.count_nonzero(posterior * TIE < self.cut))
             found.append(n_below if k >= self.min_patients else k + 1)
         return tuple(found)
 

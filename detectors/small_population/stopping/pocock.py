@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.equality import TIE
 from detectors.features.tails import binomial_tail
 from detectors.small_population.stopping.beta_binomial import require_direction, require_patients
 from detectors.small_population.stopping.boundary import Direction, stopping_masses
@@ -84,7 +85,6 @@ class Design:
             object.__setattr__(self, name, value)
 
 
-_TIE = 1.0 + 1e-12
 _Tails = list[NDArray[np.float64]]
 
 
@@ -94,22 +94,22 @@ def _search(
 ) -> tuple[tuple[int, ...], float, float]:
     tails = [binomial_tail(k, np.arange(1, k + 1), bad) for k in range(1, n_max + 1)]
     usable = np.unique(np.concatenate(tails[min_patients - 1 :]))
-    levels = usable[(usable <= alpha) & (usable > 0.0)]  # one look alone spends its level
+    levels = usable[(usable <= alpha * TIE) & (usable > 0.0)]  # one look alone spends its level
     low, high = 0, levels.size  # with the first `low` levels the size is kept
     while low < high:
         middle = (low + high + 1) // 2
-        if _size(_boundary(tails, float(levels[middle - 1]), min_patients), bad) <= alpha:
+        if _size(_boundary(tails, float(levels[middle - 1]), min_patients), bad) <= alpha * TIE:
             low = middle
         else:
             high = middle - 1
     level = float(levels[low - 1]) if low else 0.0
     boundary = _boundary(tails, level, min_patients)
-    return boundary, level, _size(boundary, bad)
+    return boundary, level, min(_size(boundary, bad), alpha)
 
 
 def _boundary(tails: _Tails, level: float, min_patients: int) -> tuple[int, ...]:
     return tuple(
-        k + 1 if k < min_patients else 1 + int(np.count_nonzero(tail > level * _TIE))
+        k + 1 if k < min_patients else 1 + int(np.count_nonzero(tail > level * TIE))
         for k, tail in enumerate(tails, 1)
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from detectors.equality import TIE
 from detectors.features.tails import binomial_mass
 from detectors.recomputation import recomputation
 from detectors.validation import require_between
@@ -364,7 +365,7 @@ def _expected(n: int, n1: int, p0: float, p1: float, beta: float) -> Reals:
     r1 = np.arange(n1)
     early = special.bdtr(r1.astype(np.float64), n1, p0)
     missed = special.bdtr(r1.astype(np.float64), n1, p1)
-    return np.where(missed <= beta, n1 + (1.0 - early) * (n - n1), math.inf)
+    return np.where(missed <= beta * TIE, n1 + (1.0 - early) * (n - n1), math.inf)
 
 
 def _feasible(  # noqa: PLR0917 - the numbers of one design problem
@@ -374,8 +375,8 @@ def _feasible(  # noqa: PLR0917 - the numbers of one design problem
     passing_null, passing = _passing(n, n1, p0), _passing(n, n1, p1)
     found = []
     for r1 in np.flatnonzero(np.isfinite(means)).tolist():
-        kept = np.flatnonzero(passing_null[r1] <= alpha)
-        if kept.size and passing[r1, kept[0]] >= 1.0 - beta and r1 <= kept[0] < n:
+        kept = np.flatnonzero(passing_null[r1] <= alpha * TIE)
+        if kept.size and 1.0 - passing[r1, kept[0]] <= beta * TIE and r1 <= kept[0] < n:
             found.append((r1, float(means[r1]), int(kept[0])))
     return found
 

@@ -14,9 +14,8 @@ from surveillance.screening.rules.rule import NOTHING_BESIDE, Beside, Flags, Int
 class Rule:
     """Decide PRR, chi-square with Yates's correction, and count.
 
-    The PRR's inequality is multiplied out, so it holds for an event that was never
-    reported without the product, whose PRR has no finite value. It does not hold while
-    no other product was reported.
+    The PRR's inequality holds for an event that was never reported without the product,
+    whose PRR has no finite value. It does not hold while no other product was reported.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """What every rule is given, and what it must be able to do.
 
-The decisions are inequalities, taken multiplied out where that makes them exact; they agree
-with the statistics of `detectors`, which are computed only for pairs that become findings.
+The decisions are inequalities that agree with the statistics of `detectors`, which are computed
+only for pairs that become findings. A statistic that is a ratio of counts and equals its threshold
+reaches it.
 """
 
 from __future__ import annotations

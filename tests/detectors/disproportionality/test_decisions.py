@@ -1,6 +1,7 @@
 """What a rule compares with its threshold, for many tables at once, and the measures themselves."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -125,3 +126,38 @@ def test_prr_reaches_exactly_its_threshold() -> None:
 
     assert prr_reaches(cells, 2.0).all()
     assert not prr_reaches(cells, np.nextafter(2.0, 3.0)).any()
+
+
+@pytest.mark.parametrize("tenths", range(11, 60))
+def test_prr_reaches_a_threshold_of_one_decimal_exactly_where_its_ratio_of_counts_does(
+    tenths: int,
+) -> None:
+    rng = np.random.default_rng(tenths)
+    b, c, d = rng.integers(1, 60, size=(3, 20_000))
+    a = np.rint(tenths * c * b / np.maximum(10 * (c + d) - tenths * c, 1)).astype(np.int64)
+    cells = TableCells(*(np.asarray(x, np.float64) for x in (a, b, c, d)))
+
+    reaches = prr_reaches(cells, tenths / 10)
+
+    exact = (10 * a * (c + d) >= tenths * c * (a + b)) & (a > 0)
+    assert_array_equal(reaches, exact)
+    assert (10 * a * (c + d) == tenths * c * (a + b)).any()
+
+
+@pytest.mark.parametrize("threshold", [1, 2, 4, 8, 9])
+def test_chi_square_reaches_its_threshold_exactly_where_fractions_do(threshold: int) -> None:
+    sizes = (range(26), range(26), range(12), range(12))
+    cells = np.array(list(itertools.product(*sizes)), np.int64).T
+
+    value = chi_square_values(TableCells(*cells.astype(np.float64)))
+
+    near = np.flatnonzero(np.abs(value - threshold) < 1e-9)
+    exact = [_yates(*cells[:, i].tolist()) >= threshold for i in near]
+    assert (value[near] >= threshold).tolist() == exact
+    assert len(near)
+
+
+def _yates(a: int, b: int, c: int, d: int) -> Fraction:
+    total = a + b + c + d
+    excess = max(abs(a * d - b * c) - Fraction(total, 2), Fraction(0))
+    return total * excess**2 / ((a + b) * (c + d) * (a + c) * (b + d))

@@ -124,10 +124,12 @@ def test_a_stratum_with_an_empty_margin_adds_nothing() -> None:
 @pytest.mark.parametrize(
     ("cells", "state"),
     [
+        ([[0, 0, 0, 0], [0, 0, 0, 0]], "empty"),
         ([[0, 3, 4, 5], [0, 1, 2, 3]], "no_report"),
+        ([[2, 3, 0, 0], [3, 0, 2, 0]], "no_informative_stratum"),  # 0 / 0, as in the next
         ([[2, 3, 4, 0], [0, 1, 2, 3]], "zero_odds_ratio"),
         ([[2, 3, 0, 5], [3, 0, 2, 3]], "infinite_odds_ratio"),
-        ([[2, 0, 4, 0], [0, 3, 0, 3]], "zero_odds_ratio"),
+        ([[2, 0, 4, 0], [0, 3, 0, 3]], "no_informative_stratum"),
     ],
 )
 def test_each_reason_has_its_state(cells: list[list[int]], state: str) -> None:

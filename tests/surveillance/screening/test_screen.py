@@ -92,6 +92,18 @@ def test_a_pair_is_told_when_it_is_met_and_when_its_count_has_doubled_since() ->
     assert told(desk.close(JANUARY + 5, of("P", "Rash"))) == [("evans", "grown", pair, 12)]
 
 
+@pytest.mark.parametrize("tenths", range(11, 40))
+def test_a_count_has_grown_once_it_is_exactly_the_ratio_of_what_it_was(tenths: int) -> None:
+    criterion = Evans(name="evans", min_count=3)
+    criteria = Criteria(criterion=(criterion,), growth_ratio=tenths / 10)
+    desk = PartitionTask(a_configuration(criteria=criteria), is_stored=False)
+    pair = "product:P pt:Rash"
+    desk.close(JANUARY, *BACKGROUND, of("P", "Rash", 10))
+
+    assert told(desk.close(JANUARY + 1, of("P", "Rash", tenths - 11))) == []
+    assert told(desk.close(JANUARY + 2, of("P", "Rash"))) == [("evans", "grown", pair, tenths)]
+
+
 def test_what_has_ceased_is_told_at_the_first_close_of_a_month_and_may_be_met_again() -> None:
     desk = PartitionTask(EVANS_ONLY)
     pair = "product:P pt:Rash"
