@@ -15,6 +15,7 @@ from prometheus_client import (
     start_http_server,
 )
 
+from surveillance.domain.address import address_of
 from surveillance.domain.errors import Misused
 from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.log import topics
@@ -38,11 +39,9 @@ def serve_metrics(registry: CollectorRegistry, address: str) -> None:
     Misused
         If the address is not HOST:PORT, or is taken.
     """
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise Misused(f"--metrics-address {address!r}", "is not HOST:PORT", "as 127.0.0.1:9464")
+    host, port = address_of(address, "--metrics-address")
     try:
-        start_http_server(int(port), addr=host, registry=registry)
+        start_http_server(port, addr=host, registry=registry)
     except OSError as error:
         raise Misused(
             f"--metrics-address {address}", f"cannot be served ({error.strerror})",

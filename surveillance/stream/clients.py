@@ -12,7 +12,8 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from surveillance.domain.errors import Away, Misused
+from surveillance.domain.address import addresses_of
+from surveillance.domain.errors import Away
 
 SECONDS = 10.0
 DELIVERY_TIMEOUT_MS = 2**31 - 1  # the client keeps a message, in order, until it is acknowledged
@@ -22,8 +23,19 @@ class BrokerAway(Away):
     """No broker answers at an address."""
 
 
+def servers_of(address: str) -> list[str]:
+    """Return the brokers of a list with commas, each as the clients take it.
+
+    Raises
+    ------
+    Misused
+        If one of them is not HOST:PORT.
+    """
+    return [str(one) for one in addresses_of(address, "broker")]
+
+
 def require_broker(address: str) -> None:
-    """Refuse to go on unless something listens at an address.
+    """Refuse to go on unless one of the brokers at an address, or a list of them, listens.
 
     Raises
     ------
@@ -32,29 +44,30 @@ def require_broker(address: str) -> None:
     BrokerAway
         If nothing answers there.
     """
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise Misused(f"broker {address!r}", "is not HOST:PORT", "as in 127.0.0.1:9092")
-    try:
-        socket.create_connection((host, int(port)), timeout=SECONDS).close()
-    except OSError as error:
-        raise BrokerAway(
-            f"broker {address}", f"does not answer ({error})", "start it, or mend the address"
-        ) from None
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    failed: list[str] = []
+    for one in addresses_of(address, "broker"):
+        try:
+            socket.create_connection(one, timeout=SECONDS).close()
+        except OSError as error:
+            failed.append(str(error))
+        else:
+            logging.getLogger("kafka").setLevel(logging.CRITICAL)
+            return
+    reason = f"does not answer ({'; '.join(dict.fromkeys(failed))})"
+    raise BrokerAway(f"broker {address}", reason, "start it, or mend the address")
 
 
 def admin_client(address: str) -> KafkaAdminClient:
     """Connect to administer topics; `Misused` if no broker answers."""
     require_broker(address)
-    return KafkaAdminClient(bootstrap_servers=address, request_timeout_ms=15_000)
+    return KafkaAdminClient(bootstrap_servers=servers_of(address), request_timeout_ms=15_000)
 
 
 def producer(address: str) -> KafkaProducer:
     """Connect to write, each message acknowledged by all replicas; `Misused` if none answers."""
     require_broker(address)
     return KafkaProducer(
-        bootstrap_servers=address,
+        bootstrap_servers=servers_of(address),
         acks="all",
         delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
         linger_ms=5,
@@ -67,7 +80,7 @@ def consumer(address: str, **settings: Any) -> KafkaConsumer:  # noqa: ANN401 - 
     """Connect to read, outside any group; `Misused` if no broker answers."""
     require_broker(address)
     return KafkaConsumer(
-        bootstrap_servers=address, enable_auto_commit=False, group_id=None, **settings
+        bootstrap_servers=servers_of(address), enable_auto_commit=False, group_id=None, **settings
     )
 
 

@@ -30,6 +30,7 @@ from surveillance.log.ticks import Place, Timeline
 from surveillance.log.topics import raw_partitions
 from surveillance.pipeline import STAGES, places, source_of
 from surveillance.stream.client_logs import limit_client_logs
+from surveillance.stream.clients import servers_of
 from surveillance.stream.fail_stop import fail_stop
 from surveillance.stream.partition_task import PartitionTask, WorkerContext
 from surveillance.stream.retrying import Retrying, is_transient
@@ -231,7 +232,7 @@ class Worker:
         """Read ticks over one connection, from where the last one ended; never returns."""
         place = TopicPartition(topics.TICKS, 0)
         ticks = AIOKafkaConsumer(
-            bootstrap_servers=self._address,
+            bootstrap_servers=servers_of(self._address),
             auto_offset_reset="none",  # a state from beyond the end is of another log
         )
         try:
@@ -346,7 +347,7 @@ def _require_cython() -> None:
 def _application(address: str, data: Path) -> faust.App:
     return faust.App(
         GROUP,
-        broker=f"kafka://{address}",
+        broker=[f"kafka://{one}" for one in servers_of(address)],
         datadir=data,
         store="memory://",
         web_enabled=False,
