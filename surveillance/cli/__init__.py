@@ -22,19 +22,19 @@ from typer._click.exceptions import (  # Typer carries a click of its own
 from surveillance.cli import decide as deciding
 from surveillance.cli import register as registers
 from surveillance.cli import runs as running
+from surveillance.cli import screen
 from surveillance.cli import stream as streaming
 from surveillance.cli.results import register_commands
 from surveillance.domain.errors import Defect, Misused
 from surveillance.log.topics import GENERATION
 
 _DISK_IS_FULL = (ENOSPC, EDQUOT)
-_NOBODY_READS_ON = 141  # as a shell reports a process that SIGPIPE ended
 
 
 def _show_version(is_asked: bool) -> None:
     if is_asked:
         found = importlib.metadata.version("longwatch")
-        print(f"longwatch {found}, generation {GENERATION}")
+        screen.print_lines(f"longwatch {found}, generation {GENERATION}")
         raise typer.Exit
 
 
@@ -76,14 +76,16 @@ def main(arguments: list[str] | None = None) -> None:
     arguments : list of str, optional
         In place of those of the process.
     """
+    screen.make_ready()
     try:
         code = app(arguments, standalone_mode=False, prog_name="longwatch")
+        screen.finish()
     except SystemExit as end:
         if end.code == 1:  # how Typer and rich end when nobody reads on, as in `| head`
-            sys.exit(_NOBODY_READS_ON)
+            sys.exit(screen.NOBODY_READS_ON)
         raise
     except (typer.Abort, KeyboardInterrupt):
-        print("longwatch: interrupted", file=sys.stderr)
+        screen.print_errors("longwatch: interrupted")
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - else it would be 1: a check found a difference
         sys.exit(_explain(error))
@@ -107,9 +109,10 @@ def _explain(error: Exception) -> int:
             message = f"{place}: {error.strerror}; fix the name or its permissions, or free space"
             code = 2
         case _:
-            traceback.print_exception(error)
+            lines = "".join(traceback.format_exception(error)).rstrip("\n")
+            screen.print_errors(*lines.split("\n"))
             message, code = "stopped: a defect; keep the lines above for a report", 70
-    print(f"longwatch: {message}", file=sys.stderr)
+    screen.print_errors(f"longwatch: {message}")
     return code
 
 

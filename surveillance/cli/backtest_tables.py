@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from surveillance.cli.tables import number, print_lines, print_table
+from surveillance.cli.screen import print_lines
+from surveillance.cli.tables import number, print_table
 
 if TYPE_CHECKING:
     from surveillance.views.backtest import Backtest, Burden, PairTested, Placed, Tested

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from surveillance.cli import screen
 from surveillance.cli import tables as showing
 from surveillance.cli.options import (
     AsJson,
     AsOf,
     FromRun,
     Limit,
+    OneEvent,
+    OneProduct,
     RegisterUrl,
     day_of,
     limit_of,
+    text_of,
 )
 from surveillance.screening.keys import Naming
 from surveillance.views.case_history import case_history
@@ -66,8 +70,8 @@ def register(app: typer.Typer) -> None:
 
 def cases(
     *,
-    product: Annotated[str, typer.Option("--product", metavar="P", help="As for findings.")],
-    event: Annotated[str, typer.Option("--event", metavar="E", help="As for findings.")],
+    product: OneProduct,
+    event: OneEvent,
     from_run: FromRun = None,
     register: RegisterUrl = None,
     as_of: AsOf = None,
@@ -87,11 +91,11 @@ def cases(
     found = line_listing(source.reader.cases, _pair(source, product, event), day)
     files = _write(found, csv_file, xlsx_file)
     if as_json:
-        showing.print_json(found)
+        screen.print_json(found)
     elif files:
         n_lines = len(found.cases) + len(found.not_counted)
         names = " and ".join(map(str, files))
-        showing.print_lines(f"{n_lines:,} lines, of which {found.n_cases:,} count, in {names}")
+        screen.print_lines(f"{n_lines:,} lines, of which {found.n_cases:,} count, in {names}")
     else:
         _print(found, limit_of(limit, as_json=False))
 
@@ -122,7 +126,7 @@ def _print(found: LineListing, n: int | None) -> None:
     rows = [_row(one) for one in found.not_counted[:n]]
     drop = tuple(name for name in _DROP if name != "why not")
     showing.print_table("not counted", _COLUMNS, rows, drop=drop)
-    showing.print_lines(
+    screen.print_lines(
         showing.shown(len(found.cases[:n]), found.n_cases, "cases"),
         f"{len(found.not_counted):,} more name the pair, or did, and do not count",
     )
@@ -205,7 +209,10 @@ def _file_row(one: ListedCase) -> list[object]:
 
 def case(
     *,
-    case_id: Annotated[str, typer.Argument(metavar="ID", help="As it is written in the listing.")],
+    case_id: Annotated[
+        str,
+        typer.Argument(metavar="ID", callback=text_of, help="As it is written in the listing."),
+    ],
     from_run: FromRun = None,
     register: RegisterUrl = None,
     as_of: AsOf = None,
@@ -217,7 +224,7 @@ def case(
     source.reader.cases.require_any()
     found = case_history(source.reader.cases, case_id, day)
     if as_json:
-        showing.print_json(found)
+        screen.print_json(found)
         return
     _print_case(found)
 
@@ -239,7 +246,7 @@ def _print_case(found: CaseHistory) -> None:
         if one.compared_with is not None:
             _print_changes(one)
     if found.duplicates:
-        showing.print_lines(f"marked as its duplicates: {', '.join(found.duplicates)}")
+        screen.print_lines(f"marked as its duplicates: {', '.join(found.duplicates)}")
 
 
 def _print_changes(one: VersionOfCase) -> None:
@@ -247,7 +254,7 @@ def _print_changes(one: VersionOfCase) -> None:
     rows = [(change.field, _plain(change.before), _plain(change.after)) for change in one.changes]
     showing.print_table(title, {"field": "left", "before": "left", "after": "left"}, rows)
     if not rows:
-        showing.print_lines(f"{title}: nothing differs but its number, kind or provenance")
+        screen.print_lines(f"{title}: nothing differs but its number, kind or provenance")
 
 
 def _plain(value: object) -> object:

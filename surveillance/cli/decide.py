@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from surveillance.cli import clock
-from surveillance.cli.terminal import out
+from surveillance.cli.screen import print_lines
 from surveillance.domain.decision import Action, PersonRole
 from surveillance.domain.errors import Misused, Refused
 from surveillance.log.decode import decode_decision
@@ -54,7 +54,7 @@ def decide(
             file.write(line + b"\n")
     elif broker is not None:
         _send(broker, line)
-    out.print(f"{decode_decision(line).decision_id}: {action} {signal_id}, by {by}")
+    print_lines(f"{decode_decision(line).decision_id}: {action} {signal_id}, by {by}")
     return 0
 
 

@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 from rich.box import SIMPLE
 from rich.table import Table
+from rich.text import Text
 
-from surveillance.cli.terminal import Bar, called, err, out
+from surveillance.cli.screen import print_errors, print_laid_out, print_lines, text
+from surveillance.cli.terminal import Bar, called
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
@@ -76,7 +78,7 @@ def demo(*, kafka: bool, seed: int, scenario: str, directory: Path) -> int:
             f"scenario {scenario!r}", "is not known", f"use one of {', '.join(SCENARIOS)}"
         )
     simulation, run = directory / "simulation", directory / "run"
-    out.print(f"simulating {scenario!r}, seed {seed}: nothing here happened to anybody")
+    print_lines(f"simulating {scenario!r}, seed {seed}: nothing here happened to anybody")
     with Bar() as bar:
         truth = simulate(SCENARIOS[scenario], seed, simulation, lambda n, _of: bar.reading(n))
     seen = _Seen(truth)
@@ -159,7 +161,7 @@ def _run(simulation: Path, run: Path, seen: _Seen) -> dict[str, Any]:
 
 
 def _show(truth: Truth, seen: _Seen, summary: dict[str, Any]) -> None:
-    out.print(
+    print_lines(
         f"{summary['n_lines']:,} simulated records, {summary['n_epochs']:,} days, "
         f"{summary['seconds']['whole']:.1f} s, {summary['memory_mb']:.0f} MB"
     )
@@ -169,18 +171,20 @@ def _show(truth: Truth, seen: _Seen, summary: dict[str, Any]) -> None:
     for column in ("planted", "product and event", "found", "rank at its level"):
         table.add_column(column, overflow="fold")
     for index, planted in enumerate(truth.planted):
-        table.add_row(*_row(planted, seen, seen.found[index]))
-    out.print(table)
+        cells = _row(planted, seen, seen.found[index])
+        table.add_row(*(Text("\n").join(map(text, cell.split("\n"))) for cell in cells))
+    print_laid_out(table)
     if any(planted.kind == "lost_effect" for planted in truth.planted):
-        out.print(
+        print_lines(
             "A lost effect in ten patients is found in about three simulations of four "
             "(docs/simulation.md)."
         )
     false = ", ".join(f"{name} {n}" for name, n in sorted(seen.false.items())) or "none"
-    out.print(
+    print_lines(
         f"{seen.n_findings:,} pairs newly met a criterion; of products that were given nothing to "
-        f"find: {false}.\nEvans, ROR and IC look at every pair every day without correction: rank, "
-        "and not the number of findings, is what a reviewer works from."
+        f"find: {false}.",
+        "Evans, ROR and IC look at every pair every day without correction: rank, "
+        "and not the number of findings, is what a reviewer works from.",
     )
 
 
@@ -200,11 +204,11 @@ def _row(planted: Planted, seen: _Seen, found: Found | None) -> Iterator[str]:
 
 
 def _print_next(run: Path, *, kafka: bool) -> None:
-    out.print("next:")
-    out.print(f"  {called()} ranking --from-run {run} --top 10")
-    out.print(f"  {called()} signals --from-run {run} --status detected --limit 20")
+    print_lines("next:")
+    print_lines(f"  {called()} ranking --from-run {run} --top 10")
+    print_lines(f"  {called()} signals --from-run {run} --status detected --limit 20")
     if not kafka:
-        out.print(f"  {called()} demo --kafka      (the same on a real Kafka, byte for byte)")
+        print_lines(f"  {called()} demo --kafka      (the same on a real Kafka, byte for byte)")
 
 
 def _on_kafka(simulation: Path, run: Path) -> bool:
@@ -218,7 +222,7 @@ def _on_kafka(simulation: Path, run: Path) -> bool:
     directory = run.parent / f"kafka-{time.time_ns()}"
     try:
         with LocalBroker(directory / "broker") as broker:
-            out.print(f"Kafka at {broker.address}: making topics, loading, two workers")
+            print_lines(f"Kafka at {broker.address}: making topics, loading, two workers")
             manifest.apply(broker.address, configuration.topics)
             loader = Loader(broker.address, configuration)
             _load(loader, simulation, directory)
@@ -234,8 +238,8 @@ def _on_kafka(simulation: Path, run: Path) -> bool:
     except BrokerMissing as error:
         raise Misused("--kafka", str(error), "or run `longwatch demo` without it") from None
     for topic, n in found.n_messages.items():
-        out.print(f"  {topic:<20} {n:>8,} messages")
-    out.print(f"Kafka against the embedded run: {found.difference or 'equal bytes'}")
+        print_lines(f"  {topic:<20} {n:>8,} messages")
+    print_lines(f"Kafka against the embedded run: {found.difference or 'equal bytes'}")
     return found.difference is None
 
 
@@ -246,7 +250,7 @@ def _load(loader: Any, simulation: Path, directory: Path) -> None:  # noqa: ANN4
         lines = lines_of(
             "folder",
             [simulation],
-            refuse=lambda row: err.print(f"refused: {row.place} {row.reason}"),
+            refuse=lambda row: print_errors(f"refused: {row.place} {row.reason}"),
             spool=directory / "spool",
             progress=bar,
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from surveillance.cli import screen
 from surveillance.cli import tables as showing
 from surveillance.cli.options import AsJson
 from surveillance.domain.errors import Misused
@@ -32,7 +33,7 @@ def detectors(
     chosen = {one: CATALOGUE[one] for one in CATALOGUE if name in (None, one)}
     users = detector_users()
     if as_json:
-        showing.print_json([_plain(one, found, users[one]) for one, found in chosen.items()])
+        screen.print_json([_plain(one, found, users[one]) for one, found in chosen.items()])
         return
     if name is None:
         columns = {
@@ -46,20 +47,18 @@ def detectors(
             for one, found in chosen.items()
         ]
         showing.print_table("detectors", columns, rows)
-        showing.print_lines(
-            "`longwatch detectors NAME` shows assumptions, citation and error rates"
-        )
+        screen.print_lines("`longwatch detectors NAME` shows assumptions, citation and error rates")
         return
     _print_whole(name, chosen[name], users[name])
 
 
 def _print_whole(name: str, found: Description, users: tuple[str, ...]) -> None:
-    showing.print_lines(f"{name}: {found.statistic}", "", f"in detectors.{found.module}")
-    showing.print_lines(f"from {found.citation}", "", "assumptions and limits")
-    showing.print_lines(*(f"  - {assumption}" for assumption in found.assumptions))
-    showing.print_lines("", f"smallest count to use it at: {found.smallest_count}")
-    showing.print_lines(f"how often it errs: {found.characteristics}")
-    showing.print_lines(f"used by: {', '.join(users) or NOBODY}")
+    screen.print_lines(f"{name}: {found.statistic}", "", f"in detectors.{found.module}")
+    screen.print_lines(f"from {found.citation}", "", "assumptions and limits")
+    screen.print_lines(*(f"  - {assumption}" for assumption in found.assumptions))
+    screen.print_lines("", f"smallest count to use it at: {found.smallest_count}")
+    screen.print_lines(f"how often it errs: {found.characteristics}")
+    screen.print_lines(f"used by: {', '.join(users) or NOBODY}")
 
 
 def _plain(name: str, found: Description, users: tuple[str, ...]) -> dict[str, Any]:

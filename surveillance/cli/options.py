@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,23 @@ from surveillance.domain.errors import Misused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+def text_of(given: str | None) -> str | None:
+    """Read a name that was given in a locale that is not UTF-8: what was typed is UTF-8 still.
+
+    Raises
+    ------
+    Misused
+        If it is not.
+    """
+    if given is None or not any("\ud800" <= character <= "\udfff" for character in given):
+        return given
+    try:
+        return os.fsencode(given).decode()
+    except UnicodeError:
+        raise Misused(repr(given), "is not UTF-8", "type it in UTF-8") from None
+
 
 FromRun = Annotated[
     Path | None,
@@ -27,11 +45,26 @@ RegisterUrl = Annotated[
 ]
 ProductName = Annotated[
     str | None,
-    typer.Option("--product", metavar="P", help="A key (product:…), a name, or a group's name."),
+    typer.Option(
+        "--product",
+        metavar="P",
+        callback=text_of,
+        help="A key (product:…), a name, or a group's name.",
+    ),
+]
+OneProduct = Annotated[
+    str,
+    typer.Option("--product", metavar="P", callback=text_of, help="As for findings."),
+]
+OneEvent = Annotated[
+    str,
+    typer.Option("--event", metavar="E", callback=text_of, help="As for findings."),
 ]
 EventName = Annotated[
     str | None,
-    typer.Option("--event", metavar="E", help="A key (pt:…), a name, or a group's name."),
+    typer.Option(
+        "--event", metavar="E", callback=text_of, help="A key (pt:…), a name, or a group's name."
+    ),
 ]
 AsOf = Annotated[
     str | None,

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from surveillance.cli import screen
 from surveillance.cli import tables as showing
-from surveillance.cli.options import AsJson, FromRun, Limit, RegisterUrl, limit_of
+from surveillance.cli.options import AsJson, FromRun, Limit, RegisterUrl, limit_of, text_of
 from surveillance.views.plain import plain
 from surveillance.views.refused import (
     at_place,
@@ -42,21 +43,24 @@ def list_refused(
     n_shown = limit_of(limit, as_json=as_json)
     some = records[:n_shown]
     if as_json:
-        showing.print_json([{"place": place_of(record), **plain(record)} for record in some])
+        screen.print_json([{"place": place_of(record), **plain(record)} for record in some])
         return
     columns = {"code": "left", "place": "left", "reason": "left", "remedy": "left"}
     rows = [(record.code, place_of(record), record.reason, record.remedy) for record in some]
     showing.print_table("refused records", columns, rows, drop=("remedy",))
     by_code = Counter(record.code for record in records).most_common()
     counted = ", ".join(f"{name} {n:,}" for name, n in by_code) or "none"
-    showing.print_lines(
+    screen.print_lines(
         showing.shown(len(some), len(records), "refused records"), f"by code: {counted}"
     )
 
 
 @app.command("show")
 def show(
-    place: Annotated[str, typer.Argument(metavar="PLACE", help="As `refused list` shows it.")],
+    place: Annotated[
+        str,
+        typer.Argument(metavar="PLACE", callback=text_of, help="As `refused list` shows it."),
+    ],
     *,
     from_run: FromRun = None,
     register: RegisterUrl = None,
@@ -69,17 +73,17 @@ def show(
         values = [
             {"place": place_of(record), **plain(record), **plain(text)} for record, text in found
         ]
-        showing.print_json(values)
+        screen.print_json(values)
         return
     for record, text in found:
-        showing.print_lines(
+        screen.print_lines(
             f"place    {place_of(record)}",
             f"code     {record.code}",
             f"reason   {record.reason}",
             f"remedy   {record.remedy}",
             f"at       {record.at or 'never reached a log'}",
             f"content  {len(record.content_bytes):,} bytes, {text.note}",
-            text.text,
+            *text.text.split("\n"),
         )
 
 
@@ -98,18 +102,18 @@ def retry(
     records = read_refused(open_results(from_run, register), code=code)
     found = sort_out(records)
     write_lines(found.lines, out)
-    showing.print_lines(
+    screen.print_lines(
         f"{len(found.lines):,} refused lines are in {out}, just as they were received.",
         "Nothing has been fixed. Fix them there, then load the file again; "
         "`longwatch refused list` shows what is wrong with each.",
     )
     if found.cut:
-        showing.print_lines(
+        screen.print_lines(
             f"{len(found.cut):,} were longer than what is kept, and are left out: "
             "fix them at their source."
         )
     if found.elsewhere:
-        showing.print_lines(
+        screen.print_lines(
             f"{len(found.elsewhere):,} are rows of files in another format, and are left out: "
             "fix those files and load them again."
         )

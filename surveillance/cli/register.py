@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import signal
-import sys
 from threading import Event
 from typing import Annotated
 
 import typer
 
 from surveillance.cli.runs import Config
+from surveillance.cli.screen import print_errors, print_lines
 from surveillance.cli.stream import DEFAULT_BROKER, Broker
-from surveillance.cli.terminal import configurations, out
+from surveillance.cli.terminal import configurations
 
 app = typer.Typer(help="The register: what the pipeline found, for people.", no_args_is_help=True)
 Url = Annotated[
@@ -53,7 +53,7 @@ def follow(
 
 
 def _report(line: str) -> None:
-    print(f"longwatch: {line}", file=sys.stderr, flush=True)
+    print_errors(f"longwatch: {line}")
 
 
 @app.command("upgrade")
@@ -62,5 +62,5 @@ def upgrade(url: Url) -> int:
     from surveillance.register.upgrade import upgrade as run  # noqa: PLC0415 - Alembic loads slowly
 
     before, after = run(url)
-    out.print(f"schema {after}" if before == after else f"schema {before} upgraded to {after}")
+    print_lines(f"schema {after}" if before == after else f"schema {before} upgraded to {after}")
     return 0

@@ -10,6 +10,7 @@ import typer
 from surveillance.cli import cases as case_commands
 from surveillance.cli import charts as drawing
 from surveillance.cli import refused as refused_commands
+from surveillance.cli import screen
 from surveillance.cli import tables as showing
 from surveillance.cli.backtest_tables import print_backtest
 from surveillance.cli.detectors import detectors
@@ -19,6 +20,8 @@ from surveillance.cli.options import (
     EventName,
     FromRun,
     Limit,
+    OneEvent,
+    OneProduct,
     ProductName,
     RegisterUrl,
     RunOnly,
@@ -85,11 +88,11 @@ def findings(
     n_shown = limit_of(limit, as_json=as_json)
     found = source.reader.findings(chosen, criterion=criterion, first=first, limit=n_shown)
     if as_json:
-        showing.print_json([_finding(item, first=first) for item in found])
+        screen.print_json([_finding(item, first=first) for item in found])
         return
     showing.print_findings(found, day="first met" if first else "on")
     n_all = source.reader.n_findings(chosen, criterion=criterion, first=first)
-    showing.print_lines(showing.shown(len(found), n_all, "findings"))
+    screen.print_lines(showing.shown(len(found), n_all, "findings"))
 
 
 def priors(
@@ -102,11 +105,11 @@ def priors(
     """List the fits of the prior that the EBGM is computed under, and how good each was."""
     found = open_results(from_run, register).reader.priors(day_of(as_of))
     if as_json:
-        showing.print_json(found)
+        screen.print_json(found)
         return
     showing.print_priors(found)
     n_failed = sum(bool(item.failure) for item in found)
-    showing.print_lines(
+    screen.print_lines(
         f"{len(found):,} fits; {n_failed:,} failed, and the previous prior stayed in force"
     )
 
@@ -147,11 +150,11 @@ def signals(
     n_shown = limit_of(limit, as_json=as_json)
     found = source.reader.signals(chosen, status=only, limit=n_shown)
     if as_json:
-        showing.print_json(found)
+        screen.print_json(found)
         return
     showing.print_signals(found)
     n_all = source.reader.n_signals(chosen, status=only)
-    showing.print_lines(showing.shown(len(found), n_all, "signals"))
+    screen.print_lines(showing.shown(len(found), n_all, "signals"))
 
 
 def ranking(
@@ -181,10 +184,10 @@ def ranking(
         n_listed = board.n(at_level)
         found = _ranked(source, board, chosen._replace(until=on), at_level, n_shown)
     if as_json:
-        showing.print_json([_ranked_signal(rank, item) for rank, item in found])
+        screen.print_json([_ranked_signal(rank, item) for rank, item in found])
         return
     showing.print_ranking(f"signals by priority at the end of {on}", found)
-    showing.print_lines(
+    screen.print_lines(
         f"{len(found):,} shown; {n_listed:,} signals were on the list"
         f"{f' at level {at_level}' if at_level else ''} ({', '.join(OPEN)})",
         "a part of the priority is its value from 0 to 1 x its weight; "
@@ -219,8 +222,8 @@ def _ranked(
 def series(
     *,
     from_run: RunOnly,
-    product: Annotated[str, typer.Option("--product", metavar="P", help="As for findings.")],
-    event: Annotated[str, typer.Option("--event", metavar="E", help="As for findings.")],
+    product: OneProduct,
+    event: OneEvent,
     every: Annotated[str, typer.Option(help="day, month or year: ends of periods.")] = "month",
     as_of: AsOf = None,
     plot: Annotated[
@@ -233,18 +236,16 @@ def series(
     chosen = open_results(from_run, None).choose(product, event)
     pair = (chosen.product or "", chosen.event or "")
     found = points(sums_by_day(from_run, [pair])[pair], period, day_of(as_of))
-    title = f"{pair[0]} and {pair[1]}"
+    title = screen.visible(f"{pair[0]} and {pair[1]}")
     if plot is not None:
         drawing.save_svg(_drawing(found, title, drawing.WIDTH_OF_A_FILE), plot, title=title)
     if as_json:
-        showing.print_json(found)
+        screen.print_json(found)
         return
     if len(found) >= drawing.N_POINTS_MIN:
-        showing.print_lines(_drawing(found, title, showing.console().width))
+        screen.print_drawing(_drawing(found, title, screen.console().width))
     showing.print_points(title, found)
-    showing.print_lines(
-        NOTE, "limits are 95 % limits" if found else f"{pair[0]} was never reported"
-    )
+    screen.print_lines(NOTE, "limits are 95 % limits" if found else f"{pair[0]} was never reported")
 
 
 def _drawing(found: list[Point], title: str, width: int) -> str:
@@ -263,6 +264,6 @@ def backtest_command(
     listed = read_known(known)
     found = backtest(open_results(from_run, None), listed)
     if as_json:
-        showing.print_json(found)
+        screen.print_json(found)
         return
     print_backtest(found)

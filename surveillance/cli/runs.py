@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
-from rich.table import Table
 
 from surveillance.cli import clock
 from surveillance.cli import demo as demonstration
 from surveillance.cli.gc_tuning import collect_seldom
-from surveillance.cli.terminal import Bar, a_period, called, configurations, err, out
+from surveillance.cli.screen import print_errors, print_json_line, print_json_lines, print_lines
+from surveillance.cli.tables import print_table
+from surveillance.cli.terminal import Bar, a_period, called, configurations
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
 from surveillance.log import topics
@@ -105,7 +104,7 @@ def replay_command(
             clock=time.monotonic,
         )
     if as_json:
-        print(msgspec.json.encode(summary).decode())
+        print_json_line(summary)
     else:
         _show(summary, out_directory)
     return _exit_code(summary, out_directory)
@@ -124,12 +123,12 @@ def _outcomes(text: str) -> tuple[str, Path]:
 def _exit_code(summary: dict[str, Any], directory: Path) -> int:
     passed_over = summary["decisions_passed_over"]
     for one in passed_over:
-        err.print(_passed_over(one, summary["first_report_on"]))
+        print_errors(_passed_over(one, summary["first_report_on"]))
     n_refused = sum(summary["refused_at_intake"].values()) + sum(
         counts["refused"] for counts in summary["dispositions"].values()
     )
     if n_refused:
-        err.print(
+        print_errors(
             f"longwatch: {n_refused} record(s) refused; see {directory / 'refused.ndjson'} or "
             f"`{called()} refused list --from-run {directory}`"
         )
@@ -148,21 +147,24 @@ def _passed_over(row: dict[str, str], first_report_on: str | None) -> str:
 
 
 def _show(summary: dict[str, Any], directory: Path) -> None:
-    table = Table(title=f"{summary['n_lines']:,} records, {summary['n_epochs']:,} days of receipt")
-    for column in ("partition", "read", "applied", "superseded", "repeated", "refused", "control"):
-        table.add_column(column, justify="left" if column == "partition" else "right")
-    for source, counts in summary["dispositions"].items():
-        if any(counts.values()):
-            fields = [counts[c.header] for c in table.columns[2:]]
-            table.add_row(source, *(f"{n:,}" for n in (sum(fields), *fields)))
-    out.print(table)
+    title = f"{summary['n_lines']:,} records, {summary['n_epochs']:,} days of receipt"
+    kinds = ("applied", "superseded", "repeated", "refused", "control")
+    counted = {
+        source: [counts[kind] for kind in kinds]
+        for source, counts in summary["dispositions"].items()
+        if any(counts.values())
+    }
+    columns = {"partition": "left", "read": "right", **dict.fromkeys(kinds, "right")}
+    print_table(title, columns, [(name, sum(n), *n) for name, n in counted.items()])
+    if not counted:
+        print_lines(title)
     rows, seconds = summary["rows"], summary["seconds"]
-    out.print(
+    print_lines(
         f"{rows.get(topics.FINDINGS, 0):,} findings, {rows.get(topics.SIGNALS, 0):,} changes of "
         f"signals, {rows.get(topics.FEED, 0):,} feed entries; "
         f"{seconds['whole']:.1f} s, {summary['memory_mb']:.0f} MB; all of it in {directory}"
     )
-    out.print(f"next: {called()} ranking --from-run {directory}")
+    print_lines(f"next: {called()} ranking --from-run {directory}")
 
 
 def simulate_command(
@@ -175,8 +177,8 @@ def simulate_command(
     _require_no_other_records(out_directory)
     with Bar() as bar:
         simulate(chosen, seed, out_directory, lambda n, _of: bar.reading(n))
-    out.print(f"simulated: {out_directory} (cases, outcomes, and truth.json)")
-    out.print(f"next: {called()} replay folder {out_directory} --out run")
+    print_lines(f"simulated: {out_directory} (cases, outcomes, and truth.json)")
+    print_lines(f"next: {called()} replay folder {out_directory} --out run")
     return 0
 
 
@@ -208,16 +210,16 @@ def check_config(
     chosen = directory or SHIPPED / "vaers"
     found = read_configuration(chosen)
     if as_json:
-        print(msgspec.json.encode(found).decode())
+        print_json_line(found)
         return 0
-    out.print(f"{chosen}: valid")
-    out.print(f"hash        {found.digest}")
-    out.print(f"partitions  cases {found.topics.cases}, outcomes {found.topics.outcomes}")
-    out.print(f"levels      {', '.join(found.products.levels)}")
-    out.print(f"groups      {', '.join([*found.products.group, *found.events.group]) or 'none'}")
-    out.print(f"criteria    {', '.join(c.name for c in found.criteria.criterion)}")
-    out.print(f"watches     {', '.join(w.name for w in found.watches.watch) or 'none'}")
-    out.print(f"reviews     {', '.join(r.name for r in found.triage.review) or 'none'}")
+    print_lines(f"{chosen}: valid")
+    print_lines(f"hash        {found.digest}")
+    print_lines(f"partitions  cases {found.topics.cases}, outcomes {found.topics.outcomes}")
+    print_lines(f"levels      {', '.join(found.products.levels)}")
+    print_lines(f"groups      {', '.join([*found.products.group, *found.events.group]) or 'none'}")
+    print_lines(f"criteria    {', '.join(c.name for c in found.criteria.criterion)}")
+    print_lines(f"watches     {', '.join(w.name for w in found.watches.watch) or 'none'}")
+    print_lines(f"reviews     {', '.join(r.name for r in found.triage.review) or 'none'}")
     return 0
 
 
@@ -228,7 +230,7 @@ def schema(
     from surveillance.cli.schemas import write_schemas  # noqa: PLC0415 - seldom needed
 
     for path in write_schemas(directory):
-        out.print(str(path))
+        print_lines(str(path))
     return 0
 
 
@@ -248,8 +250,7 @@ def export(
     first = next(rows, None)  # a directory that is not a run must not leave an empty file
     lines = (row + b"\n" for row in ([] if first is None else chain([first], rows)))
     if to is None:
-        for line in lines:
-            sys.stdout.write(line.decode())
+        print_json_lines(lines)
         return 0
     try:
         with to.open("xb") as file:

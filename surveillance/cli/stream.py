@@ -16,12 +16,15 @@ import typer
 from surveillance.cli import clock
 from surveillance.cli.gc_tuning import collect_seldom
 from surveillance.cli.runs import SHIPPED_FOR, AsJson, Config
-from surveillance.cli.terminal import Bar, a_period, configurations, err, out
+from surveillance.cli.screen import print_errors, print_json_line, print_lines
+from surveillance.cli.terminal import Bar, a_period, configurations
 from surveillance.domain.errors import Misused
 from surveillance.intake.format import Unusable
 from surveillance.intake.inputs import lines_of, refused_at_intake, within
 
-Broker = Annotated[str, typer.Option("--broker", help="HOST:PORT of a broker.")]
+Broker = Annotated[
+    str, typer.Option("--broker", help="HOST:PORT of a broker, or a list with commas.")
+]
 DEFAULT_BROKER = "127.0.0.1:9092"
 
 topics_app = typer.Typer(help="The topics as they must be.", no_args_is_help=True)
@@ -44,12 +47,12 @@ def plan(broker: Broker = DEFAULT_BROKER, config: Config = None, *, as_json: AsJ
     chosen, _ = configurations(config or [], default="vaers")
     found = manifest.differences(broker, chosen.current.topics)
     if as_json:
-        print(msgspec.json.encode(found).decode())
+        print_json_line(found)
     else:
         for one in found:
-            out.print(f"{one.topic} {one.reason}")
+            print_lines(f"{one.topic} {one.reason}")
         if not found:
-            out.print("all topics are as they must be")
+            print_lines("all topics are as they must be")
     return int(bool(found))
 
 
@@ -60,8 +63,8 @@ def apply(broker: Broker = DEFAULT_BROKER, config: Config = None) -> int:
 
     chosen, _ = configurations(config or [], default="vaers")
     for one in manifest.apply(broker, chosen.current.topics):
-        out.print(f"made {one.topic} with {one.must_have} partition(s)")
-    out.print("all topics are as they must be")
+        print_lines(f"made {one.topic} with {one.must_have} partition(s)")
+    print_lines("all topics are as they must be")
     return 0
 
 
@@ -101,12 +104,12 @@ def load(
         lines = within(lines, *period)
         written = loader.load(lines, progress=bar)
         loader.close()
-    out.print(
+    print_lines(
         f"{written['lines']:,} records in {written['messages']:,} messages, "
         f"{written['ticks']:,} ticks, to {broker}"
     )
     if kept.n_rows:
-        err.print(f"longwatch: {kept.n_rows} row(s) refused; see {refused}")
+        print_errors(f"longwatch: {kept.n_rows} row(s) refused; see {refused}")
         return 3
     return 0
 
@@ -205,9 +208,9 @@ def parity(
 
     found = compare(directory, broker, until=time.monotonic() + wait, clock=time.monotonic)
     if as_json:
-        print(msgspec.json.encode(found).decode())
+        print_json_line(found)
     else:
         for topic, n in found.n_messages.items():
-            out.print(f"{topic:<22} {n:>9,} messages {found.n_repeated[topic]:>9,} written again")
-        out.print(found.difference or "equal bytes")
+            print_lines(f"{topic:<22} {n:>9,} messages {found.n_repeated[topic]:>9,} written again")
+        print_lines(found.difference or "equal bytes")
     return int(found.difference is not None)

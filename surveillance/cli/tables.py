@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-import typer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from surveillance.cli.screen import (
+    WIDTH_OF_A_PIPE,
+    console,
+    print_laid_out,
+    print_lines,
+    text,
+)
 from surveillance.domain.finding import Finding
-from surveillance.views.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from rich.console import Console
+    from rich.text import Text
 
     from surveillance.domain.finding import PriorFitted, WatchFinding
     from surveillance.domain.signal import PriorityPart, Signal
@@ -26,26 +29,7 @@ if TYPE_CHECKING:
     from surveillance.views.series import Point
 
 WIDTH_OF_ALL = 10_000
-WIDTH_OF_A_PIPE = 320  # columns, where there is no terminal to ask
 ABSENT = "-"
-
-
-def console() -> Console:
-    """Return a console: colours only on a terminal, none if NO_COLOR is set."""
-    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, width=None if has_width else WIDTH_OF_A_PIPE)
-
-
-def print_json(value: Any) -> None:  # noqa: ANN401 - whatever `plain` takes
-    """Print JSON on standard output."""
-    typer.echo(msgspec.json.format(msgspec.json.encode(plain(value)), indent=2).decode())
-
-
-def print_lines(*lines: str) -> None:
-    """Print lines for people, as they are."""
-    to = console()
-    for line in lines:
-        to.print(line, markup=False, soft_wrap=True)
 
 
 def print_table(
@@ -81,7 +65,7 @@ def print_table(
         if not left or to.measure(table, options=wide).maximum <= to.width:
             break
         del left[0]
-    to.print(table, markup=False)
+    print_laid_out(table)
     if len(left) < len(drop):
         print_lines(f"left out for want of width: {', '.join(drop[: len(drop) - len(left)])}")
 
@@ -91,11 +75,11 @@ def _width_of_names(to: Console) -> int:
 
 
 def _table(
-    title: str, columns: Mapping[str, str], cells: Sequence[dict[str, str]], *, width_of_names: int
+    title: str, columns: Mapping[str, str], cells: Sequence[dict[str, Text]], *, width_of_names: int
 ) -> Table:
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(title=text(title), title_justify="left")
     for name, justify in columns.items():
-        longest = max(len(row[name]) for row in cells)
+        longest = max(row[name].cell_len for row in cells)
         if justify == "right":
             table.add_column(name, justify="right", min_width=longest)
         else:
@@ -106,8 +90,8 @@ def _table(
     return table
 
 
-def _cell(value: object) -> str:
-    return ABSENT if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+def _cell(value: object) -> Text:
+    return text(ABSENT if value is None else f"{value:,}" if isinstance(value, int) else str(value))
 
 
 def number(value: float | None) -> str:

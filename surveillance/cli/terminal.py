@@ -1,4 +1,4 @@
-"""What commands share: the console, progress bars, and how configurations are found."""
+"""What commands share: progress bars, and how configurations are found."""
 
 from __future__ import annotations
 
@@ -17,10 +17,6 @@ from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
 from surveillance.intake.inputs import Progress as Following
 
-WIDTH_ELSEWHERE = 110  # columns where there is no terminal: a file, a pipe
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-
 
 class Bar(Following):
     """A progress bar on a terminal, and nothing elsewhere.
@@ -37,7 +33,7 @@ class Bar(Following):
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=err,
+            console=Console(stderr=True, highlight=False, soft_wrap=True),
             transient=True,
             disable=not sys.stderr.isatty(),
         )

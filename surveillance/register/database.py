@@ -50,6 +50,11 @@ class DatabaseAway(Away):
     """A database that does not answer now and may do so later."""
 
 
+def sqlite_url(file: Path) -> str:
+    """Return the address of a register in a file, whatever characters its name holds."""
+    return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
+
+
 def open_engine(url: str) -> Engine:
     """Return an engine for a register.
 
@@ -150,12 +155,12 @@ def require_version(connection: Connection) -> None:
     Misused
         If it is older, with the command that upgrades it, or newer.
     """
-    place = connection.engine.url.render_as_string(hide_password=True)
     revision = revision_of(connection)
-    if revision is None:
-        raise Misused(place, "holds no register", "give the address of a register")
     if revision == schema.HEAD:
         return
+    place = connection.engine.url.render_as_string(hide_password=True)
+    if revision is None:
+        raise Misused(place, "holds no register", "give the address of a register")
     if revision in schema.REVISIONS:
         raise Misused(
             place,

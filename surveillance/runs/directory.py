@@ -23,6 +23,7 @@ from surveillance.log import topics
 from surveillance.log.messages import Batch, decode_message
 from surveillance.log.ticks import Tick
 from surveillance.pipeline import STAGES, source_of
+from surveillance.register.database import sqlite_url
 from surveillance.register.process import RegisterProcess
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ class RunDirectory:
         self._stack = ExitStack()
         (directory / "topics").mkdir()
         self._files: dict[str, IO[bytes]] = {}
-        url = f"sqlite:///{directory / 'register.db'}"
-        self._register = RegisterProcess(url, configuration)
+        self._register = RegisterProcess(sqlite_url(directory / "register.db"), configuration)
 
     def __enter__(self) -> Self:
         return self

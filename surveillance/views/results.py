@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from surveillance.configuration.reader import read_configuration
 from surveillance.domain.errors import Misused
 from surveillance.domain.product import key
+from surveillance.register.database import sqlite_url
 from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.views.contributions import contributed_keys
 from surveillance.views.names import resolve
@@ -119,4 +120,4 @@ def open_results(from_run: Path | None, register: str | None) -> Results:
         raise Misused(
             str(from_run), "is not a directory", "give a directory that `longwatch replay` wrote"
         )
-    return Results(RegisterReader(f"sqlite:///{from_run / 'register.db'}"), from_run)
+    return Results(RegisterReader(sqlite_url(from_run / "register.db")), from_run)

@@ -17,9 +17,9 @@ def test_hosts_ipv4_ipv6_and_lists_are_understood() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "nonsense", ":9092", "host:", "host:port", "host:0", "host:65536", "host:-1", "::1:9092",
-        "[::1]", "[::1]9092", "[]:9092", "[host]:9092", "a:9092,", ",a:9092", "a:9092;b:9092",
-        "a b:9092", "a\n:9092", "kafka://a:9092", "a:９０９２", "é:9092",
+        "", "nonsense", ":9092", "host:", "host:port", "host:0", "host:65536", "host:-1",
+        "::1:9092", "[::1]", "[::1]9092", "[]:9092", "[host]:9092", "a:9092,", ",a:9092",
+        "a:9092;b:9092", "a b:9092", "a\n:9092", "kafka://a:9092", "a:\uff19", "é:9092",
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:

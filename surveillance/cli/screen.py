@@ -1,0 +1,219 @@
+"""All that a command writes to a screen goes through here.
+
+Names in reports, files and decisions were written by others. Control characters among
+them would be commands to a terminal, and a bidirectional override would show another text
+than is there: both are shown as escapes. What a screen has no character for is replaced,
+and JSON is UTF-8 whatever the screen is.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from surveillance.domain.errors import Misused
+from surveillance.views.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rich.console import RenderableType
+
+NOBODY_READS_ON = 141  # as a shell reports a process that SIGPIPE ended
+WIDTH_OF_A_PIPE = 320  # columns, where there is no terminal to ask
+# The categories Cc, Cf, Cs, Zl and Zp of Unicode, but for the two joiners that Persian, the
+# languages of India and emoji are spelled with; and what later versions may add in between.
+_HIDDEN = (
+    "\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u180e\u200b\u200e"
+    "\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\ufffb\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_hidden = re.compile(f"[{_HIDDEN}]")
+_hidden_in_json = re.compile(f"(?!\n)[{_HIDDEN}]")
+_DRAWN = str.maketrans("─│┌┐└┘├┤┬┴┼•", "-|+++++++++o")
+
+
+def visible(text: str, encoding: str = "utf-8") -> str:
+    r"""Return a text of others as what a screen may be sent.
+
+    Parameters
+    ----------
+    text : str
+        Of any origin.
+    encoding : str, default: "utf-8"
+        Of the screen.
+
+    Returns
+    -------
+    str
+        One line without controls, which the encoding has characters for.
+
+    Examples
+    --------
+    >>> print(visible("HIB\u202e\x9b31m\n"))
+    HIB\u202e\x9b31m\n
+    """
+    if not text.isprintable():
+        text = _hidden.sub(lambda found: _escape(found[0]), text)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def visible_drawing(drawing: str, encoding: str) -> str:
+    """Return a drawing of lines and marks, in ASCII where the screen has no others."""
+    try:
+        drawing.encode(encoding)
+    except UnicodeEncodeError:
+        in_ascii = drawing.translate(_DRAWN)
+        return re.sub(r"[\u2500-\u28ff\U0001fb00-\U0001fbff]", "*", in_ascii)
+    return drawing
+
+
+def make_ready() -> None:
+    """Prepare the standard streams: none is missing, and no character is fatal to them.
+
+    A command that was started with its standard output closed runs as if it were thrown
+    away; else the next file that it opens would take its place.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - standard error
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def console() -> Console:
+    """Return a console for layout: colours only on a terminal, none if NO_COLOR is set."""
+    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if has_width else WIDTH_OF_A_PIPE)
+
+
+def encoding_of(stream: TextIO | None = None) -> str:
+    """Return the encoding of standard output, or of another stream."""
+    return getattr(stream or sys.stdout, "encoding", None) or "utf-8"  # a text in memory has none
+
+
+def text(value: str) -> Text:
+    """Return a text of others for a table: neither markup nor the name of an emoji."""
+    return Text(visible(value, encoding_of()))
+
+
+def print_lines(*lines: str) -> None:
+    """Print lines for people; each stays one line."""
+    encoding = encoding_of()
+    _write("".join(f"{visible(line, encoding)}\n" for line in lines))
+
+
+def print_drawing(drawing: str) -> None:
+    """Print lines and marks that a title in them may have come from others for."""
+    encoding = encoding_of()
+    for line in visible_drawing(drawing, encoding).split("\n"):
+        print_lines(line)
+
+
+def print_laid_out(what: RenderableType) -> None:
+    """Print a table of `text`."""
+    with _writing():
+        console().print(what)
+
+
+def print_errors(*lines: str) -> None:
+    """Print lines on standard error; if nobody can read them, there is nobody to tell."""
+    encoding = encoding_of(sys.stderr)
+    with suppress(OSError, ValueError):
+        sys.stderr.write("".join(f"{visible(line, encoding)}\n" for line in lines))
+        sys.stderr.flush()
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 - whatever `plain` takes
+    """Print JSON over several lines, with every field.
+
+    Characters that could be a command to a terminal are escaped as JSON allows: the values
+    are the same.
+    """
+    encoded = msgspec.json.format(msgspec.json.encode(plain(value)), indent=2)
+    print_bytes([_safe_json(encoded), b"\n"])
+
+
+def print_json_line(value: Any) -> None:  # noqa: ANN401 - whatever msgspec takes
+    """Print JSON on one line, as `print_json` does."""
+    print_bytes([_safe_json(msgspec.json.encode(value)), b"\n"])
+
+
+def _safe_json(encoded: bytes) -> bytes:
+    return _hidden_in_json.sub(_escape_json, encoded.decode()).encode()
+
+
+def _escape_json(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def print_json_lines(lines: Iterable[bytes]) -> None:
+    """Print lines of JSON byte for byte; on a terminal as `print_json` does."""
+    is_watched = sys.stdout.isatty()
+    print_bytes(_safe_json(line) if is_watched else line for line in lines)
+
+
+def print_bytes(pieces: Iterable[bytes]) -> None:
+    """Write UTF-8 to standard output, whatever the encoding of its text is."""
+    below = getattr(sys.stdout, "buffer", None)
+    for piece in pieces:
+        if below is None:
+            _write(piece.decode())
+        else:
+            with _writing():
+                sys.stdout.flush()
+                below.write(piece)
+
+
+def _write(text: str) -> None:
+    with _writing():
+        sys.stdout.write(text)
+
+
+def finish() -> None:
+    """Write out what is still held back; a failure is told now, and not while Python ends."""
+    with _writing():
+        sys.stdout.flush()
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        let_go()
+        _end_unread()
+    except OSError as error:
+        let_go()
+        raise Misused(
+            "standard output", f"cannot be written ({error.strerror})", "send it elsewhere"
+        ) from None
+
+
+def _end_unread() -> NoReturn:
+    sys.exit(NOBODY_READS_ON)
+
+
+def let_go() -> None:
+    """Throw away what standard output holds back and cannot write."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
