@@ -17,13 +17,14 @@ from surveillance.cli.tables import print_table
 from surveillance.cli.terminal import Bar, a_period, called, configurations
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
+from surveillance.intake.registry import FORMATS
 from surveillance.log import topics
 from surveillance.runs.directory import topic_rows
 from surveillance.runs.replay import Beside, replay
 from surveillance.simulate import SCENARIOS, simulate
 
 REFUSED_IN_PART = 3
-SHIPPED_FOR = {"vaers": "vaers", "folder": "ucd", "outcomes": "ucd"}
+SHIPPED_FOR = {"vaers": "vaers", "faers": "faers", "folder": "ucd", "outcomes": "ucd"}
 
 Config = Annotated[
     list[Path] | None,
@@ -63,7 +64,7 @@ def demo(
 
 def replay_command(
     format_name: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="vaers, cases, outcomes, decisions or folder.")
+        str, typer.Argument(metavar="FORMAT", help=f"{', '.join(FORMATS)} or folder.")
     ],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, zips or folders.")],
     out_directory: Annotated[Path, typer.Option("--out", help="Directory to write.")],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from surveillance.domain.errors import Refused
+from surveillance.domain.errors import Misused, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,3 +138,9 @@ def unusable(
         return Unusable(place, code, reason, remedy, kept)
     reason = f"{reason} (its first {len(kept):,} bytes are kept)"
     return Unusable(place, code, reason, remedy, kept, n_bytes)
+
+
+def unreadable(error: Misused) -> Unusable:
+    """Stand for a file that cannot be used as a whole, among others that can."""
+    place = error.place.replace("\\", "/").rpartition("/")[2]  # the same on every machine
+    return unusable(place, ("unreadable_file", error.reason, error.remedy), b"")

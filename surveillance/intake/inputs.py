@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from surveillance.domain.errors import Misused
 from surveillance.domain.refused_record import RefusedRecord
-from surveillance.intake.format import Format, Read, Unusable
+from surveillance.intake.format import Format, Read, Unusable, unreadable
 from surveillance.intake.registry import FORMATS, paths
 from surveillance.intake.row_counts import RowCounts
 from surveillance.intake.spool import in_order
@@ -162,14 +162,25 @@ def _lines(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Dated
 
 
 def _usable(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Read]:
+    n_unreadable = 0
     for path in found:
-        for item in chosen.read(path, tally=taking.tally, today=taking.today):
-            if isinstance(item, Unusable):
-                taking.refuse(item)
-                continue
-            taking.counted.one()
-            yield item
+        try:
+            yield from _usable_of(chosen, path, taking)
+        except Misused as error:
+            n_unreadable += 1
+            if n_unreadable == len(found):  # nothing to go on with
+                raise
+            taking.refuse(unreadable(error))
     taking.counted.report()
+
+
+def _usable_of(chosen: Format, path: Path, taking: _Taking) -> Iterator[Read]:
+    for item in chosen.read(path, tally=taking.tally, today=taking.today):
+        if isinstance(item, Unusable):
+            taking.refuse(item)
+            continue
+        taking.counted.one()
+        yield item
 
 
 def refused_at_intake(unusable: Unusable) -> RefusedRecord:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from surveillance.domain.errors import Misused
+from surveillance.intake.faers import FAERS
 from surveillance.intake.ndjson import CASES, DECISIONS, OUTCOMES
 from surveillance.intake.vaers import VAERS
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
     from surveillance.intake.format import Format
 
-FORMATS: dict[str, Format] = {each.name: each for each in (CASES, OUTCOMES, DECISIONS, VAERS)}
+FORMATS: dict[str, Format] = {
+    each.name: each for each in (CASES, OUTCOMES, DECISIONS, VAERS, FAERS)
+}
 
 
 def paths(names: Sequence[Path], format: Format) -> list[Path]:  # noqa: A002 - the contract's word

@@ -24,6 +24,7 @@ from surveillance.log.partitioner import partition_of
 from surveillance.screening.keys import Naming
 
 N_DIGEST = 16
+_N_VERSIONS = 2**32  # more than there are
 N_BODY_MAX = 400_000  # bytes: what a version asserts has to fit into one message
 _RANK = struct.Struct(f">QQB{N_DIGEST}s")  # big-endian, so that bytes compare as the ranks do
 N_RANK = _RANK.size
@@ -116,7 +117,7 @@ class VersionRules:
                 f"source {source!r} has no version rule",
                 "add it to sources.toml",
             )
-        numbers = _order(rule, version, received_on)
+        numbers = _order(rule, version, received_on, kind)
         return _RANK.pack(*numbers, kind == "nullification", digest)
 
     def assertion(self, case: CaseVersion) -> Assertion:
@@ -195,9 +196,12 @@ def body_of(case: CaseVersion, assertion: Assertion) -> bytes:
     return bytes(body)
 
 
-def _order(rule: VersionRule, version: int, received_on: date) -> tuple[int, int]:
+def _order(rule: VersionRule, version: int, received_on: date, kind: str) -> tuple[int, int]:
     day = received_on.toordinal()
-    return (version, day) if rule.order == "version" else (day, version)
+    if rule.order == "version":
+        return version, day
+    # What nullifies a case need not know how many versions it had: it wins its day.
+    return day, version + _N_VERSIONS * (kind == "nullification")
 
 
 def _flags(event: Event) -> int:

@@ -12,6 +12,7 @@ def test_every_format_is_under_its_own_name() -> None:
         "outcomes": "outcomes",
         "decisions": "decisions",
         "vaers": "vaers",
+        "faers": "faers",
     }
 
 
