@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from functools import cache, lru_cache
@@ -36,6 +35,8 @@ from surveillance.domain.case import (
     Seriousness,
     Sex,
 )
+from surveillance.domain.case_detail import AgeGroup
+from surveillance.domain.names import clean
 from surveillance.intake.faers_tables import refuse
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ _N_CHARACTERS_ID = 120
 _N_CHARACTERS_ROUTE = 60
 _N_CHARACTERS_UNIT = 50
 _N_CHARACTERS_LITERATURE = 500
+_N_CHARACTERS_TEXT = 2_000
 _N_NOTES_MAX = 50
 _N_CHARACTERS_NOTE = 80
 _N_CHARACTERS_PLACE = 300
@@ -61,6 +63,7 @@ _WEIGHT_KG_MAX = 700.0
 _EARLIEST = 1900
 
 _DAY = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
+_PARTIAL = re.compile(r"(\d{4})(0[1-9]|1[0-2])?", re.ASCII)
 _WHOLE = re.compile(r"[1-9]\d{0,17}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _NUMBER = re.compile(r"\d{1,12}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
@@ -89,9 +92,14 @@ _YEARS = {
 _KILOGRAMS = {"KG": 1.0, "LBS": 0.45359237, "GMS": 0.001}
 _CRITERIA = {
     "DE": "death", "LT": "life_threatening", "HO": "hospitalisation", "DS": "disabling",
-    "CA": "congenital_anomaly", "OT": "other", "RI": "other",
+    "CA": "congenital_anomaly", "OT": "other", "RI": "intervention",
 }  # fmt: skip
 T = TypeVar("T")
+_AGE_GROUPS: dict[str, AgeGroup | None] = {
+    "N": "neonate", "I": "infant", "C": "child", "T": "adolescent", "A": "adult", "E": "elderly",
+}  # fmt: skip
+_Stated = tuple[date | None, dict[str, str] | None]  # a day, or what is stated in its place
+_NO_DATE: _Stated = (None, None)
 _NOT_SERIOUS = Seriousness(is_inherited=True)
 _NO_DOSE = Dose()
 
@@ -150,7 +158,8 @@ def build_case(rows: Rows, origin: Origin) -> CaseVersion:
     """
     (
         report_id, number, stated_version, i_f, event_dt, init_fda_dt, fda_dt, rept_cod, auth_num,
-        mfr_num, lit_ref, age, age_cod, age_grp, sex, weight, weight_cod, occupation, country,
+        mfr_num, mfr_sndr, lit_ref, age, age_cod, age_grp, sex, weight, weight_cod, occupation,
+        country, occurred_in,
     ) = rows.demo  # fmt: skip
     notes: list[str] = []
     version = report_id if origin.is_legacy else stated_version
@@ -162,8 +171,7 @@ def build_case(rows: Rows, origin: Origin) -> CaseVersion:
     first_on = _until("INIT_FDA_DT", init_fda_dt, received_on, notes) if init_fda_dt else None
     if origin.is_legacy and i_f == "I":
         first_on = received_on
-    if age_grp and not age:
-        notes.append(f"AGE_GRP: {clean(age_grp)[:20]}, without an age")
+    where = _country("OCCR_COUNTRY", occurred_in, notes) if occurred_in else None
     return CaseVersion(
         case_id=case_id(number),
         source="faers",
@@ -174,15 +182,17 @@ def build_case(rows: Rows, origin: Origin) -> CaseVersion:
         sender_report_id=report_id,
         report_type=_report_type(rows.rpsr, rept_cod),
         reporter=_known(_REPORTERS, "OCCP_COD", occupation, "unknown", notes),
-        country=_country(country, notes) if country else None,
+        country=_country("REPORTER_COUNTRY", country, notes) if country else None,
         other_ids=_other_ids(mfr_num, auth_num, notes),
+        sender=_cut("MFR_SNDR", mfr_sndr, _N_CHARACTERS_ID, notes) if mfr_sndr else None,
         literature_ref=_cut("LIT_REF", lit_ref, _N_CHARACTERS_LITERATURE, notes),
         patient=Patient(
             sex=_known(_SEXES, "SEX", sex, None, notes),
             age_years=_age(age, age_cod, notes) if age else None,
             weight_kg=_weight(weight, weight_cod, notes) if weight else None,
+            age_group=_known(_AGE_GROUPS, "AGE_GRP", age_grp, None, notes) if age_grp else None,
         ),
-        events=_events(rows, event_dt, received_on, notes),
+        events=_events(rows, _onset(event_dt, received_on, notes), where, notes),
         products=_products(rows, notes),
         provenance=Provenance(
             parser=PARSER,
@@ -209,19 +219,6 @@ def read_day(text: str) -> date | None:
         return date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
         return None
-
-
-@lru_cache(maxsize=262_144)
-def clean(text: str) -> str:
-    r"""Return a name in NFC, stripped, its inner spaces single, without control characters.
-
-    Examples
-    --------
-    >>> clean(" ZOCOR\xa0 (SIMVASTATIN)\t")
-    'ZOCOR (SIMVASTATIN)'
-    """
-    spaced = " ".join(unicodedata.normalize("NFC", text).split())
-    return "".join(c for c in spaced if unicodedata.category(c) != "Cc").strip()
 
 
 def _kind(i_f: str, origin: Origin, version: str, notes: list[str]) -> Kind:
@@ -267,10 +264,10 @@ def _codes_by_name() -> dict[str, str]:
         return {row["name"]: row["code"] for row in csv.DictReader(lines)}
 
 
-def _country(text: str, notes: list[str]) -> str | None:
+def _country(column: str, text: str, notes: list[str]) -> str | None:
     code = _code_of(text)
     if code is None and clean(text).upper() != "COUNTRY NOT SPECIFIED":
-        notes.append(_note("REPORTER_COUNTRY", "not a country known here", text))
+        notes.append(_note(column, "not a country known here", text))
     return code
 
 
@@ -318,10 +315,20 @@ def _weight(text: str, unit: str, notes: list[str]) -> float | None:
     return weight
 
 
-def _events(rows: Rows, event_dt: str, received_on: date, notes: list[str]) -> tuple[Event, ...]:
+def _onset(text: str, received_on: date, notes: list[str]) -> _Stated:
+    if not text:
+        return _NO_DATE
+    day, stated = _stated("EVENT_DT", text, "E.i.4", notes)
+    if day is not None and day > received_on:
+        notes.append(_note("EVENT_DT", "after receipt", text))
+        return _NO_DATE
+    return day, stated
+
+
+def _events(rows: Rows, onset: _Stated, where: str | None, notes: list[str]) -> tuple[Event, ...]:
     if not rows.reac:
         raise refuse("no_event", "the report has no row of REAC")
-    onset_on = _until("EVENT_DT", event_dt, received_on, notes) if event_dt else None
+    onset_on, stated = onset
     seriousness = _seriousness(tuple(row[0] for row in rows.outc), notes)
     found: dict[str, Event] = {}
     for term, recurred in rows.reac:
@@ -329,7 +336,13 @@ def _events(rows: Rows, event_dt: str, received_on: date, notes: list[str]) -> t
         if pt is None:
             notes.append("PT: empty")
         elif pt not in found:
-            found[pt] = Event(pt=pt, onset_on=onset_on, seriousness=seriousness)
+            found[pt] = Event(
+                pt=pt,
+                onset_on=onset_on,
+                seriousness=seriousness,
+                country=where,
+                dates_as_stated=stated,
+            )
         if recurred:
             notes.append(_note("DRUG_REC_ACT", "recurred when given again", recurred))
     return tuple(found.values())
@@ -378,7 +391,9 @@ def _product(
     indications: Sequence[tuple[str, ...]],
     notes: list[str],
 ) -> Product | None:
-    _, role, name, prod_ai, route, dechal, rechal, lot, amount, unit = row
+    (
+        _, role, name, prod_ai, route, dose_text, dechal, rechal, lot, nda, amount, unit, form,
+    ) = row  # fmt: skip
     product = _cut("DRUGNAME", name or prod_ai, _N_CHARACTERS_NAME, notes)
     if product is None:
         notes.append("DRUGNAME: empty, and no PROD_AI; drug left out")
@@ -388,12 +403,13 @@ def _product(
         product=product,
         substances=_substances(prod_ai, notes) if prod_ai else (),
         lot=_cut("LOT_NUM", lot, _N_CHARACTERS_ID, notes) if lot else None,
-        doses=_doses(therapies, (route, amount, unit), notes)
-        if therapies or route or amount or unit
+        doses=_doses(therapies, (route, dose_text, amount, unit, form), notes)
+        if therapies or route or dose_text or amount or unit or form
         else (),
         indications=_indications(indications, notes) if indications else (),
         dechallenge=_known(_DECHALLENGES, "DECHAL", dechal, None, notes) if dechal else None,
         rechallenge=_known(_RECHALLENGES, "RECHAL", rechal, None, notes) if rechal else None,
+        authorisation=_cut("NDA_NUM", nda, _N_CHARACTERS_ID, notes) if nda else None,
     )
 
 
@@ -412,42 +428,58 @@ def _split_substances(text: str) -> tuple[str, ...]:
 
 
 def _doses(
-    therapies: Sequence[tuple[str, ...]], stated: tuple[str, str, str], notes: list[str]
+    therapies: Sequence[tuple[str, ...]], stated: tuple[str, ...], notes: list[str]
 ) -> tuple[Dose, ...]:
-    """One dose a row of THER; amount and route are stated for the drug, so for each of them."""
-    route, amount, unit = _given(*stated, notes)
+    """One dose a row of THER; what is stated for the drug is stated for each of them."""
+    dose = _dose(stated, notes)
     if not therapies:
-        dose = Dose(amount=amount, unit=unit, route=route)
         return () if dose == _NO_DOSE else (dose,)
-    found = []
-    for _, start_dt, end_dt in therapies:
-        start_on = _day("START_DT", start_dt, notes) if start_dt else None
-        end_on = _day("END_DT", end_dt, notes) if end_dt else None
-        found.append(Dose(start_on=start_on, end_on=end_on, amount=amount, unit=unit, route=route))
-    return tuple(dose for dose in found if dose != _NO_DOSE)
+    found = [_dated(dose, start_dt, end_dt, notes) for _, start_dt, end_dt in therapies]
+    return tuple(each for each in found[:N_DOSES_MAX] if each != _NO_DOSE)
 
 
-def _given(
-    route: str, amount: str, unit: str, notes: list[str]
-) -> tuple[str | None, float | None, str | None]:
+def _dose(stated: tuple[str, ...], notes: list[str]) -> Dose:
+    route, text, amount, unit, form = stated
     value = None
     if amount:
         if _NUMBER.fullmatch(amount.strip()):
             value = float(amount)
         else:
             notes.append(_note("DOSE_AMT", "not a number", amount))
-    return (
-        _cut("ROUTE", route, _N_CHARACTERS_ROUTE, notes),
-        value,
-        _cut("DOSE_UNIT", unit, _N_CHARACTERS_UNIT, notes),
+    return Dose(
+        amount=value,
+        unit=_cut("DOSE_UNIT", unit, _N_CHARACTERS_UNIT, notes) if unit else None,
+        route=_cut("ROUTE", route, _N_CHARACTERS_ROUTE, notes) if route else None,
+        text=_cut("DOSE_VBM", text, _N_CHARACTERS_TEXT, notes) if text else None,
+        form=_cut("DOSE_FORM", form, _N_CHARACTERS_ROUTE, notes) if form else None,
     )
 
 
-def _day(column: str, text: str, notes: list[str]) -> date | None:
+def _dated(dose: Dose, start_dt: str, end_dt: str, notes: list[str]) -> Dose:
+    start_on, started = _stated("START_DT", start_dt, "G.k.4.r.4", notes) if start_dt else _NO_DATE
+    end_on, ended = _stated("END_DT", end_dt, "G.k.4.r.5", notes) if end_dt else _NO_DATE
+    return Dose(
+        start_on=start_on,
+        end_on=end_on,
+        amount=dose.amount,
+        unit=dose.unit,
+        route=dose.route,
+        text=dose.text,
+        form=dose.form,
+        dates_as_stated=started | ended if started and ended else started or ended,
+    )
+
+
+def _stated(column: str, text: str, element: str, notes: list[str]) -> _Stated:
+    """Read a day, or a year or month, which is not made into a day."""
     day = read_day(text)
-    if day is None:
-        notes.append(_note(column, "no full day", text))
-    return day
+    if day is not None:
+        return day, None
+    match = _PARTIAL.fullmatch(text.strip())
+    if match is None:
+        notes.append(_note(column, "no date", text))
+        return _NO_DATE
+    return None, {element: match[1] if match[2] is None else f"{match[1]}-{match[2]}"}
 
 
 def _indications(rows: Sequence[tuple[str, ...]], notes: list[str]) -> tuple[str, ...]:

@@ -37,13 +37,13 @@ _N_LINES_MAX = 50  # that one row may be broken into
 COLUMNS: dict[str, tuple[str, ...]] = {
     "DEMO": (
         "primaryid|isr", "caseid|case", "caseversion?", "i_f_code|i_f_cod", "event_dt",
-        "init_fda_dt|init_fda_date?", "fda_dt", "rept_cod", "auth_num?", "mfr_num", "lit_ref?",
-        "age", "age_cod", "age_grp?", "sex|gndr_cod", "wt", "wt_cod", "occp_cod",
-        "reporter_country?",
+        "init_fda_dt|init_fda_date?", "fda_dt", "rept_cod", "auth_num?", "mfr_num", "mfr_sndr",
+        "lit_ref?", "age", "age_cod", "age_grp?", "sex|gndr_cod", "wt", "wt_cod", "occp_cod",
+        "reporter_country?", "occr_country?",
     ),
     "DRUG": (
-        "drug_seq", "role_cod", "drugname", "prod_ai?", "route", "dechal", "rechal",
-        "lot_num|lot_nbr", "dose_amt?", "dose_unit?",
+        "drug_seq", "role_cod", "drugname", "prod_ai?", "route", "dose_vbm", "dechal", "rechal",
+        "lot_num|lot_nbr", "nda_num", "dose_amt?", "dose_unit?", "dose_form?",
     ),
     "REAC": ("pt", "drug_rec_act?"),
     "OUTC": ("outc_cod",),

@@ -88,15 +88,14 @@ def test_a_sample_whose_tables_were_cut_independently_gives_what_joins_and_refus
 
 
 def test_legacy_and_modern_layouts_give_the_same_record_for_the_same_facts(tmp_path: Path) -> None:
-    facts = tables()
+    facts = tables(demo=DEMO | {"occr_country": ""})  # which legacy quarters lack
     found: dict[Layout, dict[str, Any]] = {}
     for layout in ("legacy", "2012Q4", "2014Q3"):
         path = packed(tmp_path / f"{layout}.zip", files(facts, layout=layout))
         ((read_,), _) = read(path)
         record = json.loads(read_.line)
         assert record.pop("version") == (50_012_345 if layout == "legacy" else 1)
-        assert record.pop("provenance")["notes"] if "notes" in record["provenance"] else True
-        record.pop("provenance", None)
+        record.pop("provenance")
         found[layout] = record
 
     assert found["legacy"] == found["2012Q4"] == found["2014Q3"]
