@@ -40,7 +40,8 @@ from surveillance.views.results import Results, open_results
 from surveillance.views.series import EVERY, NOTE, Every, points, sums_by_day
 
 if TYPE_CHECKING:
-    from surveillance.register.reader import AnyFinding, Chosen
+    from surveillance.register.documents import AnyFinding
+    from surveillance.register.reader import Chosen
     from surveillance.views.ranking import Board, Rank
     from surveillance.views.series import Point
 

@@ -14,22 +14,21 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from contextlib import suppress
-from functools import lru_cache
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from surveillance.domain.errors import Refused
 from surveillance.log.lines import is_blank, lines_in
 from surveillance.register.case_tables import (
-    case_keys,
     case_postings,
     case_repeats,
     case_versions,
 )
-from surveillance.register.database import statement
-from surveillance.register.record_bytes import pack
+from surveillance.register.database import write_rows
+from surveillance.register.keys import NamedKeys
+from surveillance.register.packing import pack
+from surveillance.register.schema import keys as key_table
 from surveillance.screening.versions import N_DIGEST, VersionRules, body_of, counts
 
 if TYPE_CHECKING:
@@ -39,12 +38,10 @@ if TYPE_CHECKING:
     from surveillance.domain.case import CaseVersion
     from surveillance.screening.versions import Assertion
 
-KeyKind = Literal["product", "event"]
 Row = dict[str, Any]
 _PLACE_BITS = 22  # versions of one partition in one epoch: four million
 _PARTITION_BITS = 10
 _N_CASES_A_QUERY = 500
-_N_NAMED_MAX = 200_000  # keys remembered as written; beyond that they are offered again
 
 
 class _Place(NamedTuple):
@@ -96,7 +93,7 @@ class CaseIndex:
         self._rules = VersionRules(configuration)
         self._open: defaultdict[int, list[_Taken]] = defaultdict(list)
         self._closed: dict[int, list[_Taken]] = {}
-        self._named: set[int] = set()
+        self._named = NamedKeys()
         self.n_waiting = 0  # versions taken and not written yet
 
     def take(self, partition: int, offset: int, value: bytes, epoch: int, at: int) -> None:
@@ -159,8 +156,7 @@ class CaseIndex:
         rows.write()
         self._closed = {}
         self.n_waiting = sum(map(len, self._open.values()))
-        if len(self._named) > _N_NAMED_MAX:
-            self._named.clear()
+        self._named.written()
 
 
 class _Rows:
@@ -172,16 +168,15 @@ class _Rows:
         Gives the ranks of versions that are in the table.
     connection : Connection
         In a transaction.
-    named : set of int
-        Keys that are in the table; grows.
+    named : NamedKeys
+        Takes the keys that the versions are found by.
     """
 
-    def __init__(self, rules: VersionRules, connection: Connection, named: set[int]) -> None:
+    def __init__(self, rules: VersionRules, connection: Connection, named: NamedKeys) -> None:
         self._rules, self._connection, self._named = rules, connection, named
         self._cases: defaultdict[str, _Known] = defaultdict(_Known)
         self._new: list[Row] = []
         self._repeats: list[Row] = []
-        self._keys: list[Row] = []
         self._postings: list[Row] = []
         self._ended: dict[int, int] = {}  # version in the table → the epoch that ended its span
 
@@ -241,20 +236,12 @@ class _Rows:
             self._ended[known.standing["version_id"]] = one.place.epoch
         row["valid_from"] = one.place.epoch
         known.standing, known.rank = row, one.rank
-        self._post(row["version_id"], "product", one.keys.products)
-        self._post(row["version_id"], "event", one.keys.events)
-
-    def _post(self, version_id: int, kind: KeyKind, keys: list[str]) -> None:
-        for key in keys:
-            number = key_id(kind, key)
-            if number not in self._named:
-                self._named.add(number)
-                self._keys.append({"key_id": number, "kind": kind, "key": key})
-            self._postings.append({"key_id": number, "version_id": version_id})
+        numbers = self._named.name_all("product", one.keys.products)
+        numbers += self._named.name_all("event", one.keys.events)
+        self._postings += [{"key_id": n, "version_id": row["version_id"]} for n in numbers]
 
     def write(self) -> None:
         """Write what the epochs came to."""
-        dialect = self._connection.dialect
         written = {row["version_id"] for row in self._new}
         ended = [
             {"ended": version_id, "ended_at": epoch}
@@ -266,11 +253,10 @@ class _Rows:
         for table, rows in (
             (case_versions, self._new),
             (case_repeats, self._repeats),
-            (case_keys, self._keys),
+            (key_table, self._named.rows),
             (case_postings, self._postings),
         ):
-            if rows:
-                self._connection.execute(statement(table, dialect), rows)
+            write_rows(self._connection, table, rows)
 
 
 _END_SPAN = (
@@ -278,19 +264,6 @@ _END_SPAN = (
     .where(case_versions.c.version_id == bindparam("ended"))
     .values(valid_to=bindparam("ended_at"))
 )
-
-
-@lru_cache(maxsize=65_536)
-def key_id(kind: KeyKind, key: str) -> int:
-    """Return the number of a key: the same in every register, and never negative.
-
-    Examples
-    --------
-    >>> key_id("event", "pt:Rash") == key_id("product", "pt:Rash")
-    False
-    """
-    digest = blake2b(f"{kind}\0{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
 
 
 def _keys_of(assertion: Assertion) -> _Keys:

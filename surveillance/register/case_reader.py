@@ -9,22 +9,22 @@ from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
 from surveillance.domain.errors import Misused
 from surveillance.log.decode import decode_case
 from surveillance.register import database
-from surveillance.register.case_index import key_id
 from surveillance.register.case_tables import (
-    case_keys,
     case_postings,
     case_repeats,
     case_versions,
 )
-from surveillance.register.record_bytes import unpack
+from surveillance.register.keys import key_id
+from surveillance.register.packing import unpack
 from surveillance.register.schema import epochs
+from surveillance.register.schema import keys as key_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
     from surveillance.domain.case import CaseVersion
-    from surveillance.register.case_index import KeyKind
+    from surveillance.register.keys import KeyKind
 
 _N_CASES_A_QUERY = 500
 _columns = case_versions.c
@@ -95,8 +95,8 @@ class CaseReader:
 
     def keys(self, kind: KeyKind) -> list[str]:
         """Return all keys of products, or of events, that a case was ever found under."""
-        query = select(case_keys.c.key).where(case_keys.c.kind == kind)
-        return [row[0] for row in self._all(query.order_by(case_keys.c.key))]
+        query = select(key_table.c.key).where(key_table.c.kind == kind)
+        return [row[0] for row in self._all(query.order_by(key_table.c.key))]
 
     def n_counted(self, product: str, event: str, epoch: int) -> int:
         """Return how many cases count for a pair at the end of an epoch: its n_pair."""

@@ -12,30 +12,27 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Date,
     Index,
     Integer,
     LargeBinary,
     SmallInteger,
     String,
     Table,
-    Text,
 )
 
+from surveillance.register.columns import Day, RowId
 from surveillance.register.schema import metadata
-
-_RowId = BigInteger().with_variant(Integer, "sqlite")  # there, the row's own number
 
 case_versions = Table(
     "case_versions",
     metadata,
     # Epoch, partition and place among the versions new in both: rows come in order.
-    Column("version_id", _RowId, primary_key=True, autoincrement=False),
+    Column("version_id", RowId, primary_key=True, autoincrement=False),
     Column("case_id", String(120), nullable=False),
     Column("source", String(120), nullable=False),
     Column("version", Integer, nullable=False),
     Column("kind", String(20), nullable=False),
-    Column("received_on", Date, nullable=False),  # as the version itself has it
+    Column("received_on", Day, nullable=False),  # as the version itself has it
     Column("duplicate_of", String(120)),
     Column("epoch", BigInteger, nullable=False),  # in which it was first received
     Column("offset", BigInteger, nullable=False),  # of its message; the partition is the case's
@@ -44,7 +41,7 @@ case_versions = Table(
     Column("is_counted", Boolean, nullable=False),
     Column("valid_from", BigInteger),
     Column("valid_to", BigInteger),
-    Column("record", LargeBinary, nullable=False),  # see `record_bytes`
+    Column("record", LargeBinary, nullable=False),  # see `packing`
 )
 Index("case_versions_by_case", case_versions.c.case_id)
 Index(
@@ -64,14 +61,6 @@ case_repeats = Table(
     Column("version_id", BigInteger, nullable=False),
 )
 Index("case_repeats_by_version", case_repeats.c.version_id)
-
-case_keys = Table(
-    "case_keys",
-    metadata,
-    Column("key_id", _RowId, primary_key=True, autoincrement=False),  # see `key_id`
-    Column("kind", String(7), nullable=False),  # product, event
-    Column("key", Text, nullable=False),
-)
 
 case_postings = Table(
     "case_postings",  # which versions that ever stood name a key

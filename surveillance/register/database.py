@@ -43,6 +43,7 @@ Insert = sqlite.Insert | postgresql.Insert
 _DIALECTS = ("sqlite", "postgresql")
 _STATES_AWAY = ("08", "57P")  # connection exceptions, and operator intervention
 _CACHE_KIB = 65_536  # the index by pair is entered at random places
+_N_BYTES_COMPACTED_MAX = 1_000_000_000
 _EXAMPLE = "give sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
 
 
@@ -243,6 +244,8 @@ def statement(table: Table, dialect: Dialect) -> Insert:
 
 def write_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Write rows of one table, any of which may be there already."""
+    if not rows:
+        return
     if table is not schema.signal_states:
         connection.execute(statement(table, connection.dialect), rows)
         return
@@ -303,6 +306,21 @@ _UPDATES: dict[str, Callable[[Insert], Insert]] = {
     ),
     "epochs": lambda insert: _fill(insert, schema.epochs, "configuration"),
 }
+
+
+def compact(engine: Engine) -> None:
+    """Rewrite a SQLite file without the room that was left in its pages: a tenth of it.
+
+    A large one is left as it is, since the rewriting takes as much room again. It is whole in any
+    case, so that a full disk is no error here.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with suppress(DatabaseError), engine.connect() as connection:
+        free = connection.execution_options(isolation_level="AUTOCOMMIT")
+        if Path(str(engine.url.database)).stat().st_size <= _N_BYTES_COMPACTED_MAX:
+            free.exec_driver_sql("PRAGMA journal_mode=DELETE")
+            free.exec_driver_sql("VACUUM")
 
 
 def close(engine: Engine) -> None:

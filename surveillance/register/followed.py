@@ -260,7 +260,7 @@ class FollowedRegister(Register):
             return  # most of the bytes, and nothing that is kept
         message = decode_message(value)
         if isinstance(message, Batch):
-            self.take_output(message.epoch, rows_of(topic, message), [])
+            self.take_output(message.epoch, rows_of(message), [])
             return
         if message.dispositions is not None:
             self.take_output(message.epoch, [message.dispositions], [])

@@ -18,7 +18,7 @@ from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Defect
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log.messages import Batch, End, Fact, decode_message
-from surveillance.log.topics import CASES, FINDINGS, ROW_TYPES, SIGNALS
+from surveillance.log.topics import CASES, FINDINGS, SIGNALS
 from surveillance.register.case_index import CaseIndex
 from surveillance.register.writer import Register
 
@@ -67,7 +67,7 @@ class RegisterProcess:
         kept = messages if topic in KEPT else []
         if kept or facts or dispositions is not None:
             counts = None if dispositions is None else msgspec.to_builtins(dispositions)
-            self._send(("output", topic, epoch, kept, [tuple(fact) for fact in facts], counts))
+            self._send(("output", epoch, kept, [tuple(fact) for fact in facts], counts))
 
     def take_refused(self, record: RefusedRecord) -> None:
         """Take a record that was refused before it reached a log."""
@@ -111,6 +111,8 @@ def _write(url: str, configuration: Configuration | None, pipe: Connection) -> N
                 _take_cases(cases, received, item[1], item[2])
                 received = []
             _take(register, item)
+        register.flush()
+        register.compact()
 
 
 def _take_cases(
@@ -127,19 +129,13 @@ def _take(register: Register, item: tuple[Any, ...]) -> None:
     elif item[0] == "refused":
         register.take_refused([msgspec.json.decode(item[1], type=RefusedRecord)])
     else:
-        _, topic, epoch, messages, facts, counts = item
-        rows = [row for message in messages for row in rows_of(topic, decode_message(message))]
+        _, epoch, messages, facts, counts = item
+        rows: list[object] = [row for one in messages for row in rows_of(decode_message(one))]
         if counts is not None:
             rows.append(msgspec.convert(counts, Dispositions))
         register.take_output(epoch, rows, [Fact(*fact) for fact in facts])
 
 
-def rows_of(topic: str, message: Batch | End) -> list[Any]:
-    """Return the rows of a message of a topic in `ROW_TYPES`; an end has none."""
-    if not isinstance(message, Batch):
-        return []
-    decode = _decoders[topic].decode
-    return [decode(row) for row in message.rows]
-
-
-_decoders = {topic: msgspec.json.Decoder(ROW_TYPES[topic]) for topic in KEPT}
+def rows_of(message: Batch | End) -> list[Any]:
+    """Return the rows of a message, each as it is encoded; an end has none."""
+    return list(message.rows) if isinstance(message, Batch) else []

@@ -6,21 +6,23 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Table, and_, func, literal_column, select, true, union
+from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, func, select, true, union
 
-from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
+from surveillance.domain.finding import PriorFitted
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import Signal, Status
 from surveillance.register import database, schema
 from surveillance.register.case_reader import CaseReader
+from surveillance.register.documents import AnyFinding, finding_of, signal_of
+from surveillance.register.keys import KeyKind, key_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-AnyFinding = Finding | WatchFinding
-_decode_finding = msgspec.json.Decoder(AnyFinding).decode
 _decode_prior = msgspec.json.Decoder(PriorFitted).decode
-_decode_signal = msgspec.json.Decoder(Signal).decode
+_KEYS: dict[KeyKind, FromClause] = {
+    kind: schema.keys.alias(f"{kind}_keys") for kind in ("product", "event", "configuration")
+}
 _REFUSED_COLUMNS = [
     column for column in schema.refused.c if column.name not in ("refused_id", "place")
 ]
@@ -101,12 +103,12 @@ class RegisterReader:
         """
         table = schema.findings
         condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
-        query = select(table.c.document).where(condition)
+        query = _named(table).where(condition)
         if first:
             query = query.where(table.c.finding_id.in_(_first_met(condition)))
-        order = (table.c.epoch, table.c.product, table.c.event, table.c.criterion)
-        rows = self._all(query.order_by(*order).limit(limit))
-        return [_decode_finding(row.document) for row in rows]
+        names = (_KEYS["product"].c.key, _KEYS["event"].c.key)
+        query = query.order_by(table.c.epoch, *names, table.c.criterion, table.c.finding_id)
+        return [finding_of(row._mapping) for row in self._all(query.limit(limit))]  # noqa: SLF001
 
     def priors(self, until: date | None = None) -> list[PriorFitted]:
         """Return the fits of the prior, those that failed as well, in the order of time.
@@ -153,24 +155,27 @@ class RegisterReader:
         limit : int, optional
             At most so many, from the greatest priority on.
         """
-        query = _standing(chosen, status)
-        table = query.selected_columns
+        table = schema.signal_states
+        query = _named(table).where(_standing(chosen, status))
         if ids is not None:
-            query = query.where(table.signal_id.in_(list(ids)))
-        ordered = query.order_by(table.priority.desc(), table.signal_id).limit(limit)
-        return [_decode_signal(row.document) for row in self._all(ordered)]
+            query = query.where(table.c.signal_id.in_(list(ids)))
+        ordered = query.order_by(table.c.priority.desc(), table.c.signal_id).limit(limit)
+        return [signal_of(row._mapping) for row in self._all(ordered)]  # noqa: SLF001
 
     def n_signals(self, chosen: Chosen, *, status: Status | None = None) -> int:
         """Count what `signals` would return without a limit."""
-        rows = self._all(select(func.count()).select_from(_standing(chosen, status).subquery()))
-        return int(rows[0][0])
+        query = select(func.count()).select_from(schema.signal_states)
+        return int(self._all(query.where(_standing(chosen, status)))[0][0])
 
     def changes(self, until: date | None = None) -> list[Change]:
         """Return every state of every signal up to a day, in the order of the epochs."""
         table = schema.signal_states.c
-        query = select(
-            table.signal_id, table.changed_on, table.level, table.status, table.priority
-        ).order_by(table.valid_from, table.signal_id)
+        level = _KEYS["product"].c.level
+        query = (
+            select(table.signal_id, table.changed_on, level, table.status, table.priority)
+            .join(_KEYS["product"], _KEYS["product"].c.key_id == table.product)
+            .order_by(table.valid_from, table.signal_id)
+        )
         if until is not None:
             query = query.where(table.changed_on <= until)
         return [Change(*row) for row in self._all(query)]
@@ -187,29 +192,29 @@ class RegisterReader:
     def alerts_by_day(self) -> list[Counted]:
         """Count alerts by day and by level of the product."""
         table = schema.alerts
-        return self._by_day(table, table.c.alerted_on)
+        return self._by_day(select(table.c.alerted_on, table.c.level))
 
     def newly_met_by_day(self) -> list[Counted]:
         """Count findings that are newly met, by day and by level of the product."""
-        table = schema.findings
-        return self._by_day(table, table.c.found_on, table.c.change == "met")
+        table, products = schema.findings, _KEYS["product"]
+        query = select(table.c.found_on, products.c.level).where(table.c.change == "met")
+        return self._by_day(query.join(products, products.c.key_id == table.c.product))
 
-    def _by_day(
-        self, table: Table, day: ColumnElement[date], *conditions: ColumnElement[bool]
-    ) -> list[Counted]:
-        query = select(day, table.c.level, func.count()).where(*conditions)
-        grouped = query.group_by(day, table.c.level).order_by(day, table.c.level)
+    def _by_day(self, query: Select[Any]) -> list[Counted]:
+        columns = list(query.selected_columns)
+        grouped = query.add_columns(func.count()).group_by(*columns).order_by(*columns)
         return [Counted(*row) for row in self._all(grouped)]
 
     def known_keys(self) -> tuple[list[str], list[str]]:
         """Return the keys of all products and of all events that there is a row about."""
         return self._keys("product"), self._keys("event")
 
-    def _keys(self, name: str) -> list[str]:
+    def _keys(self, kind: KeyKind) -> list[str]:
         tables = (schema.findings, schema.signal_states)
-        both = union(*(select(table.c[name]) for table in tables)).order_by(literal_column("1"))
-        with database.reached(self._engine) as connection:
-            return list(connection.scalars(both))
+        named = union(*(select(table.c[kind]) for table in tables))
+        keys = schema.keys.c
+        query = select(keys.key).where(keys.key_id.in_(named)).order_by(keys.key)
+        return [row[0] for row in self._all(query)]
 
     def criteria(self) -> list[str]:
         """Return the names of all criteria that there is a finding of."""
@@ -243,11 +248,26 @@ class RegisterReader:
         return [(row[0], row[1]) for row in self._all(query)]
 
 
+def _named(table: Table) -> Select[Any]:
+    """Return a query of whole rows of a table, with the names of its keys."""
+    columns = [column for column in table.c if column.name not in _KEYS]
+    names = [one.c.key.label(kind) for kind, one in _KEYS.items()]
+    query = select(*columns, *names).select_from(table)
+    for kind, one in _KEYS.items():
+        query = query.join(one, one.c.key_id == table.c[kind], isouter=kind == "configuration")
+    return query
+
+
 def _conditions(
     table: Table, chosen: Chosen, day: ColumnElement[date], *, criterion: str | None = None
 ) -> list[ColumnElement[bool]]:
-    given = {"product": chosen.product, "event": chosen.event, "criterion": criterion}
-    conditions = [table.c[name] == value for name, value in given.items() if value is not None]
+    conditions: list[ColumnElement[bool]] = []
+    if chosen.product is not None:
+        conditions.append(table.c.product == key_id("product", chosen.product))
+    if chosen.event is not None:
+        conditions.append(table.c.event == key_id("event", chosen.event))
+    if criterion is not None:
+        conditions.append(table.c.criterion == criterion)
     return [*conditions, day <= chosen.until] if chosen.until else conditions
 
 
@@ -263,14 +283,14 @@ def _first_met(condition: ColumnElement[bool]) -> Select[Any]:
     return select(inner.c.finding_id).where(inner.c.place == 1)
 
 
-def _standing(chosen: Chosen, status: Status | None) -> Select[Any]:
-    """Return a query of signals as they stood at the end of a day, or stand now."""
+def _standing(chosen: Chosen, status: Status | None) -> ColumnElement[bool]:
+    """Return the condition on states of signals that stood at the end of a day, or stand now."""
     table = schema.signal_states
-    query = select(table.c.signal_id, table.c.priority, table.c.document).where(
+    condition = and_(
         _held_at(chosen.until),
         *_conditions(table, chosen._replace(until=None), table.c.changed_on),
     )
-    return query if status is None else query.where(table.c.status == status)
+    return condition if status is None else and_(condition, table.c.status == status)
 
 
 def _held_at(until: date | None) -> ColumnElement[bool]:

@@ -17,14 +17,17 @@ from surveillance.domain.signal import DecisionPassedOver, Review, Signal
 from surveillance.log.cloudevents import CloudEvent
 from surveillance.log.messages import Fact
 from surveillance.log.ticks import Tick
-from surveillance.log.topics import ALERTS, REFUSED, REVIEWS
+from surveillance.log.topics import ALERTS, REFUSED, REVIEWS, FindingsRow, SignalsRow
 from surveillance.register import schema
+from surveillance.register.documents import PAIR_FINDING, SIGNAL, WATCH_FINDING, Form
 from surveillance.triage.triage import Alert, ReviewRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Table
+
+    from surveillance.register.keys import NamedKeys
 
 Values = dict[str, Any]
 T = TypeVar("T")
@@ -38,28 +41,52 @@ class RegisterRow(NamedTuple):
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_decode_row = msgspec.json.Decoder(FindingsRow | SignalsRow).decode
 _decode_event = msgspec.json.Decoder(CloudEvent).decode
+_decode_signal = msgspec.json.Decoder(Signal).decode
 _decode_refused = msgspec.json.Decoder(RefusedRecord).decode
 
 
-def entries_of_row(row: object, epoch: int) -> list[RegisterRow]:
+def entries_of_row(row: object, epoch: int, keys: NamedKeys) -> list[RegisterRow]:
     """Return the entries of one row of a derived topic; none for what is not kept.
 
     Parameters
     ----------
     row : object
-        A finding, a signal, a decision, dispositions; contributions are passed by.
+        A finding, a signal, a decision, dispositions, a tick; or one of the first three as the
+        topic carries it. Others are passed by.
     epoch : int
         The epoch that it belongs to.
+    keys : NamedKeys
+        Takes the keys that the entries name.
     """
+    if isinstance(row, msgspec.Raw):
+        return _entries_of_encoded(bytes(row), epoch, keys)
+    if isinstance(row, (Finding, WatchFinding, Signal)):
+        return _entries_of_encoded(_encode(row), epoch, keys)
     make = _ROWS.get(type(row))
     return make(row, epoch) if make else []
+
+
+def _entries_of_encoded(row: bytes, epoch: int, keys: NamedKeys) -> list[RegisterRow]:
+    """Return the entries of a row that is encoded: most are never decoded whole."""
+    if row.startswith(_PAIR):
+        return [_found(PAIR_FINDING, row, epoch, keys)]
+    if row.startswith(_WATCH):
+        return [_found(WATCH_FINDING, row, epoch, keys)]
+    if row.startswith(_SIGNAL):
+        return _signal(row, epoch, keys)
+    return entries_of_row(_decode_row(row), epoch, keys)
 
 
 def entries_of_fact(fact: Fact, epoch: int) -> list[RegisterRow]:
     """Return the entries of one outward message; none for a topic that is not kept."""
     make = _FACTS.get(fact.topic)
     return make(fact.value, epoch) if make else []
+
+
+_PAIR, _WATCH, _SIGNAL = (f'{{"type":"{kind}"'.encode() for kind in ("pair", "watch", "signal"))
+_REVIEWS = b'"reviews":['
 
 
 def epoch_entry(epoch: int, at: int, configuration: str | None = None) -> RegisterRow:
@@ -79,65 +106,40 @@ def refused_entry(record: RefusedRecord) -> RegisterRow:
     return RegisterRow(schema.refused, values)
 
 
-def _finding(row: Finding, epoch: int) -> list[RegisterRow]:
-    return [_found(row, epoch, "pair", row.n_pair)]
-
-
-def _watch_finding(row: WatchFinding, epoch: int) -> list[RegisterRow]:
-    return [_found(row, epoch, "watch", row.n_events)]
-
-
 def _prior(row: PriorFitted, epoch: int) -> list[RegisterRow]:
     values = {
         "version": row.version,
         "epoch": epoch,
         "fitted_on": row.on,
         "failure": row.failure,
-        "document": _encode(row).decode(),
+        "document": _encode(row),
     }
     return [RegisterRow(schema.priors, values)]
 
 
-def _found(row: Finding | WatchFinding, epoch: int, kind: str, n: int) -> RegisterRow:
-    document = _encode(row)
-    values = {
-        "finding_id": "F-" + sha256(document).hexdigest()[:32],
-        "epoch": epoch,
-        "found_on": row.on,
-        "kind": kind,
-        "criterion": row.criterion,
-        "change": row.change,
-        "level": split(row.product)[0],
-        "product": row.product,
-        "event": row.event,
-        "n": n,
-        "expected": row.expected,
-        "document": document.decode(),
-    }
+def _found(form: Form, row: bytes, epoch: int, keys: NamedKeys) -> RegisterRow:
+    values = _divided(form, row, epoch, keys)
+    values["finding_id"] = int.from_bytes(sha256(row).digest()[:8], "big") >> 1
     return RegisterRow(schema.findings, values)
 
 
-def _signal(row: Signal, epoch: int) -> list[RegisterRow]:
-    values = {
-        "signal_id": row.signal_id,
-        "valid_from": epoch,
-        "valid_to": schema.OPEN,  # the writer ends the span when the next state comes
-        "changed_on": row.on,
-        "first_on": row.first_on,
-        "level": split(row.product)[0],
-        "product": row.product,
-        "event": row.event,
-        "family": row.family,
-        "status": row.status,
-        "priority": row.priority,
-        "n": row.n,
-        "n_serious": row.n_serious,
-        "n_fatal": row.n_fatal,
-        "is_sentinel": row.is_sentinel,
-        "document": _encode(row).decode(),
-    }
-    reviews = [_review(review, row) for review in row.reviews]
-    return [RegisterRow(schema.signal_states, values), *reviews]
+def _signal(row: bytes, epoch: int, keys: NamedKeys) -> list[RegisterRow]:
+    values = _divided(SIGNAL, row, epoch, keys)
+    values["valid_to"] = schema.OPEN  # the writer ends the span when the next state comes
+    entries = [RegisterRow(schema.signal_states, values)]
+    if _REVIEWS in row:
+        signal = _decode_signal(row)
+        entries += [_review(review, signal) for review in signal.reviews]
+    return entries
+
+
+def _divided(form: Form, row: bytes, epoch: int, keys: NamedKeys) -> Values:
+    values = form.divide(row, epoch)
+    values["product"] = keys.name("product", values["product"])
+    values["event"] = keys.name("event", values["event"])
+    digest = values["configuration"]
+    values["configuration"] = keys.name("configuration", digest) if digest else None
+    return values
 
 
 def _review(review: Review, signal: Signal) -> RegisterRow:
@@ -163,7 +165,7 @@ def _decision(row: Decision, epoch: int) -> list[RegisterRow]:
         "signal_id": row.signal_id,
         "action": row.action,
         "decided_by": row.decided_by,
-        "document": _encode(row).decode(),
+        "document": _encode(row),
     }
     return [RegisterRow(schema.decisions, values)]
 
@@ -200,7 +202,7 @@ def _alert(value: bytes, epoch: int) -> list[RegisterRow]:  # noqa: ARG001 - one
         "product": alert.signal.product,
         "event": alert.signal.event,
         "priority": alert.signal.priority,
-        "document": value.decode(),
+        "document": value,
     }
     return [RegisterRow(schema.alerts, values)]
 
@@ -209,7 +211,7 @@ def _review_opened(value: bytes, epoch: int) -> list[RegisterRow]:  # noqa: ARG0
     _, request = _read(value, ReviewRequest)
     review = next(r for r in request.signal.reviews if r.review_id == request.review_id)
     entry = _review(review, request.signal)
-    known = {"ground": request.ground, "document": value.decode()}
+    known = {"ground": request.ground, "document": value}
     return [RegisterRow(entry.table, entry.values | known)]
 
 
@@ -227,10 +229,7 @@ def _day(at: datetime) -> date:
 
 
 _ROWS: dict[type, Callable[[Any, int], list[RegisterRow]]] = {
-    Finding: _finding,
-    WatchFinding: _watch_finding,
     PriorFitted: _prior,
-    Signal: _signal,
     Decision: _decision,
     DecisionPassedOver: _passed_over,
     Dispositions: _dispositions,

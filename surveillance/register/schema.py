@@ -2,8 +2,9 @@
 
 The register is a projection for people: all of it can be computed again from the log.
 Each row is keyed by its content, so writing a row twice is harmless. The columns are what
-people filter and sort by; `document` is the whole row as it was emitted. A signal has one
-row for each of its states, with the span of epochs in which it held.
+people filter and sort by; `document` is the rest of the row as it was emitted, packed. Products,
+events and configurations are numbers in the large tables, and `keys` has their names. A
+signal has one row for each of its states, with the span of epochs in which it held.
 """
 
 from __future__ import annotations
@@ -24,9 +25,15 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001", "0002", "0003", "0004")  # of the migrations, the oldest first
+from surveillance.register.columns import Day, RowId, SignalNumber
+from surveillance.register.packing import DOCUMENT, FINDING, SIGNAL, Packed
+
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")  # of the migrations, the oldest first
 HEAD = REVISIONS[-1]
 OPEN = 2**63 - 1  # end of a span that has not ended: later than any epoch
+
+# Names are ordered byte by byte in either database, whatever language a server is set to.
+_AsBytes = Text().with_variant(Text(collation="C"), "postgresql")
 
 metadata = MetaData()
 
@@ -62,25 +69,33 @@ epochs = Table(
 )
 Index("epochs_by_day", epochs.c.happened_on)
 
+keys = Table(
+    "keys",
+    metadata,
+    Column("key_id", RowId, primary_key=True, autoincrement=False),  # see `keys.key_id`
+    Column("kind", String(13), nullable=False),  # product, event, configuration
+    Column("level", String(20), nullable=False),  # of a product or event
+    Column("key", _AsBytes, nullable=False),
+)
+
 findings = Table(
     "findings",
     metadata,
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),  # first: rows come in order
-    Column("finding_id", String(34), primary_key=True),
-    Column("found_on", Date, nullable=False),
-    Column("kind", String(10), nullable=False),  # pair, watch
+    Column("finding_id", BigInteger, primary_key=True, autoincrement=False),  # digest of the row
+    Column("found_on", Day, nullable=False),
     Column("criterion", String(60), nullable=False),
     Column("change", String(10), nullable=False),
-    Column("level", String(20), nullable=False),  # of the product
-    Column("product", Text, nullable=False),
-    Column("event", Text, nullable=False),
+    Column("product", BigInteger, nullable=False),  # these three: numbers of keys
+    Column("event", BigInteger, nullable=False),
+    Column("configuration", BigInteger),
     Column("n", Integer, nullable=False),
     Column("expected", Double, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("document", Packed(FINDING), nullable=False),
+    sqlite_with_rowid=False,
 )
-Index("findings_by_pair", findings.c.product, findings.c.event, findings.c.epoch)
 Index("findings_by_product", findings.c.product, findings.c.epoch)
-Index("findings_by_event", findings.c.event, findings.c.epoch)
+Index("findings_by_event", findings.c.event, findings.c.product, findings.c.epoch)
 Index("findings_by_criterion", findings.c.criterion, findings.c.epoch)
 
 priors = Table(
@@ -90,20 +105,20 @@ priors = Table(
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     Column("fitted_on", Date, nullable=False),
     Column("failure", Text, nullable=False),  # empty where the fit converged
-    Column("document", Text, nullable=False),
+    Column("document", Packed(DOCUMENT), nullable=False),
 )
 
 signal_states = Table(
     "signal_states",
     metadata,
-    Column("signal_id", String(40), primary_key=True),
+    Column("signal_id", SignalNumber, primary_key=True, autoincrement=False),
     Column("valid_from", BigInteger, primary_key=True, autoincrement=False),  # epoch
     Column("valid_to", BigInteger, nullable=False),  # the epoch of the next state, or OPEN
-    Column("changed_on", Date, nullable=False),
-    Column("first_on", Date, nullable=False),
-    Column("level", String(20), nullable=False),
-    Column("product", Text, nullable=False),
-    Column("event", Text, nullable=False),
+    Column("changed_on", Day, nullable=False),
+    Column("first_on", Day, nullable=False),
+    Column("product", BigInteger, nullable=False),  # these three: numbers of keys
+    Column("event", BigInteger, nullable=False),
+    Column("configuration", BigInteger),
     Column("family", String(20), nullable=False),
     Column("status", String(20), nullable=False),
     Column("priority", Double, nullable=False),
@@ -111,12 +126,16 @@ signal_states = Table(
     Column("n_serious", Integer, nullable=False),
     Column("n_fatal", Integer, nullable=False),
     Column("is_sentinel", Boolean, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("document", Packed(SIGNAL), nullable=False),
+    sqlite_with_rowid=False,
 )
-Index("signal_states_by_end", signal_states.c.signal_id, signal_states.c.valid_to)
-Index("signal_states_by_span", signal_states.c.valid_from, signal_states.c.valid_to)
 Index("signal_states_by_pair", signal_states.c.product, signal_states.c.event)
-Index("signal_states_by_priority", signal_states.c.valid_to, signal_states.c.priority)
+Index(  # which stand, or stood at an epoch, in the order of the priority
+    "signal_states_by_span",
+    signal_states.c.valid_to,
+    signal_states.c.priority,
+    signal_states.c.valid_from,
+)
 
 alerts = Table(
     "alerts",
@@ -131,7 +150,7 @@ alerts = Table(
     Column("product", Text, nullable=False),
     Column("event", Text, nullable=False),
     Column("priority", Double, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("document", Packed(DOCUMENT), nullable=False),
 )
 Index("alerts_by_day", alerts.c.alerted_on)
 Index("alerts_by_signal", alerts.c.signal_id)
@@ -148,7 +167,7 @@ reviews = Table(
     Column("ground", Text),  # from the request; the signal does not carry it
     Column("answer", String(20)),
     Column("answered_on", Date),
-    Column("document", Text),  # the request as it was published
+    Column("document", Packed(DOCUMENT)),  # the request as it was published
 )
 
 decisions = Table(
@@ -159,7 +178,7 @@ decisions = Table(
     Column("signal_id", String(120), nullable=False),
     Column("action", String(30), nullable=False),
     Column("decided_by", String(120), nullable=False),
-    Column("document", Text, nullable=False),
+    Column("document", Packed(DOCUMENT), nullable=False),
 )
 
 decisions_passed_over = Table(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from surveillance.log.topics import CONTRIBUTIONS
 from surveillance.register import database, schema
+from surveillance.register.keys import NamedKeys
 from surveillance.register.rows import (
     RegisterRow,
     Values,
@@ -52,6 +53,7 @@ class Register:
     def __init__(self, url: str, cases: CaseIndex | None = None) -> None:
         self._engine = database.open_engine(url)
         self.cases = cases
+        self._keys = NamedKeys()
         self._waiting: dict[str, list[Values]] = {}
         self.n_waiting = 0
 
@@ -114,12 +116,13 @@ class Register:
         epoch : int
             The epoch that they belong to.
         rows : iterable
-            Findings, signals, decisions, dispositions, ticks; others are passed by.
+            Findings, signals, decisions, dispositions, ticks; others are passed by. Those that
+            a topic carries may be encoded as they are there.
         facts : iterable of Fact
             Messages for outward topics, and refused records.
         """
         for row in rows:
-            for entry in entries_of_row(row, epoch):
+            for entry in entries_of_row(row, epoch, self._keys):
                 self._enter(entry)
         for fact in facts:
             for entry in entries_of_fact(fact, epoch):
@@ -152,6 +155,7 @@ class Register:
 
     def write(self, connection: Connection) -> None:
         """Write what waits, in a transaction of the caller's."""
+        database.write_rows(connection, schema.keys, self._keys.rows)
         for name, rows in self._waiting.items():
             database.write_rows(connection, _TABLES[name], rows)
         if self.cases is not None:
@@ -159,7 +163,12 @@ class Register:
 
     def forget(self) -> None:
         """Drop what waits: it is written."""
+        self._keys.written()
         self._waiting, self.n_waiting = {}, 0
+
+    def compact(self) -> None:
+        """Give back what room the database does not need, once all is written."""
+        database.compact(self._engine)
 
     def close(self) -> None:
         """Let go of the database; what was not flushed is dropped."""

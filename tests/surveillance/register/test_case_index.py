@@ -19,13 +19,12 @@ from strategies import AT, DAY, a_case, a_configuration, case_versions, encode, 
 from surveillance.configuration.types import Events, Group, Products, Topics
 from surveillance.domain.case import CaseVersion, Event, Product
 from surveillance.domain.contribution import Contribution
-from surveillance.domain.errors import Defect
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.partitioner import partition_of
-from surveillance.register import CaseIndex, Register, case_tables, database
-from surveillance.register.case_index import key_id
+from surveillance.register import CaseIndex, Register, case_tables, database, schema
+from surveillance.register.keys import key_id
+from surveillance.register.packing import unpack
 from surveillance.register.reader import RegisterReader
-from surveillance.register.record_bytes import pack, unpack
 from surveillance.screening.revise import Revise
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ PAIR = ("product:P", "pt:Rash")
 TABLES = (
     case_tables.case_versions,
     case_tables.case_repeats,
-    case_tables.case_keys,
+    schema.keys,
     case_tables.case_postings,
 )
 
@@ -84,7 +83,7 @@ def kept(url: str) -> dict[str, list[dict[str, Any]]]:
     """Return all rows but where exactly in its epoch a version came first."""
     return {
         "case_versions": table(url, "case_versions", without=("offset", "line")),
-        "case_keys": sorted(table(url, "case_keys"), key=str),
+        "keys": sorted(table(url, "keys"), key=str),
         "case_postings": table(url, "case_postings"),
     }
 
@@ -205,19 +204,6 @@ def test_a_record_comes_back_as_it_was_received(url: str) -> None:
     assert unpack(table(url, "case_versions")[0]["record"]) == line
 
 
-def test_every_length_of_record_can_be_packed_and_unpacked() -> None:
-    generator = random.Random(1)
-    for size in (0, 1, 255, 8_192, 100_000):
-        value = generator.randbytes(size)
-        assert unpack(pack(value)) == value
-
-
-@pytest.mark.parametrize("value", [b"", b"\x09abc", b"\x01\xff\xff\xff"])
-def test_bytes_that_were_not_packed_here_are_a_defect(value: bytes) -> None:
-    with pytest.raises(Defect, match="register"):
-        unpack(value)
-
-
 def test_the_number_of_a_key_never_changes() -> None:
     assert key_id("product", "product:P") == 7_843_607_302_610_548_413
     assert key_id("event", "pt:Rash") != key_id("product", "pt:Rash")
@@ -290,7 +276,7 @@ def test_only_suspects_are_found(url: str) -> None:
     products = (Product(role="suspect", product="P"), Product(role="concomitant", product="R"))
     write(url, [lines(a_case(products=products))])
 
-    assert [row["key"] for row in table(url, "case_keys") if row["kind"] == "product"] == [
+    assert [row["key"] for row in table(url, "keys") if row["kind"] == "product"] == [
         "group:g",
         "product:P",
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,21 +12,38 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, inspect
+from sqlalchemy import Connection, MetaData, Table, inspect
+from strategies import AT as LATE
+from strategies import a_case, a_configuration, encode
 
+from surveillance.configuration.types import Topics
 from surveillance.domain.errors import Misused
-from surveillance.register import Register, database, schema
+from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.register import CaseIndex, Register, database, schema
 from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.register.upgrade import MIGRATIONS, migrate, upgrade
 
-from .register_rows import AT, a_finding, a_signal
+from .register_rows import (
+    AT,
+    DAY,
+    SIGNAL_ID,
+    a_decision,
+    a_finding,
+    a_prior,
+    a_request,
+    a_review,
+    a_signal,
+    a_watch_finding,
+    an_alert,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from surveillance.domain.signal import Signal
 
+CONFIGURATION = a_configuration(topics=Topics(cases=1, outcomes=1))
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -63,19 +81,25 @@ def old_row(signal: Signal) -> dict[str, Any]:
     }
 
 
+def tables_at(connection: Connection, revision: str) -> Mapping[str, Table]:
+    """Make the tables of a revision."""
+    from alembic import command  # noqa: PLC0415 - it is slow to load
+
+    database.begin_writing(connection)
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    command.upgrade(config, revision)
+    old = MetaData()
+    old.reflect(connection)
+    return old.tables
+
+
 def make_old(url: str, states: list[Signal]) -> None:
     """Make a register as the first programs did: no table of Alembic's, a version of its own."""
 
     def make(connection: Connection) -> None:
-        from alembic import command  # noqa: PLC0415 - it is slow to load
-
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.set_main_option("path_separator", "os")
-        command.upgrade(config, "0001")
-        old = MetaData()
-        old.reflect(connection)
-        tables = old.tables
+        tables = tables_at(connection, "0001")
         connection.execute(
             tables["register_info"].insert(), {"name": "schema_version", "value": "2"}
         )
@@ -104,11 +128,18 @@ def everything(url: str) -> dict[str, list[str]]:
     engine = database.open_engine(url)
     with engine.connect() as connection:
         found = {
-            table.name: sorted(map(str, connection.execute(table.select())))
+            table.name: sorted(
+                str([_plain(value) for value in row]) for row in connection.execute(table.select())
+            )
             for table in schema.metadata.sorted_tables
         }
     engine.dispose()
     return found
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any column's
+    """Leave out the zone of an instant: SQLite keeps none."""
+    return value.replace(tzinfo=None) if hasattr(value, "tzinfo") else value
 
 
 def test_the_revisions_are_those_of_the_migrations() -> None:
@@ -207,3 +238,156 @@ def test_a_newer_register_is_refused(either_url: str) -> None:
 def test_there_is_nothing_to_upgrade_where_there_is_no_register(either_url: str) -> None:
     with pytest.raises(Misused, match=r"is not there|holds no register"):
         upgrade(either_url)
+
+
+FINDINGS: list[Finding | WatchFinding] = [
+    a_finding(countries=("DE", "US"), undefined={"ror": "no other report"}, configuration="a" * 64),
+    a_finding(epoch=9, change="grown", n_pair=5, on=date(1999, 3, 1), product="lot:P/1"),
+    a_watch_finding(),
+]
+SIGNALS = [
+    a_signal(reviews=(a_review(),), configuration="a" * 64),
+    a_signal(epoch=9, on=date(1999, 3, 1), n=8, n_fatal=1, is_sentinel=True),
+]
+CASES = [a_case("A"), a_case("A", version=2, kind="follow_up"), a_case("B", duplicate_of="A")]
+
+
+def write_anew(url: str) -> None:
+    """Write what `make_0004` writes, with this program."""
+    with Register(url, CaseIndex(CONFIGURATION)) as register:
+        cases = register.cases
+        assert cases is not None
+        for epoch, case in zip((7, 9, 9), CASES, strict=True):
+            cases.take(0, CASES.index(case), encode(case), epoch, LATE)
+        for epoch in (7, 9):
+            cases.close(epoch)
+        register.take_output(7, [a_prior(), a_decision()], [])
+        register.take_output(7, [one for one in FINDINGS if one.epoch == 7], [])
+        register.take_output(9, [one for one in FINDINGS if one.epoch == 9], [])
+        register.take_output(7, SIGNALS[:1], [an_alert(SIGNALS[0]), a_request(SIGNALS[0])])
+        register.take_output(9, SIGNALS[1:], [])
+
+
+def make_0004(url: str, anew: str) -> None:
+    """Make a register of schema 0004: what an index of cases holds is taken from a new one."""
+
+    def make(connection: Connection) -> None:
+        tables = tables_at(connection, "0004")
+        for one in FINDINGS:
+            connection.execute(tables["findings"].insert(), old_finding(one))
+        for one, end in zip(SIGNALS, (9, schema.OPEN), strict=True):
+            row = old_row(one)
+            row |= {"valid_from": row.pop("epoch"), "valid_to": end}
+            connection.execute(tables["signal_states"].insert(), row)
+        for name, rows in old_messages().items():
+            connection.execute(tables[name].insert(), rows)
+        for name, rows in old_cases(anew).items():
+            connection.execute(tables[name].insert(), rows)
+
+    changed(url, make)
+
+
+def old_finding(finding: Finding | WatchFinding) -> dict[str, Any]:
+    document = _encode(finding)
+    return {
+        "epoch": finding.epoch,
+        "finding_id": "F-" + sha256(document).hexdigest()[:32],
+        "found_on": finding.on,
+        "kind": "pair" if isinstance(finding, Finding) else "watch",
+        "criterion": finding.criterion,
+        "change": finding.change,
+        "level": finding.product.partition(":")[0],
+        "product": finding.product,
+        "event": finding.event,
+        "n": finding.n_pair if isinstance(finding, Finding) else finding.n_events,
+        "expected": finding.expected,
+        "document": document.decode(),
+    }
+
+
+def old_messages() -> dict[str, list[dict[str, Any]]]:
+    signal, prior, decision = SIGNALS[0], a_prior(), a_decision()
+    alert = an_alert(signal).value
+    pair = {"product": signal.product, "event": signal.event}
+    return {
+        "alerts": [
+            {
+                "alert_id": msgspec.json.decode(alert)["id"],
+                "epoch": 7,
+                "alerted_at": datetime.fromtimestamp(AT, tz=UTC),
+                "alerted_on": DAY,
+                "kind": "detected",
+                "signal_id": SIGNAL_ID,
+                "level": "product",
+                "priority": signal.priority,
+                "document": alert.decode(),
+                **pair,
+            }
+        ],
+        "reviews": [
+            {
+                "review_id": "R-1",
+                "signal_id": SIGNAL_ID,
+                "rule": "confirmed_with_deaths",
+                "opened_on": DAY,
+                "ground": "21 CFR 601.5(b)(1)",
+                "answer": None,
+                "answered_on": None,
+                "document": a_request(signal).value.decode(),
+                **pair,
+            }
+        ],
+        "priors": [
+            {
+                "version": prior.version,
+                "epoch": 7,
+                "fitted_on": prior.on,
+                "failure": "",
+                "document": _encode(prior).decode(),
+            }
+        ],
+        "decisions": [
+            {
+                "decision_id": decision.decision_id,
+                "epoch": 7,
+                "signal_id": decision.signal_id,
+                "action": decision.action,
+                "decided_by": decision.decided_by,
+                "document": _encode(decision).decode(),
+            }
+        ],
+    }
+
+
+def old_cases(anew: str) -> dict[str, list[dict[str, Any]]]:
+    engine = database.open_engine(anew)
+    with engine.connect() as connection:
+        found = {
+            name: [dict(row) for row in connection.execute(table.select()).mappings()]
+            for name, table in schema.metadata.tables.items()
+        }
+    engine.dispose()
+    keys = [row for row in found["keys"] if row["kind"] != "configuration"]
+    return {
+        "case_versions": found["case_versions"],
+        "case_postings": found["case_postings"],
+        "case_keys": [{k: v for k, v in row.items() if k != "level"} for row in keys],
+    }
+
+
+def test_every_row_of_0004_is_kept_in_a_smaller_form(either_url: str, tmp_path: Path) -> None:
+    anew = f"sqlite:///{tmp_path / 'anew.db'}"
+    write_anew(anew)
+    make_0004(either_url, anew)
+
+    assert upgrade(either_url) == ("0004", schema.HEAD)
+
+    assert everything(either_url) == everything(anew)
+    reader, other = RegisterReader(either_url), RegisterReader(anew)
+    assert sorted(reader.findings(Chosen()), key=str) == sorted(FINDINGS, key=str)
+    assert reader.signals(Chosen()) == SIGNALS[1:]
+    assert reader.priors() == [a_prior()]
+    pair = ("product:P", "pt:Rash", 9)
+    assert reader.cases.standing(*pair) == other.cases.standing(*pair) != []
+    reader.close()
+    other.close()

@@ -1,0 +1,117 @@
+"""Findings and signals as rows: some fields in columns, the rest in one packed document.
+
+What has a column is not in the document as well. A field that is added to a finding or a signal
+goes to the document by itself, and needs no change here.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.domain.signal import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+AnyFinding = Finding | WatchFinding
+_decode = msgspec.json.Decoder().decode
+_open: Callable[[bytes], dict[str, Any]] = msgspec.msgpack.Decoder().decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Form(NamedTuple):
+    """How a type of row is divided.
+
+    Attributes
+    ----------
+    columns : mapping of str to str
+        From its fields to the columns that hold them.
+    defaults : mapping of str to object
+        Of fields that are left out of the row where they have this value.
+    """
+
+    columns: Mapping[str, str]
+    defaults: Mapping[str, object]
+
+    def divide(self, row: bytes, epoch: int) -> dict[str, Any]:
+        """Return the values of the columns, `document` among them.
+
+        Parameters
+        ----------
+        row : bytes
+            JSON, as a topic carries it.
+        epoch : int
+            That of its message.
+        """
+        rest: dict[str, Any] = _decode(row)
+        values = {
+            column: rest.pop(field) if field in rest else self.defaults[field]
+            for field, column in self.columns.items()
+        }
+        for column in _DAYS.intersection(values):
+            values[column] = _day(values[column])
+        if values[self.columns["epoch"]] != epoch:  # it repeats what an earlier one was about
+            rest["epoch"] = values[self.columns["epoch"]]
+            values[self.columns["epoch"]] = epoch
+        values["document"] = _encode(rest)
+        return values
+
+    def completed(self, rest: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the row as its fields: those of the document, and those of the columns."""
+        for field, column in self.columns.items():
+            if (value := values[column]) is not None:
+                rest.setdefault(field, value)
+        return rest
+
+
+_DAYS = {"found_on", "changed_on", "first_on"}
+_PAIR = {"product": "product", "event": "event", "configuration": "configuration"}
+_FOUND = {
+    "criterion": "criterion",
+    "change": "change",
+    "on": "found_on",
+    "epoch": "epoch",
+    "expected": "expected",
+} | _PAIR
+_NONE = {"configuration": ""}
+PAIR_FINDING = Form({"n_pair": "n", **_FOUND}, _NONE)
+WATCH_FINDING = Form({"n_events": "n", **_FOUND}, _NONE)
+SIGNAL = Form(
+    {
+        "signal_id": "signal_id",
+        "epoch": "valid_from",
+        "on": "changed_on",
+        "first_on": "first_on",
+        "family": "family",
+        "status": "status",
+        "priority": "priority",
+        "n": "n",
+        "n_serious": "n_serious",
+        "n_fatal": "n_fatal",
+        "is_sentinel": "is_sentinel",
+    }
+    | _PAIR,
+    _NONE | {"n_serious": 0, "n_fatal": 0, "is_sentinel": False},
+)
+
+
+def finding_of(values: Mapping[str, Any]) -> AnyFinding:
+    """Return the finding that a row of the table holds, its keys as names."""
+    rest = _open(values["document"])
+    form = PAIR_FINDING if rest["type"] == "pair" else WATCH_FINDING
+    return msgspec.convert(form.completed(rest, values), AnyFinding)  # type: ignore[no-any-return]
+
+
+def signal_of(values: Mapping[str, Any]) -> Signal:
+    """Return the signal that a row of the table holds, its keys as names."""
+    return msgspec.convert(SIGNAL.completed(_open(values["document"]), values), Signal)
+
+
+@lru_cache(maxsize=4_096)
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
