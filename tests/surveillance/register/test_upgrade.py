@@ -275,8 +275,8 @@ def make_0004(url: str, anew: str) -> None:
         tables = tables_at(connection, "0004")
         for one in FINDINGS:
             connection.execute(tables["findings"].insert(), old_finding(one))
-        for one, end in zip(SIGNALS, (9, schema.OPEN), strict=True):
-            row = old_row(one)
+        for signal, end in zip(SIGNALS, (9, schema.OPEN), strict=True):
+            row = old_row(signal)
             row |= {"valid_from": row.pop("epoch"), "valid_to": end}
             connection.execute(tables["signal_states"].insert(), row)
         for name, rows in old_messages().items():
