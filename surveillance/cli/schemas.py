@@ -53,6 +53,7 @@ _RECORDS: dict[str, Any] = {
     "configuration-triage": parts.Triage,
     "configuration-feed": parts.Feed,
     "configuration-names": parts.Names,
+    "configuration-substances": parts.Substances,
 }
 _OUTWARD: dict[str, tuple[str, Any]] = {
     "alert": (ALERTS, Alert),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from codecs import BOM_UTF8
 from importlib.resources import files
@@ -9,13 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from surveillance.configuration import types as parts
 from surveillance.configuration.types import Configuration
 from surveillance.domain.errors import Misconfigured
+from surveillance.domain.names import identity
 
 SHIPPED = Path(str(files("surveillance") / "configuration" / "shipped"))
-_DEFAULTS = {"names": SHIPPED.parent / "names.toml"}  # parts that a directory may leave to us
+_DEFAULTS = {  # parts that a directory may leave to us
+    part: SHIPPED.parent / f"{part}.toml" for part in ("names", "substances")
+}
+_DICTIONARY = "substances.csv"
+_COLUMNS = ["reported", "substance"]
 
 _FILES: dict[str, Any] = {
     "topics": parts.Topics,
@@ -27,6 +34,7 @@ _FILES: dict[str, Any] = {
     "triage": parts.Triage,
     "feed": parts.Feed,
     "names": parts.Names,
+    "substances": parts.Substances,
 }
 
 
@@ -36,7 +44,8 @@ def read_configuration(directory: Path) -> Configuration:
     Parameters
     ----------
     directory : Path
-        Holds one TOML file a part; only `criteria.toml` is required.
+        Holds one TOML file a part, and perhaps `substances.csv`; only `criteria.toml` is
+        required.
 
     Returns
     -------
@@ -51,8 +60,9 @@ def read_configuration(directory: Path) -> Configuration:
     """
     if not directory.is_dir():
         raise Misconfigured(str(directory), "is not a directory", "name a configuration directory")
-    contents = {path.name: path.read_bytes() for path in sorted(directory.glob("*.toml"))}
-    known = {f"{part}.toml" for part in _FILES}
+    found = (path for path in directory.iterdir() if path.suffix in (".toml", ".csv"))
+    contents = {path.name: path.read_bytes() for path in sorted(found)}
+    known = {*(f"{part}.toml" for part in _FILES), _DICTIONARY}
     for name in contents:
         if name not in known:
             raise Misconfigured(
@@ -67,6 +77,9 @@ def read_configuration(directory: Path) -> Configuration:
             "add one that defines what makes a pair a finding",
         )
     values = {part: _part(directory, contents, part, kind) for part, kind in _FILES.items()}
+    if _DICTIONARY in contents:
+        listed = _read_dictionary(directory / _DICTIONARY, contents[_DICTIONARY])
+        values["substances"] = replace(values["substances"], dictionary=listed)
     return Configuration(digest=digest(contents), **values)
 
 
@@ -96,3 +109,26 @@ def _read_part(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 - 
         raise Misconfigured(str(path), reason, "fix the key; see docs/configuration.md") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(str(path), f"is not TOML ({error})", "fix the file") from None
+
+
+def _read_dictionary(path: Path, content: bytes) -> dict[str, str]:
+    """Read a user's dictionary: a header, and on each line a reported name and its substance."""
+    try:
+        rows = list(csv.reader(content.decode("utf-8-sig").splitlines(), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Misconfigured(str(path), f"is not CSV in UTF-8 ({error})", "fix the file") from None
+    if not rows or [name.strip().lower() for name in rows[0]] != _COLUMNS:
+        remedy = f"begin it with the line {','.join(_COLUMNS)}"
+        raise Misconfigured(str(path), "has no header", remedy)
+    listed: dict[str, str] = {}
+    for number, row in enumerate(rows[1:], 2):
+        if not row:
+            continue
+        if len(row) != len(_COLUMNS) or not all(map(str.strip, row)):
+            remedy = "give a reported name and its substance; join several by ' + '"
+            raise Misconfigured(f"{path}:{number}", "is not two names", remedy)
+        reported, substance = row
+        if listed.setdefault(identity(reported), substance) != substance:
+            reason = f"gives {reported!r} another substance than a line before"
+            raise Misconfigured(f"{path}:{number}", reason, "keep one of the two")
+    return listed

@@ -90,6 +90,16 @@ class Products(_Part, frozen=True, kw_only=True):
     group: dict[Slug, Group] = {}
 
 
+class Substances(_Part, frozen=True, kw_only=True):
+    """`substances.toml`: how the names of active ingredients are brought together."""
+
+    salts: tuple[Name, ...] = ()  # words left out at the end of a name
+    leading: tuple[Name, ...] = ()  # words left out at its beginning
+    whole: tuple[Name, ...] = ()  # names that end like a salt and are not one
+    same: dict[Name, Name] = {}  # a name, and the one it is counted under
+    dictionary: dict[Name, Name] = {}  # of substances.csv: reported name, substances joined by +
+
+
 class Events(_Part, frozen=True, kw_only=True):
     """`events.toml`: groups of preferred terms."""
 
@@ -350,3 +360,4 @@ class Configuration(_Part, frozen=True, kw_only=True):
     triage: Triage
     feed: Feed
     names: Names = Names()
+    substances: Substances = Substances()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -12,9 +11,7 @@ from surveillance.configuration.types import Configuration, Group, ListedProduct
 from surveillance.domain.case import Product
 from surveillance.domain.errors import Refused
 from surveillance.domain.product import LEVELS, Level, key
-
-COMBINED = " + "  # between the substances of a combination
-_N_CHARACTERS_COMBINED = 500
+from surveillance.screening.substances import SubstanceNames, with_combination
 
 
 @lru_cache(maxsize=65_536)
@@ -46,6 +43,7 @@ class Naming:
         for product in configuration.products.product:
             for name in (product.name, *product.aliases):
                 self._listed[tidy(name).casefold()] = product
+        self._substances = SubstanceNames(configuration.substances)
         self._product_groups = _Groups(configuration.products.group)
         self._event_groups = _Groups(configuration.events.group)
         self._products: dict[tuple[object, ...], tuple[str, ...]] = {}
@@ -71,7 +69,7 @@ class Naming:
         names: dict[Level, list[str | None]] = {
             "platform": [(listed and listed.platform) or product.platform],
             "programme": [(listed and listed.programme) or product.programme],
-            "substance": _with_combination(product.substances),
+            "substance": [*with_combination(self._substances.of(product))],
             "product": [name],
             "construct": [product.construct],
             "lot": [f"{name}/{tidy(lot)}" for lot in lots if tidy(lot)],
@@ -93,18 +91,6 @@ class Naming:
             groups = (key("group", group) for group in self._event_groups.of(name))
             keys = self._events[pt] = (key("pt", name), *groups)
         return keys
-
-
-def _with_combination(substances: tuple[str, ...]) -> list[str | None]:
-    """Return each substance, and the combination of several under one name in any order."""
-    names = sorted({tidy(name) for name in substances} - {""})
-    if len(names) < 2:  # noqa: PLR2004 - it takes two
-        return [*names]
-    combination = COMBINED.join(names)
-    if len(combination) > _N_CHARACTERS_COMBINED:  # a key stays a line, and still names one set
-        short = hashlib.sha256(combination.encode()).hexdigest()[:12]
-        combination = f"{combination[:200]}… ({len(names)} substances, {short})"
-    return [*names, combination]
 
 
 def _tidy_name(name: str) -> str:
