@@ -8,23 +8,20 @@ from what stands, and every watch looks once if it has something new to look at.
 from __future__ import annotations
 
 from datetime import date
-from hashlib import blake2b
 
 import msgspec
 
 from detectors.sequential import poisson_maxsprt as maxsprt
 from surveillance.configuration.types import Configuration, Watch
-from surveillance.domain.errors import Refused
 from surveillance.domain.finding import Change, WatchFinding
-from surveillance.domain.outcome import FollowUp, OutcomeRecord, TreatmentGiven
 from surveillance.domain.product import key
 from surveillance.log.cells import Cells
 from surveillance.log.decode import decode_outcome
-from surveillance.log.lines import Disposition, Ledger, day_of, refuse_ahead, take_lines
+from surveillance.log.lines import Disposition, Ledger, day_of, take_lines
 from surveillance.log.messages import Output, Record
-from surveillance.log.partitioner import partition_of
 from surveillance.log.topics import OUTCOMES
 from surveillance.programmes.patient_time import Experience, experience_of
+from surveillance.programmes.records import OutcomeRules
 
 DAYS_A_YEAR = 365.25
 
@@ -78,7 +75,7 @@ class WatchOutcomes:
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._digest = configuration.digest
-        self._n_partitions = configuration.topics.outcomes
+        self._rules = OutcomeRules(configuration.topics.outcomes)
         self._place = (OUTCOMES, partition)
         self._watches = [(watch, _design(watch)) for watch in configuration.watches.watch]
 
@@ -108,18 +105,7 @@ class WatchOutcomes:
         return _Working(msgspec.msgpack.decode(data, type=Watching))
 
     def _take(self, state: _Working, line: bytes, at: int) -> Disposition:
-        record = decode_outcome(line)
-        refuse_ahead("received_on", record.received_on, at)
-        refuse_ahead("the day of the outcome", _day(record), at)
-        belongs = partition_of(record.programme, self._n_partitions)
-        if belongs != self._place[1]:
-            raise Refused(
-                "wrong_partition",
-                f"programme {record.programme!r} belongs to partition {belongs} "
-                f"and came in {self._place[1]}",
-                "key messages by programme and use Kafka's default partitioner",
-            )
-        digest = bytes([record.is_nullified]) + blake2b(line, digest_size=16).digest()
+        record, digest = self._rules.read(line, self._place[1], at)
         new = Standing(record.version, digest, line)
         old = state.kept.records.get(record.record_id)
         if old is not None and (new.version, new.digest) <= (old.version, old.digest):
@@ -218,9 +204,3 @@ def _change(progress: WatchProgress, n_events: int, *, is_crossing: bool) -> Cha
 
 def _design(watch: Watch) -> maxsprt.Design:
     return maxsprt.Design(watch.horizon, alpha=watch.alpha, min_events=watch.min_events)
-
-
-def _day(record: OutcomeRecord) -> date:
-    if isinstance(record, TreatmentGiven):
-        return record.given_on
-    return record.seen_on if isinstance(record, FollowUp) else record.occurred_on

@@ -274,10 +274,15 @@ def _in_order(one: _Taken) -> tuple[object, ...]:
     return one.place.partition, one.case.case_id, one.rank, one.place.offset, one.place.line
 
 
+def version_id(epoch: int, partition: int, n: int) -> int:
+    """Return the number of a version: its epoch, partition, and place among those new in both."""
+    return (epoch << _PARTITION_BITS | partition) << _PLACE_BITS | n
+
+
 def _version_row(one: _Taken, n: int) -> Row:
     case, place = one.case, one.place
     return {
-        "version_id": (place.epoch << _PARTITION_BITS | place.partition) << _PLACE_BITS | n,
+        "version_id": version_id(place.epoch, place.partition, n),
         "case_id": case.case_id,
         "source": case.source,
         "version": case.version,

@@ -85,6 +85,20 @@ RECORDS_2 = (
     b'","programme":"","lot":"","doses":[{"start_on":"1997-0"}]}'
 )
 
+# Outcome records as they were received.
+OUTCOMES_1 = (
+    b'"is_nullified":true,"programme":""is_fatal":true}"is_last":true}'
+    b'{"type":"endpoint_event","record_id":"SIM-","version":2,"programme":"SIM-CPS1'
+    b'","patient_id":"SIM-CPS1-P01","received_on":"2024-05-09","endpoint":"hyperammonaemia'
+    b'","occurred_on":"2024-05-07"}'
+    b'{"type":"treatment","record_id":"SIM-","programme":"SIM-OTC","patient_id":"SIM-OTC-P01'
+    b'","received_on":"2024-01-11","platform":"SIM-LNP-ABE","product":"SIM-OTC-ABE'
+    b'","construct":"SIM-OTC-01","lot":"SIM-L1","dose_number":2,"dose_mg_per_kg":0.1'
+    b',"given_on":"2024-01-10"}'
+    b'{"type":"follow_up","record_id":"SIM-","programme":"SIM-OTC","patient_id":"SIM-OTC-P01'
+    b'","received_on":"2024-03-11","seen_on":"2024-03-10"}'
+)
+
 # What of a finding has no column of its own, as MessagePack.
 _FINDINGS = (
     (

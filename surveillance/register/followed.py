@@ -12,6 +12,7 @@ import fcntl
 import sys
 from collections import deque
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -25,6 +26,7 @@ from surveillance.log.topics import (
     CASES,
     CONTRIBUTIONS,
     FINDINGS,
+    OUTCOMES,
     REFUSED,
     REVIEWS,
     SIGNALS,
@@ -33,6 +35,7 @@ from surveillance.log.topics import (
 )
 from surveillance.register import database, schema
 from surveillance.register.case_index import CaseIndex
+from surveillance.register.outcome_index import OutcomeIndex
 from surveillance.register.process import rows_of
 from surveillance.register.writer import Register
 
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from surveillance.configuration.types import Configuration
 
 _SINGLE = (TICKS, CONTRIBUTIONS, FINDINGS, SIGNALS, ALERTS, REVIEWS, REFUSED)
-_CASES_EPOCH = "cases_epoch"
+_INDEXED_EPOCH = "cases_epoch"  # of the cases and the outcomes
 _LAST_EPOCH = "last_epoch"
 _FIRST_TICK = "first_tick"
 _LOCK_NUMBER = 0x6C6F6E67  # any number that nobody else locks in this database
@@ -73,17 +76,19 @@ class FollowedRegister(Register):
     n_rows_a_batch = sys.maxsize  # only `commit` writes
 
     def __init__(self, url: str, identity: Mapping[str, str], configuration: Configuration) -> None:
-        self._cases = CaseIndex(configuration)
-        super().__init__(url, self._cases)
+        cases, outcomes = CaseIndex(configuration), OutcomeIndex(configuration)
+        super().__init__(url, cases, outcomes)
+        self._index_of: dict[str, CaseIndex | OutcomeIndex] = {CASES: cases, OUTCOMES: outcomes}
         partitions = raw_partitions(configuration.topics)
-        cases = [(CASES, number) for number in range(partitions[CASES])]
-        self.followed: list[Place] = [*((topic, 0) for topic in _SINGLE), *cases]
-        self._received: dict[Place, deque[tuple[int, bytes]]] = {one: deque() for one in cases}
-        self._read: dict[Place, int] = {}  # the next offset of the cases that is expected
-        self._cuts: deque[tuple[int, Tick]] = deque()  # epochs whose cases are not all read
-        self._cases_epoch = -1  # the last one whose cases are all read
+        raw = [(topic, number) for topic in self._index_of for number in range(partitions[topic])]
+        self.followed: list[Place] = [*((topic, 0) for topic in _SINGLE), *raw]
+        self._received: dict[Place, deque[tuple[int, bytes]]] = {one: deque() for one in raw}
+        self._read: dict[Place, int] = {}  # the next offset of a raw topic that is expected
+        self._cuts: deque[tuple[int, Tick]] = deque()  # epochs whose records are not all read
+        self._indexed_epoch = -1  # the last one whose records are all read
         self.n_bytes_held = 0
         self._identity = dict(identity)
+        self._is_named = bool(self._identity.get(_FIRST_TICK))  # by its first tick
         self._raw = [(topic, number) for topic, n in partitions.items() for number in range(n)]
         self._timeline = Timeline(partitions)
         self._stored: dict[Place, int] = {}
@@ -122,7 +127,7 @@ class FollowedRegister(Register):
             self._stored = self._offsets(connection)
         self._next = dict(self._stored)
         self._read = {place: self._stored[place] for place in self._received}
-        first = min(self.last_epoch, self._cases_epoch)
+        first = min(self.last_epoch, self._indexed_epoch)
         self._timeline.begin_at(first)
         return {**self._stored, (TICKS, 0): max(first, 0)}
 
@@ -176,10 +181,10 @@ class FollowedRegister(Register):
             if known.get(name, value) != value:
                 raise Misused(self.place, _REASONS[name], _REBUILD)
         self.last_epoch = int(known.get(_LAST_EPOCH, "-1"))
-        self._cases_epoch = int(known.get(_CASES_EPOCH, "-1"))
+        self._indexed_epoch = int(known.get(_INDEXED_EPOCH, "-1"))
         new = {
             _LAST_EPOCH: "-1",
-            _CASES_EPOCH: "-1",
+            _INDEXED_EPOCH: "-1",
             **{k: v for k, v in self._identity.items() if v},
         }
         database.write_rows(
@@ -202,12 +207,12 @@ class FollowedRegister(Register):
             If it is none that this topic may hold.
         """
         topic = place[0]
-        if topic == CASES:
+        if topic in self._index_of:
             self._receive(place, offset, value)
             return
         if topic == TICKS:
             self._take_tick(offset, value)
-            self._close_cases()
+            self._close_epochs()
         elif topic in (CONTRIBUTIONS, FINDINGS, SIGNALS):
             self._take_derived(topic, value)
         else:
@@ -215,6 +220,8 @@ class FollowedRegister(Register):
         self._next[place] = max(offset + 1, self._next[place])
 
     def _take_tick(self, epoch: int, value: bytes) -> None:
+        if epoch == 0 and not self._is_named:
+            self._identity[_FIRST_TICK] = sha256(value).hexdigest()
         before = self._timeline.latest
         if not self._timeline.feed(epoch, value):
             return
@@ -229,31 +236,32 @@ class FollowedRegister(Register):
         self._timeline.forget(epoch)
 
     def _receive(self, place: Place, offset: int, value: bytes) -> None:
-        """Hold one message of the cases until a tick gives its epoch."""
+        """Hold one message of a raw topic until a tick gives its epoch."""
         self._received[place].append((offset, value))
         self._read[place] = offset + 1
         self.n_bytes_held += len(value)
-        self._close_cases()
+        self._close_epochs()
 
     def is_ahead(self, place: Place) -> bool:
-        """Tell whether a partition of the cases is read as far as the next epoch needs."""
+        """Tell whether a raw partition is read as far as the next epoch needs."""
         if place not in self._read:
             return False
-        return not self._cuts or self._read[place] >= self._cuts[0][1].cut[CASES][place[1]]
+        return not self._cuts or self._read[place] >= self._cuts[0][1].cut[place[0]][place[1]]
 
-    def _close_cases(self) -> None:
-        """Index the cases of every epoch of which all partitions are read."""
+    def _close_epochs(self) -> None:
+        """Index the records of every epoch of which all partitions are read."""
         while self._cuts and all(self.is_ahead(place) for place in self._received):
             epoch, tick = self._cuts.popleft()
             for place, received in self._received.items():
-                cut = tick.cut[CASES][place[1]]
+                cut = tick.cut[place[0]][place[1]]
                 while received and received[0][0] < cut:
                     offset, value = received.popleft()
                     self.n_bytes_held -= len(value)
-                    self._cases.take(place[1], offset, value, epoch, tick.at)
+                    self._index_of[place[0]].take(place[1], offset, value, epoch, tick.at)
                 self._next[place] = max(cut, self._next[place])
-            self._cases.close(epoch)
-            self._cases_epoch = max(epoch, self._cases_epoch)
+            for index in self._index_of.values():
+                index.close(epoch)
+            self._indexed_epoch = max(epoch, self._indexed_epoch)
 
     def _take_derived(self, topic: str, value: bytes) -> None:
         if topic == CONTRIBUTIONS and not value.startswith(_END_PREFIX):
@@ -299,14 +307,23 @@ class FollowedRegister(Register):
                 self._advance(connection, place)
             self.write(connection)
             self._store_epoch(connection, _LAST_EPOCH, self.last_epoch)
-            self._store_epoch(connection, _CASES_EPOCH, self._cases_epoch)
+            self._store_epoch(connection, _INDEXED_EPOCH, self._indexed_epoch)
+            self._store_first_tick(connection)
         self.forget()
+        self._is_named = bool(self._identity.get(_FIRST_TICK))
         self._stored = dict(self._next)
         return n_rows
 
     def _store_epoch(self, connection: Connection, name: str, epoch: int) -> None:
         info = schema.register_info
         connection.execute(update(info).where(info.c.name == name).values(value=str(epoch)))
+
+    def _store_first_tick(self, connection: Connection) -> None:
+        """Name the log, where it was empty when the follower began."""
+        first = self._identity.get(_FIRST_TICK)
+        if first and not self._is_named:
+            row = {"name": _FIRST_TICK, "value": first}
+            database.write_rows(connection, schema.register_info, [row])
 
     def _advance(self, connection: Connection, place: Place) -> None:
         table = schema.followed_offsets.c

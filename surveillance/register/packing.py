@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 _LEVEL = 6
 _WBITS = -13  # raw deflate over 8 KiB: the dictionary and all but the longest rows
 _MEMORY = 6  # setting up the default of 256 KiB would cost more than compressing
-_PLAIN_RECORD, RECORD, FINDING, SIGNAL, DOCUMENT = 1, 2, 3, 4, 5
+_PLAIN_RECORD, RECORD, FINDING, SIGNAL, DOCUMENT, OUTCOME = 1, 2, 3, 4, 5, 6
 _DICTIONARIES = {
     _PLAIN_RECORD: dictionaries.RECORDS_1,
     RECORD: dictionaries.RECORDS_2,
     FINDING: dictionaries.FINDINGS_1,
     SIGNAL: dictionaries.SIGNALS_1,
     DOCUMENT: dictionaries.DOCUMENTS_1,
+    OUTCOME: dictionaries.OUTCOMES_1,
 }
 _DIGEST = re.compile(rb'(?<=")[0-9a-f]{64}(?=")')
 _N_DIGEST = 32
@@ -49,7 +50,7 @@ def pack(content: bytes, dictionary: int = RECORD) -> bytes:
     content : bytes
         Any bytes.
     dictionary : int
-        ``RECORD``, ``FINDING``, ``SIGNAL`` or ``DOCUMENT``: what it is.
+        ``RECORD``, ``FINDING``, ``SIGNAL``, ``DOCUMENT`` or ``OUTCOME``: what it is.
 
     Examples
     --------

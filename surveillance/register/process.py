@@ -18,11 +18,13 @@ from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Defect
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log.messages import Batch, End, Fact, decode_message
-from surveillance.log.topics import CASES, FINDINGS, SIGNALS
+from surveillance.log.topics import CASES, FINDINGS, OUTCOMES, SIGNALS
 from surveillance.register.case_index import CaseIndex
+from surveillance.register.outcome_index import OutcomeIndex
 from surveillance.register.writer import Register
 
 KEPT = (FINDINGS, SIGNALS)
+INDEXED = (CASES, OUTCOMES)
 SECONDS_TO_END = 120.0
 
 
@@ -34,7 +36,7 @@ class RegisterProcess:
     url : str
         As for `Register`.
     configuration : Configuration, optional
-        Shapes the index of the cases; without it no cases are kept.
+        Shapes the index of the cases; without it no cases and no outcomes are kept.
     """
 
     def __init__(self, url: str, configuration: Configuration | None = None) -> None:
@@ -48,8 +50,8 @@ class RegisterProcess:
 
     def take_raw(self, topic: str, partition: int, offset: int, value: bytes) -> None:
         """Take a message of a raw topic, before the epoch that it belongs to."""
-        if topic == CASES:
-            self._send(("raw", partition, offset, value))
+        if topic in INDEXED:
+            self._send(("raw", topic, partition, offset, value))
 
     def take_epoch(self, epoch: int, at: int, configuration: str | None = None) -> None:
         """Take an epoch that was cut."""
@@ -101,26 +103,34 @@ class RegisterProcess:
 
 def _write(url: str, configuration: Configuration | None, pipe: Connection) -> None:
     cases = None if configuration is None else CaseIndex(configuration)
-    with Register(url, cases) as register:
-        received: list[tuple[int, int, bytes]] = []  # since the last epoch was cut
+    outcomes = None if configuration is None else OutcomeIndex(configuration)
+    indexes: dict[str, CaseIndex | OutcomeIndex | None] = {CASES: cases, OUTCOMES: outcomes}
+    with Register(url, cases, outcomes) as register:
+        received: list[tuple[str, int, int, bytes]] = []  # since the last epoch was cut
         while (item := pipe.recv()) is not None:
             if item[0] == "raw":
                 received.append(item[1:])
                 continue
-            if item[0] == "epoch" and cases is not None:
-                _take_cases(cases, received, item[1], item[2])
+            if item[0] == "epoch":
+                _index(indexes, received, item[1], item[2])
                 received = []
             _take(register, item)
         register.flush()
         register.compact()
 
 
-def _take_cases(
-    cases: CaseIndex, received: list[tuple[int, int, bytes]], epoch: int, at: int
+def _index(
+    indexes: dict[str, CaseIndex | OutcomeIndex | None],
+    received: list[tuple[str, int, int, bytes]],
+    epoch: int,
+    at: int,
 ) -> None:
-    for partition, offset, value in received:
-        cases.take(partition, offset, value, epoch, at)
-    cases.close(epoch)
+    for topic, partition, offset, value in received:
+        if (index := indexes[topic]) is not None:
+            index.take(partition, offset, value, epoch, at)
+    for index in indexes.values():
+        if index is not None:
+            index.close(epoch)
 
 
 def _take(register: Register, item: tuple[Any, ...]) -> None:

@@ -15,6 +15,7 @@ from surveillance.register import database, schema
 from surveillance.register.case_reader import CaseReader
 from surveillance.register.documents import AnyFinding, finding_of, signal_of
 from surveillance.register.keys import KeyKind, key_id
+from surveillance.register.outcome_reader import OutcomeReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,6 +72,7 @@ class RegisterReader:
     def __init__(self, url: str) -> None:
         self._engine = database.open_existing(url)
         self.cases = CaseReader(self._engine)
+        self.outcomes = OutcomeReader(self._engine)
 
     def close(self) -> None:
         """Let go of the database."""

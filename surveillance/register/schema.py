@@ -28,7 +28,7 @@ from sqlalchemy import (
 from surveillance.register.columns import Day, RowId, SignalNumber
 from surveillance.register.packing import DOCUMENT, FINDING, SIGNAL, Packed
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")  # of the migrations, the oldest first
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")  # of the migrations, the oldest first
 HEAD = REVISIONS[-1]
 OPEN = 2**63 - 1  # end of a span that has not ended: later than any epoch
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from surveillance.domain.refused_record import RefusedRecord
     from surveillance.log.messages import ClosedEpoch, Fact
     from surveillance.register.case_index import CaseIndex
+    from surveillance.register.outcome_index import OutcomeIndex
 
 N_ROWS_A_BATCH = 5_000
 _TABLES = {table.name: table for table in schema.metadata.sorted_tables}
@@ -41,6 +42,8 @@ class Register:
         SQLite or PostgreSQL, as SQLAlchemy has it.
     cases : CaseIndex, optional
         Written in the same transactions, if the messages of the cases are at hand.
+    outcomes : OutcomeIndex, optional
+        The same for the outcomes.
 
     Raises
     ------
@@ -50,9 +53,12 @@ class Register:
 
     n_rows_a_batch = N_ROWS_A_BATCH
 
-    def __init__(self, url: str, cases: CaseIndex | None = None) -> None:
+    def __init__(
+        self, url: str, cases: CaseIndex | None = None, outcomes: OutcomeIndex | None = None
+    ) -> None:
         self._engine = database.open_engine(url)
         self.cases = cases
+        self._indexes = [index for index in (cases, outcomes) if index is not None]
         self._keys = NamedKeys()
         self._waiting: dict[str, list[Values]] = {}
         self.n_waiting = 0
@@ -89,7 +95,7 @@ class Register:
             The hash that the tick carries.
         """
         self._enter(epoch_entry(epoch, at, configuration))
-        if self.cases is not None and self.cases.n_waiting >= self.n_rows_a_batch:
+        if any(index.n_waiting >= self.n_rows_a_batch for index in self._indexes):
             self.flush()
 
     def take(self, topic: str | None, closing: ClosedEpoch) -> None:
@@ -147,7 +153,7 @@ class Register:
         Misused
             If the database cannot be written to.
         """
-        if not self.n_waiting and (self.cases is None or not self.cases.n_waiting):
+        if not self.n_waiting and not any(index.n_waiting for index in self._indexes):
             return
         with database.reached(self._engine) as connection:
             self.write(connection)
@@ -158,8 +164,8 @@ class Register:
         database.write_rows(connection, schema.keys, self._keys.rows)
         for name, rows in self._waiting.items():
             database.write_rows(connection, _TABLES[name], rows)
-        if self.cases is not None:
-            self.cases.write(connection)
+        for index in self._indexes:
+            index.write(connection)
 
     def forget(self) -> None:
         """Drop what waits: it is written."""

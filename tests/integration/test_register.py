@@ -206,8 +206,11 @@ def test_after_two_kills_and_a_broker_restart_the_register_is_that_of_a_replay(
     found = tables(url)
     assert differing(found, recorded.tables) == []
     assert all(
-        found[name] for name in ("findings", "signal_states", "alerts", "refused", "case_versions")
-    )
+        found[name]
+        for name in (
+            "findings", "signal_states", "alerts", "refused", "case_versions", "outcome_versions",
+        )
+    )  # fmt: skip
 
 
 def test_followers_and_registers_that_do_not_belong_are_refused(

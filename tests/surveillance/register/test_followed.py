@@ -139,3 +139,33 @@ def test_a_database_that_cannot_be_written_loses_nothing_and_doubles_nothing(
     again.commit()
     again.close()
     assert held(url) == (4_003, 4_003)
+
+
+def known(url: str) -> dict[str, str]:
+    engine = database.open_engine(url)
+    with engine.connect() as connection:
+        found = {row.name: row.value for row in connection.execute(select(schema.register_info))}
+    engine.dispose()
+    return found
+
+
+def test_a_log_that_was_empty_at_first_is_named_with_its_first_tick(url: str) -> None:
+    register = opened(url, first_tick="")
+    register.commit()
+    assert "first_tick" not in known(url)
+
+    take_ticks(register, 0, 3)
+    register.commit()
+    register.close()
+
+    assert len(known(url)["first_tick"]) == 64
+    with pytest.raises(Misused, match="another log"):
+        opened(url, first_tick="other")
+
+
+def test_a_first_tick_that_was_not_committed_names_nothing(url: str) -> None:
+    register = opened(url, first_tick="")
+    take_ticks(register, 0, 3)
+    register.close()  # as a kill would end it
+
+    assert "first_tick" not in known(url)

@@ -12,13 +12,20 @@ from surveillance.domain.errors import Defect
 from surveillance.register import dictionaries, packing
 from surveillance.register.documents import finding_of
 from surveillance.register.keys import NamedKeys
-from surveillance.register.packing import DOCUMENT, FINDING, RECORD, SIGNAL, pack, unpack
+from surveillance.register.packing import DOCUMENT, FINDING, OUTCOME, RECORD, SIGNAL, pack, unpack
 from surveillance.register.rows import entries_of_row
 
 from .register_rows import a_finding, a_watch_finding
 
-CHECKSUMS = {1: 417640638, 2: 1546671683, 3: 2838341616, 4: 1288392173, 5: 2301567769}
-DICTIONARIES = (RECORD, FINDING, SIGNAL, DOCUMENT)
+CHECKSUMS = {
+    1: 417640638,
+    2: 1546671683,
+    3: 2838341616,
+    4: 1288392173,
+    5: 2301567769,
+    6: 2276284054,
+}
+DICTIONARIES = (RECORD, FINDING, SIGNAL, DOCUMENT, OUTCOME)
 parts = st.one_of(
     st.binary(max_size=40),
     st.binary(min_size=32, max_size=32).map(lambda digest: b'"' + digest.hex().encode() + b'"'),

@@ -81,9 +81,10 @@ def test_every_kind_of_row_finds_its_table(url: str) -> None:
         "keys": 4,  # two pairs
         "register_info": 0,  # these two are the follower's
         "followed_offsets": 0,
-        "case_versions": 0,  # and these are of the index of cases
+        "case_versions": 0,  # and these are of the indexes of raw topics
         "case_repeats": 0,
         "case_postings": 0,
+        "outcome_versions": 0,
     }
 
 
