@@ -63,8 +63,9 @@ bench-detectors: $(READY) ## speed and numbers of the detectors, beside vigipy a
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench.detectors --write docs/benchmarks-detectors.md
 
-accuracy: $(READY) ## how well each measure tells known effects from controls
+accuracy: $(READY) ## how well each measure tells known effects from controls, and how often EB05 and EB95 miss
 	$(BIN)/python -m bench.accuracy --write docs/validation/accuracy.md
+	$(BIN)/python -m bench.ebgm_coverage --write docs/validation/ebgm.md
 
 mutate: $(READY) ## break the detectors on purpose; MODULES (or packages) and SHARE may be given; takes hours at SHARE=1
 	$(BIN)/python -m bench.mutation $(MODULES) --share $(or $(SHARE),0.1)

@@ -484,7 +484,7 @@ def test_a_run_without_peers_gives_a_page_that_says_so(found: Found) -> None:
     assert page == show.markdown(found)
     assert "vigipy (not installed)" in page
     assert _row(page, "PRR with interval")[3].startswith("vigipy is not installed")
-    assert _row(page, "`truncated_components` fit")[3] == "R is not installed"
+    assert _row(page, "`openebgm` fit")[3] == "R is not installed"
     assert _row(page, "PRR, ROR, chi-square")[4] == "too small to judge"
     assert _row(page, "full fit, 102,483 pairs")[2:] == ["-", "-", "R is not installed"]
     assert "- sets simulated r: R is not installed" in page
@@ -515,7 +515,7 @@ def test_pairs_of_one_and_of_two_reports_are_squashed_and_no_others() -> None:
 
 
 def test_the_fit_has_the_least_likelihood_of_its_kind(found: Found) -> None:
-    named = found["sets"]["simulated"]["likelihoods"]["truncated_components"]
+    named = found["sets"]["simulated"]["likelihoods"]["openebgm"]
 
     assert named["longwatch"] == min(named.values())
     assert named["longwatch"] == pytest.approx(
@@ -577,13 +577,17 @@ def test_time_is_given_for_a_million_pairs_too(found: Found) -> None:
 
 def test_likelihoods_stand_with_their_excess_over_the_least_of_their_kind(found: Found) -> None:
     found["sets"]["simulated"]["likelihoods"] = {
-        "truncated_components": {"longwatch": 10.5, "openEBGM": 12.75},
+        "openebgm": {"longwatch": 10.5, "openEBGM": 12.75},
         "truncated_mixture": {"vigipy": 99.0},
     }
 
     page = show.markdown(found)
 
-    rows = [line for line in page.splitlines() if line.startswith("| simulated | truncated")]
+    rows = [
+        line
+        for line in page.splitlines()
+        if line.startswith(("| simulated | openebgm", "| simulated | truncated"))
+    ]
     assert [row.rsplit("|", 2)[1].strip() for row in rows] == ["0.0000", "2.2500", "0.0000"]
 
 

@@ -135,9 +135,9 @@ class Bench:
         size, at = self._size, str(path)
         kept = str(_beside(path, "ours"))
         found = {"measures": self._apart("ours:measures", path=at, keep=kept, n_runs=size.n_runs)}
-        for key, kind in (("prior", "components"), ("prior_mixture", "mixture")):
+        for key, likelihood in (("prior", "openebgm"), ("prior_mixture", "truncated_mixture")):
             found[key] = self._apart(
-                "ours:prior", path=at, likelihood=f"truncated_{kind}", n_runs=size.n_runs_long
+                "ours:prior", path=at, likelihood=likelihood, n_runs=size.n_runs_long
             )
         found["squashed"] = self._apart("ours:squashed", path=at, n_runs=size.n_runs_long)
         if "theta" in found["prior"]:
@@ -226,9 +226,7 @@ class Bench:
         del pairs  # its memory would be taken from what runs next
         at, kept = str(path), str(_beside(path, "ours"))
         found["measures"] = self._apart("ours:measures", path=at, keep=kept, n_runs=1)
-        found["prior"] = self._apart(
-            "ours:prior", path=at, likelihood="truncated_components", n_runs=1
-        )
+        found["prior"] = self._apart("ours:prior", path=at, likelihood="openebgm", n_runs=1)
         return found
 
 
@@ -247,7 +245,7 @@ def _beside(path: Path, what: str) -> Path:
 def _thetas(found: Found) -> dict[str, dict[str, list[float]]]:
     """Gather every prior found, by the likelihood that it maximises."""
     given = {
-        "truncated_components": {
+        "openebgm": {
             "longwatch": found["prior"],
             "longwatch, squashed": found["squashed"],
             "openEBGM": found["r"].get("full", {}),

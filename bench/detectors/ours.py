@@ -87,7 +87,7 @@ def squashed(path: str, n_runs: int) -> dict[str, Any]:
     """Squash the pairs of one and of two reports, fit the prior, and score every pair at it."""
     table = data.read(Path(path)).table
     n, expected = table.n_pair, table.expected
-    fitted, fitting = repeated(lambda: fit(_fewer(n, expected)), n_runs)
+    fitted, fitting = repeated(lambda: fit(_fewer(n, expected), likelihood="openebgm"), n_runs)
     _, scoring = repeated(lambda: score(n, expected, fitted), n_runs)
     return _said(fitted) | {"fit": fitting, "score": scoring, "both": added(fitting, scoring)}
 

@@ -77,7 +77,7 @@ def rows(part: Found) -> Iterator[Row]:
     mixture, components = part["prior_mixture"], part["prior"]
     yield Row("`truncated_mixture` fit and scores", _of(mixture, "both"), "vigipy, GPS",
               _of(vigipy.get("gps", vigipy), "both"))  # fmt: skip
-    yield Row("`truncated_components` fit", _of(components, "fit"), "openEBGM, full",
+    yield Row("`openebgm` fit", _of(components, "fit"), "openEBGM, full",
               clocked(r, "full", "fit"))  # fmt: skip
     yield Row("squashing, fit and scores", _of(part["squashed"], "both"), "openEBGM, autoSquash",
               together(r))  # fmt: skip

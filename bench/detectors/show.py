@@ -15,7 +15,7 @@ from bench.show import failed
 Found = dict[str, Any]
 PAGE = Path(__file__).with_name("page.md")
 NAMES = {"simulated": "simulated", "caers": "CAERS", "faers": "FAERS 2022Q3"}
-KINDS = ("truncated_components", "truncated_mixture")
+KINDS = ("openebgm", "truncated_mixture")
 
 
 BUDGETS = (

@@ -216,7 +216,8 @@ REPORTS = MappingProxyType(
             smallest_count=50,
             characteristics=(
                 "intervals from the observed information cover simulated priors at the nominal "
-                "rate; a flat or unconverged optimum raises an error"
+                "rate; 5 % of simulated ratios lie below EB05 and above EB95 in every group of "
+                "pairs; a flat or unconverged optimum raises an error"
             ),
             call=Call(function=ebgm.fit, arguments=samples.pairs),
         ),

@@ -241,7 +241,7 @@ class PriorFit(_Part, frozen=True, kw_only=True):
 
     level: Level = "product"
     every: Every = "month"
-    likelihood: Literal["truncated_components", "truncated_mixture"] = "truncated_components"
+    likelihood: Literal["truncated_mixture", "openebgm"] = "truncated_mixture"
     min_pairs: Annotated[int, Meta(ge=50)] = 500
 
 

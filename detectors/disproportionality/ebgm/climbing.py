@@ -109,7 +109,7 @@ def climb(
         Weighted pairs.
     start : ndarray of float64, shape (5,)
         Transformed parameters; put inside the bounds first.
-    likelihood : {"truncated_components", "truncated_mixture", "full"}
+    likelihood : {"truncated_mixture", "full", "openebgm"}
         What to climb.
     tolerance : float
         Gradient norm at which to stop.

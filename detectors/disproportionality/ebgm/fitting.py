@@ -34,7 +34,7 @@ def fit(
     expected: ArrayLike | None = None,
     *,
     weights: ArrayLike | None = None,
-    likelihood: Likelihood = "truncated_components",
+    likelihood: Likelihood = "truncated_mixture",
     n_starts: int = 8,
     start: Prior | None = None,
 ) -> Prior:
@@ -50,9 +50,10 @@ def fit(
         `Squashed`.
     weights : array_like of whole numbers, shape (n_pairs,), optional
         How many pairs each stands for; 1 each if not given. Not given with a `Squashed`.
-    likelihood : {"truncated_components", "truncated_mixture", "full"}
+    likelihood : {"truncated_mixture", "full", "openebgm"}
         Which likelihood; `negative_log_likelihood` defines them. ``full`` needs the pairs that were
-        never reported among the rest, the other two need them left out.
+        never reported among the rest, the other two need them left out. ``openebgm`` repeats the
+        fits of that package; limits at its prior miss more often than they promise.
     n_starts : int, default: 8
         Starting points, at least 2: those of `starting.starting_points`, always the same. If a
         single one reaches the best optimum, twice and then eight times as many are tried.

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from detectors.validation import require_between
 
-Likelihood = Literal["truncated_components", "truncated_mixture", "full"]
+Likelihood = Literal["truncated_mixture", "full", "openebgm"]
 LIKELIHOODS: tuple[str, ...] = get_args(Likelihood)
 
 LEAST, LARGEST = 1e-100, 1e100  # beyond them a product with an expected count leaves the doubles
@@ -19,7 +19,7 @@ class Diagnostics:
 
     Attributes
     ----------
-    likelihood : {"truncated_components", "truncated_mixture", "full"}
+    likelihood : {"truncated_mixture", "full", "openebgm"}
         What was maximised. Values of different likelihoods must not be compared.
     log_likelihood : float
         Natural logarithm, over the counts that were given, with the factorials of the counts.

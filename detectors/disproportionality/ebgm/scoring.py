@@ -110,9 +110,10 @@ def score(
         \log \mathrm{EBGM} = Q_n (\psi(\alpha_1 + n) - \log(\beta_1 + E))
         + (1 - Q_n) (\psi(\alpha_2 + n) - \log(\beta_2 + E)),
 
-    and :math:`f_k` the negative binomial distribution of component `k`. The weight is that of the
-    untruncated distributions, whichever likelihood the prior was fitted by, as in the R packages
-    openEBGM and PhViD.
+    and :math:`f_k` the negative binomial distribution of component `k`. The weight takes `p` as
+    that among all pairs, which is what the likelihoods ``truncated_mixture`` and ``full`` estimate;
+    that a pair was reported follows from its count and changes nothing. At a prior fitted by
+    ``openebgm`` this is what the R packages openEBGM and PhViD compute.
 
     A quantile is the root of the posterior distribution function, iterated until what is left is
     the rounding error of the gamma integrals: 12 digits or more for every count up to 10,000,000.

@@ -76,7 +76,7 @@ def a_prior(**changes: Any) -> PriorFitted:  # noqa: ANN401 - its fields
         on=date(1999, 2, 1),
         epoch=7,
         level="product",
-        likelihood="truncated_components",
+        likelihood="openebgm",
         n_pairs=17_189,
         alpha1=3.256,
         beta1=0.4,

@@ -354,7 +354,7 @@ def test_a_fit_of_the_prior_moves_no_signal() -> None:
     state = stage.init(Cells(nothing_stored))
     fitted = PriorFitted(
         version="product/2024-03-01", on=date(2024, 3, 1), epoch=0, level="product",
-        likelihood="truncated_components", n_pairs=900,
+        likelihood="openebgm", n_pairs=900,
     )  # fmt: skip
 
     stage.apply(state, fitted)

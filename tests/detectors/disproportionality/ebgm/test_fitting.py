@@ -81,7 +81,7 @@ def squashed_of(data: Data, name: str) -> dict[str, Squashed]:
 @pytest.mark.parametrize("kind", ["full", "squash2"])
 def test_with_strata_it_is_openebgms_fit(kind: str, data: Data, published: dict[str, Any]) -> None:
     row = published[f"stratified_zt_{kind}"]
-    found = fit(squashed_of(data, "stratified")[kind])
+    found = fit(squashed_of(data, "stratified")[kind], likelihood="openebgm")
 
     assert_allclose(found.parameters, theta_of(row), rtol=THETA)
     best = min(each["minimum"] for each in row["exploreHypers"])
@@ -95,12 +95,12 @@ def test_without_strata_openebgm_stops_below_the_best_optimum(
 ) -> None:
     row = published[f"unstratified_zt_{kind}"]
     given = squashed_of(data, "unstratified")[kind]
-    pairs = pairs_of(given.n, given.expected, given.weights, "truncated_components")
+    pairs = pairs_of(given.n, given.expected, given.weights, "openebgm")
 
     from_theirs = climb(
-        pairs, to_transformed(theta_of(row)), likelihood="truncated_components", tolerance=1e-10
+        pairs, to_transformed(theta_of(row)), likelihood="openebgm", tolerance=1e-10
     )
-    found = fit(given)
+    found = fit(given, likelihood="openebgm")
 
     theirs = min(each["minimum"] for each in row["exploreHypers"])
     assert_allclose(from_transformed(from_theirs.x), theta_of(row), rtol=THETA)
@@ -114,7 +114,7 @@ def test_the_better_optimum_is_better_by_scipys_own_probabilities(
 ) -> None:
     n, expected = data["unstratified"]
 
-    found = fit(n, expected)
+    found = fit(n, expected, likelihood="openebgm")
 
     def by_scipy(theta: Parameters) -> float:
         alpha1, beta1, alpha2, beta2, p = theta
@@ -167,10 +167,13 @@ def test_of_the_truncated_mixture_vigipy_stops_below_the_best_optimum(
 @pytest.mark.parametrize(
     ("name", "likelihood"),
     [
-        ("unstratified", "truncated_components"),
+        ("unstratified", "openebgm"),
+        ("unstratified", "truncated_mixture"),
+        ("stratified", "truncated_mixture"),
+        ("faers", "truncated_mixture"),
         ("pair_sum", "truncated_mixture"),
-        ("faers", "truncated_components"),
-        ("statin", "truncated_components"),
+        ("faers", "openebgm"),
+        ("statin", "openebgm"),
         ("statin", "truncated_mixture"),
     ],
 )
@@ -213,7 +216,7 @@ def in_proportion(likelihood: Likelihood, n_pairs: int) -> dict[str, Any]:
     return {"n": n[some], "expected": expected[some], "weights": weights[some]}
 
 
-@pytest.mark.parametrize("likelihood", ["truncated_components", "truncated_mixture", "full"])
+@pytest.mark.parametrize("likelihood", ["openebgm", "truncated_mixture", "full"])
 def test_counts_in_the_proportions_of_a_prior_give_it_back_from_two_starts(
     likelihood: Likelihood,
 ) -> None:
@@ -229,7 +232,7 @@ def test_starts_that_all_agree_leave_no_gap() -> None:
 
 
 def test_the_full_likelihood_is_known_of_pairs_and_of_squashed_ones_and_not_of_weights() -> None:
-    data = in_proportion("truncated_components", 2_000)
+    data = in_proportion("openebgm", 2_000)
     n, expected = (np.repeat(data[name], data["weights"]) for name in ("n", "expected"))
     squashed = squash(n, expected)
 
@@ -254,7 +257,7 @@ def test_six_distinct_pairs_are_enough_if_their_likelihood_has_one_top() -> None
     assert diagnostics_of(found).n_points == 6
 
 
-@pytest.mark.parametrize("likelihood", ["truncated_components", "truncated_mixture", "full"])
+@pytest.mark.parametrize("likelihood", ["openebgm", "truncated_mixture", "full"])
 def test_the_derivatives_vanish_at_a_fit_by_finite_differences(
     likelihood: Likelihood, drawn: Callable[..., Any]
 ) -> None:
@@ -375,14 +378,14 @@ def test_the_first_component_has_the_larger_mean(data: Data) -> None:
 
 def test_climbs_that_end_with_the_components_exchanged_are_the_same_optimum(data: Data) -> None:
     n, expected = data["stratified"]
-    pairs = pairs_of(n, expected, None, "truncated_components")
+    pairs = pairs_of(n, expected, None, "openebgm")
     points = [(24.0, 2.3, 3.5, 2.9, 0.03), (3.5, 2.9, 24.0, 2.3, 0.97)]
 
-    ends = _ends(pairs, [to_transformed(theta) for theta in points], "truncated_components")
+    ends = _ends(pairs, [to_transformed(theta) for theta in points], "openebgm")
 
     assert [end.n_reached for end in ends] == [2]
-    from_exchanged = _ends(pairs, [to_transformed(points[1])], "truncated_components")
-    best = fit(n, expected).parameters
+    from_exchanged = _ends(pairs, [to_transformed(points[1])], "openebgm")
+    best = fit(n, expected, likelihood="openebgm").parameters
     assert_allclose(from_transformed(from_exchanged[0].summit.x), best, rtol=1e-7)  # gradients
 
 

@@ -18,7 +18,7 @@ from detectors.disproportionality.ebgm.climbing import from_transformed
 from detectors.disproportionality.ebgm.likelihood import pairs_of, surface, total_log_likelihood
 from detectors.disproportionality.ebgm.prior import LIKELIHOODS, Likelihood
 
-TRUNCATED: tuple[Likelihood, ...] = ("truncated_components", "truncated_mixture")
+TRUNCATED: tuple[Likelihood, ...] = ("openebgm", "truncated_mixture")
 every_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS)
 
 Data = dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]
@@ -45,9 +45,9 @@ def test_it_matches_openebgm_on_full_and_squashed_data(
     full = scores["unstratified"]
     squashed = reference_table("openebgm/caers_squashed_twice.csv")
 
-    of_full = negative_log_likelihood(full["N"], full["E"], prior)
+    of_full = negative_log_likelihood(full["N"], full["E"], prior, likelihood="openebgm")
     of_squashed = negative_log_likelihood(
-        squashed["N"], squashed["E"], prior, weights=squashed["weight"]
+        squashed["N"], squashed["E"], prior, weights=squashed["weight"], likelihood="openebgm"
     )
 
     assert_allclose(of_full, row["negLL_zt"], rtol=1e-12)  # fifteen digits are given
@@ -104,7 +104,7 @@ def test_each_is_its_definition(pairs: list[tuple[int, float, int]], prior: Prio
     f2, c2 = _component(n, expected, alpha2, beta2)
     exact: dict[Likelihood, NDArray[np.float64]] = {
         "full": _log_mixture(p, f1, f2),
-        "truncated_components": _log_mixture(p, f1 - c1, f2 - c2),
+        "openebgm": _log_mixture(p, f1 - c1, f2 - c2),
         "truncated_mixture": _log_mixture(p, f1, f2) - _log_mixture(p, c1, c2),
     }
     for name, logarithms in exact.items():
@@ -160,7 +160,7 @@ def _by_mpmath(n: int, expected: float, prior: Prior, likelihood: Likelihood) ->
         c1, c2 = 1 - f(alpha1, beta1, 0), 1 - f(alpha2, beta2, 0)
         value = {
             "full": p * f1 + (1 - p) * f2,
-            "truncated_components": p * f1 / c1 + (1 - p) * f2 / c2,
+            "openebgm": p * f1 / c1 + (1 - p) * f2 / c2,
             "truncated_mixture": (p * f1 + (1 - p) * f2) / (p * c1 + (1 - p) * c2),
         }[likelihood]
         return float(-mpmath.log(value))
