@@ -40,6 +40,9 @@ from surveillance.views.results import Results, open_results
 from surveillance.views.series import EVERY, NOTE, Every, points, sums_by_day
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from surveillance.domain.finding import PriorFitted
     from surveillance.register.documents import AnyFinding
     from surveillance.register.reader import Chosen
     from surveillance.views.ranking import Board, Rank
@@ -109,10 +112,19 @@ def priors(
         screen.print_json(found)
         return
     showing.print_priors(found)
-    n_failed = sum(bool(item.failure) for item in found)
-    screen.print_lines(
-        f"{len(found):,} fits; {n_failed:,} failed, and the previous prior stayed in force"
-    )
+    screen.print_lines(how_many_failed(found))
+
+
+def how_many_failed(found: Sequence[PriorFitted]) -> str:
+    """Count the fits, those that failed, and what each failure left in force."""
+    n_before = next((i for i, item in enumerate(found) if not item.failure), len(found))
+    n_after = sum(bool(item.failure) for item in found[n_before:])
+    parts = [f"{len(found):,} fits; {n_before + n_after:,} failed"]
+    if n_before:
+        parts.append(f"{n_before:,} before there was a prior, so that there was no EBGM yet")
+    if n_after:
+        parts.append(f"{n_after:,} later, when the previous prior stayed in force")
+    return parts[0] + (f": {' and '.join(parts[1:])}" if parts[1:] else "")
 
 
 def _finding(item: AnyFinding, *, first: bool) -> dict[str, Any]:

@@ -161,8 +161,9 @@ def _show(summary: dict[str, Any], directory: Path) -> None:
         print_lines(title)
     rows, seconds = summary["rows"], summary["seconds"]
     print_lines(
-        f"{rows.get(topics.FINDINGS, 0):,} findings, {rows.get(topics.SIGNALS, 0):,} changes of "
-        f"signals, {rows.get(topics.FEED, 0):,} feed entries; "
+        f"{summary['findings']:,} findings, {summary['prior_fits']:,} fits of the prior, "
+        f"{rows.get(topics.SIGNALS, 0):,} changes of signals, "
+        f"{rows.get(topics.FEED, 0):,} feed entries; "
         f"{seconds['whole']:.1f} s, {summary['memory_mb']:.0f} MB; all of it in {directory}"
     )
     print_lines(f"next: {called()} ranking --from-run {directory}")

@@ -108,7 +108,7 @@ class PriorFitted(
 
     The parameters are those of a mixture of two gamma distributions of the relative reporting
     ratio. They are the numbers that are used, to the last digit. A fit that failed is emitted
-    with its reason, and the previous prior stays in force.
+    with its reason; a prior that is in force stays so.
     """
 
     version: str

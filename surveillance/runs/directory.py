@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 import msgspec
 
 from surveillance.domain.errors import Defect, Misused
+from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.signal import DecisionPassedOver
 from surveillance.intake.inputs import refused_at_intake
 from surveillance.log import topics
@@ -73,6 +74,7 @@ class RunDirectory:
         self.directory = directory
         self.dispositions: dict[str, Counter[str]] = {}
         self.n_rows: Counter[str] = Counter()
+        self.n_findings = self.n_prior_fits = 0  # rows of one topic, which holds decisions too
         self.refused_by_code: Counter[str] = Counter()
         self.passed_over: list[DecisionPassedOver] = []
         self._stack = ExitStack()
@@ -111,6 +113,9 @@ class RunDirectory:
             for message in closing.messages:
                 self.line(TOPIC_FILES[topic], message)
             self.n_rows[topic] += len(output.rows)
+        if topic == topics.FINDINGS:
+            self.n_findings += sum(isinstance(r, Finding | WatchFinding) for r in output.rows)
+            self.n_prior_fits += sum(isinstance(row, PriorFitted) for row in output.rows)
         if topic == topics.SIGNALS:
             self.passed_over += [r for r in output.rows if isinstance(r, DecisionPassedOver)]
         self._register.take(

@@ -170,6 +170,8 @@ def replay(  # noqa: PLR0913 - all but two by keyword
             "refused_at_intake": dict(sink.refused_by_code),
             "dispositions": {name: dict(c) for name, c in sorted(sink.dispositions.items())},
             "rows": dict(sorted(sink.n_rows.items())),
+            "findings": sink.n_findings,
+            "prior_fits": sink.n_prior_fits,
             "decisions_passed_over": msgspec.to_builtins(sink.passed_over),
             "seconds": {"reading": fed.read_by - start},
             "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,9 @@ from calling import topic_rows_of
 from small_run import NOT_UTF8, PAIR, given
 
 from detectors.catalogue import CATALOGUE
+from surveillance.cli.results import how_many_failed
 from surveillance.domain.errors import Misused
+from surveillance.domain.finding import PriorFitted
 from surveillance.domain.signal import Signal
 from surveillance.log.topics import FINDINGS, SIGNALS
 
@@ -133,6 +136,48 @@ def test_a_fit_of_the_prior_that_failed_is_shown_with_its_reason(run: Path, look
     assert january == every[:1]
     assert "min_pairs is 50" in table.output
     assert f"{len(every)} fits; {len(every)} failed" in table.output
+
+
+@pytest.mark.parametrize(
+    ("fails", "line"),
+    [
+        ("", "0 fits; 0 failed"),
+        ("ok ok", "2 fits; 0 failed"),
+        ("no no", "2 fits; 2 failed: 2 before there was a prior, so that there was no EBGM yet"),
+        ("ok no", "2 fits; 1 failed: 1 later, when the previous prior stayed in force"),
+        (
+            "no ok no no",
+            (
+                "4 fits; 3 failed: 1 before there was a prior, so that there was no EBGM yet "
+                "and 2 later, when the previous prior stayed in force"
+            ),
+        ),
+    ],
+)
+def test_a_failed_fit_leaves_a_prior_in_force_only_if_there_was_one(fails: str, line: str) -> None:
+    found = [
+        PriorFitted(
+            version="product/1999-02-01", on=date(1999, 2, 1), epoch=7, level="product",
+            likelihood="full", n_pairs=9, failure="" if word == "ok" else "why",
+        )
+        for word in fails.split()
+    ]  # fmt: skip
+
+    assert how_many_failed(found) == line
+
+
+def test_a_replay_counts_the_findings_that_are_listed_and_the_fits_apart(
+    run: Path, look: Look
+) -> None:
+    summary = json.loads((run / "run.json").read_bytes())
+
+    findings = look("findings", "--from-run", run, "--limit", "100000", "--json").json
+    fits = look("priors", "--from-run", run, "--json").json
+
+    assert summary["findings"] == len(findings) > 0
+    assert summary["prior_fits"] == len(fits) > 0
+    n_decisions = sum(row["type"] == "decision" for row in topic_rows_of(run, FINDINGS))
+    assert summary["rows"][FINDINGS] == len(findings) + len(fits) + n_decisions
 
 
 def test_detectors_are_listed_with_what_one_has_to_know(look: Look) -> None:
