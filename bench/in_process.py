@@ -31,8 +31,7 @@ from surveillance.log.messages import (
 )
 from surveillance.log.readers import Kept, Reader
 from surveillance.log.stage import Row, Stage, State, beginning
-from surveillance.log.ticks import Place
-from surveillance.pipeline import STAGES, DerivedStage, RawStage, source_of
+from surveillance.pipeline import STAGES, DerivedStage, RawStage, Source
 from surveillance.runs.in_process import Embedded
 
 LINES_AN_EPOCH = 10_000  # where epochs are not days
@@ -51,8 +50,8 @@ class Ignoring:
     def tick(self, epoch: int, at: int, value: bytes) -> None:  # noqa: ARG002 - the protocol
         self.n_epochs += 1
 
-    def closing(self, place: Place, closing: ClosedEpoch) -> None:
-        self.n_rows[STAGES[place[0]].name] += len(closing.output.rows)
+    def closing(self, source: Source, closing: ClosedEpoch) -> None:
+        self.n_rows[source.stage] += len(closing.output.rows)
         if closing.output.dispositions is not None:
             self.read.update(
                 {
@@ -164,8 +163,8 @@ class TimedEmbedded(Embedded):
 
     spent: Spent  # set by the caller before anything is opened
 
-    def _open(self, place: Place) -> Reader:
-        stage = STAGES[place[0]]
+    def _open(self, source: Source) -> Reader:
+        stage = STAGES[source.stage]
         if not isinstance(stage, RawStage | DerivedStage):
             raise TypeError(f"{stage.name} is of no kind that is timed here")
         make = stage.make
@@ -174,7 +173,7 @@ class TimedEmbedded(Embedded):
             return _TimedStage(make(configuration, partition), self.spent)
 
         wired = replace(stage, make=timed)
-        inner = wired.open(place[1], beginning, self._timeline, self._configurations)
+        inner = wired.open(source.partition, beginning, self._timeline, self._configurations)
         return _TimedReader(inner, self.spent)
 
 
@@ -186,12 +185,11 @@ class _Encoding(Ignoring):
         self._spent = spent
         self.contributions: list[bytes] = []
 
-    def closing(self, place: Place, closing: ClosedEpoch) -> None:
-        super().closing(place, closing)
-        source = source_of(place)
-        name = f"{source.split('/', maxsplit=1)[0]} encode"
-        self._spent.on(name, encode_output, source, closing.epoch, closing.output)
-        if STAGES[place[0]].writes == topics.CONTRIBUTIONS:
+    def closing(self, source: Source, closing: ClosedEpoch) -> None:
+        super().closing(source, closing)
+        name = f"{source.stage} encode"
+        self._spent.on(name, encode_output, str(source), closing.epoch, closing.output)
+        if source.writes == topics.CONTRIBUTIONS:
             self.contributions += closing.messages
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeAlias
+from typing import Generic, NamedTuple, Protocol, TypeAlias
 
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.types import Configuration, Topics
@@ -45,6 +45,26 @@ class Wired(Protocol):
         """Return its reader of one partition, with what is kept of it."""
 
 
+class Source(NamedTuple):
+    """A stage at work on one partition: what has a state of its own, and what output names."""
+
+    stage: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.stage}/{self.partition}"
+
+    @property
+    def place(self) -> Place:
+        """The topic and partition that it reads."""
+        return STAGES[self.stage].reads, self.partition
+
+    @property
+    def writes(self) -> str | None:
+        """The derived topic that it writes; None where it emits outward alone."""
+        return STAGES[self.stage].writes
+
+
 class _Made(Generic[State, Row]):
     """Makes, and keeps, a stage under each configuration."""
 
@@ -66,7 +86,7 @@ class RawStage(Generic[State]):
 
     name: str
     reads: str
-    writes: str
+    writes: str | None
     make: Make[State, Record]
 
     def open(
@@ -74,7 +94,7 @@ class RawStage(Generic[State]):
     ) -> RawReader[State]:
         """Return its reader of one partition."""
         made = _Made(self.make, partition, configurations)
-        source = f"{self.name}/{partition}"
+        source = str(Source(self.name, partition))
         held = opener(source, made(configurations.current.digest))
         return RawReader(made, source, (self.reads, partition), held, timeline)
 
@@ -94,9 +114,9 @@ class DerivedStage(Generic[State, Row]):
     ) -> DerivedReader[State, Row]:
         """Return its reader."""
         made = _Made(self.make, partition, configurations)
-        source = f"{self.name}/{partition}"
+        source = str(Source(self.name, partition))
         held = opener(source, made(configurations.current.digest))
-        emitters = sources(self.reads, configurations.current.topics)
+        emitters = writers(self.reads, configurations.current.topics)
         return DerivedReader(made, source, held, timeline, emitters, self.rows_of)
 
 
@@ -116,45 +136,51 @@ _triage = DerivedStage(
 _publish = DerivedStage("publish", topics.SIGNALS, None, lambda c, _: Publish(c), _signals)
 
 _WIRED: tuple[Wired, ...] = (_revise, _watch, _admit, _screen, _triage, _publish)
-STAGES: dict[str, Wired] = {stage.reads: stage for stage in _WIRED}
+# By name. Any number of stages may read one topic, each with a state and an offset of its own.
+STAGES: dict[str, Wired] = {stage.name: stage for stage in _WIRED}
 
 
-def places(manifest: Topics) -> list[Place]:
-    """Return every topic and partition that a stage reads, sources before readers."""
-    raw = [
-        (topic, partition)
-        for topic, n in raw_partitions(manifest).items()
-        for partition in range(n)
+def readers_of(topic: str) -> list[Wired]:
+    """Return the stages that read a topic."""
+    return [stage for stage in STAGES.values() if stage.reads == topic]
+
+
+def sources(manifest: Topics) -> list[Source]:
+    """Return every stage on every partition that it reads, those that write before readers."""
+    raw = raw_partitions(manifest)
+    return [
+        Source(stage.name, partition)
+        for topic in (*topics.RAW, *topics.DERIVED)
+        for stage in readers_of(topic)
+        for partition in range(raw.get(topic, 1))
     ]
-    return [*raw, *((topic, 0) for topic in topics.DERIVED)]
 
 
-def source_of(place: Place) -> str:
-    """Name the source of a place, as in ``revise/3``."""
-    return f"{STAGES[place[0]].name}/{place[1]}"
-
-
-def sources(topic: str, manifest: Topics) -> dict[str, frozenset[Place]]:
+def writers(topic: str, manifest: Topics) -> dict[str, frozenset[Place]]:
     """Return who writes on a derived topic, and the raw places that make each of them emit."""
-    writers = [place for place in places(manifest) if STAGES[place[0]].writes == topic]
-    return {source_of(place): _raw_behind(place, manifest) for place in writers}
+    return {
+        str(source): _raw_behind(source, manifest)
+        for source in sources(manifest)
+        if source.writes == topic
+    }
 
 
-def _raw_behind(place: Place, manifest: Topics) -> frozenset[Place]:
-    if place[0] in topics.RAW:
-        return frozenset({place})
-    return frozenset().union(*sources(place[0], manifest).values())
+def _raw_behind(source: Source, manifest: Topics) -> frozenset[Place]:
+    topic, _ = source.place
+    if topic in topics.RAW:
+        return frozenset({source.place})
+    return frozenset().union(*writers(topic, manifest).values())
 
 
 def open_reader(
-    place: Place, opener: Opener, timeline: Timeline, configurations: Configurations
+    source: Source, opener: Opener, timeline: Timeline, configurations: Configurations
 ) -> Reader:
-    """Open the reader of a place.
+    """Open the reader of a source.
 
     Parameters
     ----------
-    place : tuple
-        Topic and partition.
+    source : Source
+        Stage and partition.
     opener : Opener
         Gives what is kept of it.
     timeline : Timeline
@@ -167,4 +193,4 @@ def open_reader(
     Reader
         Ready to be fed from `held.resume` on.
     """
-    return STAGES[place[0]].open(place[1], opener, timeline, configurations)
+    return STAGES[source.stage].open(source.partition, opener, timeline, configurations)

@@ -21,7 +21,7 @@ from surveillance.log.partitioner import partition_of
 from surveillance.log.stage import ReaderState, Row, Stage, State
 from surveillance.log.ticks import Place, Tick, Timeline
 from surveillance.log.topics import CASES, DECISIONS, OUTCOMES, raw_partitions
-from surveillance.pipeline import STAGES, open_reader, places
+from surveillance.pipeline import Source, open_reader, sources
 from surveillance.runs.in_process import Embedded
 from surveillance.triage.triage import signal_id
 
@@ -176,9 +176,9 @@ class Output:
     def tick(self, epoch: int, at: int, value: bytes) -> None:
         """Take nothing: the log is known."""
 
-    def closing(self, place: Place, closing: ClosedEpoch) -> None:
+    def closing(self, source: Source, closing: ClosedEpoch) -> None:
         """Take what a stage said about an epoch."""
-        if STAGES[place[0]].writes is not None:
+        if source.writes is not None:
             for value in closing.messages:
                 self.message(value)
         for fact in closing.output.facts:
@@ -189,7 +189,9 @@ class Output:
         assert kept == value, "two different messages under one key"
 
 
-def embedded(log: list[Written], configuration: Configuration) -> tuple[Output, dict[Place, bytes]]:
+def embedded(
+    log: list[Written], configuration: Configuration
+) -> tuple[Output, dict[Source, bytes]]:
     """Run the log in process; return what was said and the state that each stage ends in."""
     said = Output()
     configurations = Configurations(configuration)
@@ -199,7 +201,7 @@ def embedded(log: list[Written], configuration: Configuration) -> tuple[Output, 
             pipeline.take_tick(value)
         else:
             pipeline.put(*place, value)
-    ends = {place: held.dump() for place, held in pipeline.held().items() if held.epoch >= 0}
+    ends = {source: kept.dump() for source, kept in pipeline.held().items() if kept.epoch >= 0}
     return said, ends
 
 
@@ -216,12 +218,12 @@ class _Stored(NamedTuple):
 class _Worker:
     """One reader, and how far it has read the ticks and its topic."""
 
-    def __init__(self, cluster: "Cluster", place: Place, stored: _Stored) -> None:
-        self.place = place
+    def __init__(self, cluster: "Cluster", source: Source, stored: _Stored) -> None:
+        self.source = source
         self.base = dict(stored.cells)
         self.timeline = Timeline(raw_partitions(cluster.configurations.current.topics))
         self._from = stored
-        self.reader = open_reader(place, self._open, self.timeline, cluster.configurations)
+        self.reader = open_reader(source, self._open, self.timeline, cluster.configurations)
         self.n_ticks = 0
 
     def _open(self, source: str, stage: Stage[State, Row], /) -> ReaderState[State]:
@@ -246,31 +248,32 @@ class Cluster:
         self._rng = rng
         self._to_come = log[::-1]
         self._ticks: list[bytes] = []
-        self._topics: dict[Place, list[bytes]] = {p: [] for p in places(configuration.topics)}
+        self._sources = sources(configuration.topics)
+        self._topics: dict[Place, list[bytes]] = {source.place: [] for source in self._sources}
         nothing = _Stored(0, -1, None, {})
-        self._stored = {place: [nothing] for place in self._topics}
-        self._workers = {place: _Worker(self, place, nothing) for place in self._topics}
+        self._stored = {source: [nothing] for source in self._sources}
+        self._workers = {source: _Worker(self, source, nothing) for source in self._sources}
         self.said = Output()
         self.n_killed = self.n_repeated = 0
 
     def run(self) -> None:
         """Let things happen in random order, then let every worker come to the end."""
-        rng, all_places = self._rng, list(self._topics)
+        rng = self._rng
         while self._to_come:
             if rng.random() < 0.5:
                 self._write_next()
             else:
-                self._work(rng.choice(all_places), is_faulty=True)
+                self._work(rng.choice(self._sources), is_faulty=True)
         for _ in range(8):
-            self._work(rng.choice(all_places), is_faulty=True)
-        for place in all_places:  # sources before readers
-            self._work(place, is_faulty=False)
+            self._work(rng.choice(self._sources), is_faulty=True)
+        for source in self._sources:  # those that write before readers
+            self._work(source, is_faulty=False)
 
-    def states(self) -> dict[Place, bytes]:
+    def states(self) -> dict[Source, bytes]:
         """Return the state of every stage that ever spoke."""
         return {
-            place: worker.reader.held.dump()
-            for place, worker in self._workers.items()
+            source: worker.reader.held.dump()
+            for source, worker in self._workers.items()
             if worker.reader.held.epoch >= 0
         }
 
@@ -281,25 +284,25 @@ class Cluster:
         else:
             self._topics[place].append(value)
 
-    def _work(self, place: Place, *, is_faulty: bool) -> None:
+    def _work(self, source: Source, *, is_faulty: bool) -> None:
         rng = self._rng
-        worker = self._workers[place]
+        worker = self._workers[source]
         if is_faulty and rng.random() < 0.15:
-            worker = self._reopen(place)
+            worker = self._reopen(source)
         self._feed(worker, is_faulty=is_faulty)
         for closing in worker.reader.advance():
             n_written = len(closing.messages) + len(closing.output.facts)
             dies_after = rng.randint(0, n_written) if is_faulty and rng.random() < 0.2 else None
-            self._write(place, closing, dies_after)
+            self._write(source, closing, dies_after)
             if dies_after is not None:
-                self._reopen(place)
+                self._reopen(source)
                 return
             if rng.random() < 0.7:
-                self._stored[place].append(worker.keep())
+                self._stored[source].append(worker.keep())
 
     def _feed(self, worker: _Worker, *, is_faulty: bool) -> None:
         rng = self._rng
-        topic, next_offset = self._topics[worker.place], worker.reader.next_offset
+        topic, next_offset = self._topics[worker.source.place], worker.reader.next_offset
         n_ticks, n_messages = len(self._ticks), len(topic)
         if is_faulty:
             n_ticks = rng.randint(worker.n_ticks, n_ticks)
@@ -311,24 +314,23 @@ class Cluster:
         for offset in range(next_offset, n_messages):
             worker.reader.feed(offset, topic[offset])
 
-    def _write(self, place: Place, closing: ClosedEpoch, dies_after: int | None) -> None:
-        wiring = STAGES[place[0]]
-        messages = closing.messages if wiring.writes else []
+    def _write(self, source: Source, closing: ClosedEpoch, dies_after: int | None) -> None:
+        messages = closing.messages if source.writes else []
         if dies_after is not None:
             messages = messages[:dies_after]
         facts = closing.output.facts
         if dies_after is not None:
             facts = facts[: max(0, dies_after - len(messages))]
         for value in messages:
-            assert wiring.writes is not None
+            assert source.writes is not None
             self.n_repeated += key_of(value) in self.said.messages
             self.said.message(value)
-            self._topics[wiring.writes, 0].append(value)
+            self._topics[source.writes, 0].append(value)
         for fact in facts:
             self.said.facts[fact.value] = fact
 
-    def _reopen(self, place: Place) -> _Worker:
+    def _reopen(self, source: Source) -> _Worker:
         self.n_killed += 1
-        stored = self._rng.choice(self._stored[place])
-        self._workers[place] = _Worker(self, place, stored)
-        return self._workers[place]
+        stored = self._rng.choice(self._stored[source])
+        self._workers[source] = _Worker(self, source, stored)
+        return self._workers[source]

@@ -32,8 +32,8 @@ from surveillance.intake.format import Read
 from surveillance.intake.registry import FORMATS
 from surveillance.log.days import DatedLine, RawMessage, messages_by_day
 from surveillance.log.messages import ClosedEpoch
-from surveillance.log.ticks import Place
 from surveillance.log.topics import CASES
+from surveillance.pipeline import Source
 from surveillance.runs.in_process import Embedded
 from surveillance.runs.replay import replay
 from surveillance.screening.counts import Counts
@@ -101,8 +101,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     hashes = TopicHashes()
 
-    def compare(place: Place, closing: ClosedEpoch, state: Any) -> None:  # noqa: ANN401
-        hashes(place, closing, state)
+    def compare(source: Source, closing: ClosedEpoch, state: Any) -> None:  # noqa: ANN401
+        hashes(source, closing, state)
         if isinstance(state, ScreenState) and day_of(closing) in month_ends:
             day, expected = next(oracle)
             assert day == day_of(closing)
@@ -223,7 +223,7 @@ def test_tables_are_right_whatever_the_order_in_a_day_and_however_cases_are_corr
     }
     compared = 0
 
-    def compare(_place: Place, closing: ClosedEpoch, state: Any) -> None:  # noqa: ANN401
+    def compare(_source: Source, closing: ClosedEpoch, state: Any) -> None:  # noqa: ANN401
         nonlocal compared
         if isinstance(state, ScreenState) and day_of(closing) in month_ends:
             expected = canonical_tables(
@@ -253,4 +253,4 @@ class Ignoring:
 
     def tick(self, epoch: int, at: int, value: bytes) -> None: ...
 
-    def closing(self, place: Place, closing: ClosedEpoch) -> None: ...
+    def closing(self, source: Source, closing: ClosedEpoch) -> None: ...

@@ -7,9 +7,8 @@ import hashlib
 from data import reference_json
 
 from surveillance.log.messages import ClosedEpoch
-from surveillance.log.ticks import Place
 from surveillance.log.topics import DERIVED, GENERATION, OUTWARD
-from surveillance.pipeline import STAGES
+from surveillance.pipeline import Source
 
 
 class TopicHashes:
@@ -19,8 +18,8 @@ class TopicHashes:
         self._hashes = {topic: hashlib.sha256() for topic in (*DERIVED, *OUTWARD)}
         self._seen: set[str] = set()
 
-    def __call__(self, place: Place, closing: ClosedEpoch, _state: object) -> None:
-        topic = STAGES[place[0]].writes
+    def __call__(self, source: Source, closing: ClosedEpoch, _state: object) -> None:
+        topic = source.writes
         for value in closing.messages if topic is not None else ():
             self._add(str(topic), value)
         for fact in closing.output.facts:

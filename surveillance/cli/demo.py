@@ -25,8 +25,7 @@ from surveillance.domain.errors import Misused
 from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.domain.product import split
 from surveillance.log.messages import ClosedEpoch
-from surveillance.log.ticks import Place
-from surveillance.log.topics import FINDINGS
+from surveillance.pipeline import Source
 from surveillance.runs.replay import replay
 from surveillance.simulate import SCENARIOS, Truth, simulate
 from surveillance.simulate.truth import Planted
@@ -104,11 +103,11 @@ class _Seen:
         self._new: list[tuple[int, Finding | WatchFinding]] = []
         self._state = TriageState()
 
-    def __call__(self, place: Place, closing: ClosedEpoch, state: Any) -> None:  # noqa: ANN401
+    def __call__(self, _source: Source, closing: ClosedEpoch, state: Any) -> None:  # noqa: ANN401
         for row in closing.output.rows:
             if isinstance(row, Finding | WatchFinding) and row.change == "met":
                 self._look(row)
-        if place[0] == FINDINGS and isinstance(state, TriageState):
+        if isinstance(state, TriageState):
             self._state = state
             for index, finding in self._new:
                 self.found[index] = Found(finding, self.rank(finding))

@@ -22,7 +22,7 @@ from surveillance.log import topics
 from surveillance.log.messages import ClosedEpoch
 from surveillance.log.ticks import Place
 from surveillance.log.topics import GENERATION
-from surveillance.pipeline import STAGES
+from surveillance.pipeline import Source
 from surveillance.triage.triage import TriageState
 
 _CLOSE_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -133,9 +133,9 @@ class Metrics:
         if is_away:
             self._broker_retries.inc()
 
-    def closed(self, place: Place, closing: ClosedEpoch, seconds: float) -> None:
+    def closed(self, source: Source, closing: ClosedEpoch, seconds: float) -> None:
         """A stage closed an epoch."""
-        stage, partition = STAGES[place[0]].name, str(place[1])
+        stage, partition = source.stage, str(source.partition)
         self._close.labels(stage).observe(seconds)
         self._epochs.labels(stage, partition).inc()
         dispositions = closing.output.dispositions
@@ -164,20 +164,22 @@ class Metrics:
         for status, n in counts.items():
             self._signals.labels(status).set(n)
 
-    def stored(self, place: Place, seconds: float) -> None:
+    def stored(self, source: Source, seconds: float) -> None:
         """A state was stored."""
-        self._stored.labels(STAGES[place[0]].name).observe(seconds)
+        self._stored.labels(source.stage).observe(seconds)
 
-    def place(self, place: Place, *, lag: int, n_bytes_held: int, age: float | None) -> None:
-        """How a partition stands now."""
+    def place(self, place: Place, *, lag: int, n_bytes_held: int) -> None:
+        """How a partition stands now, by the stage that is furthest behind."""
         self._lag.labels(place[0], str(place[1])).set(lag)
         self._held.labels(place[0], str(place[1])).set(n_bytes_held)
-        if age is not None:
-            self._age.labels(STAGES[place[0]].name, str(place[1])).set(age)
 
-    def left(self, place: Place) -> None:
-        """A partition went to another worker: drop its gauges."""
+    def age(self, source: Source, seconds: float) -> None:
+        """How old the last epoch is that a stage closed."""
+        self._age.labels(source.stage, str(source.partition)).set(seconds)
+
+    def left(self, source: Source) -> None:
+        """A partition went to another worker, and all stages on it: drop its gauges."""
+        topic, partition = source.place[0], str(source.partition)
         for gauge in (self._lag, self._held):
-            gauge.remove_by_labels({"topic": place[0], "partition": str(place[1])})
-        stage = STAGES[place[0]].name
-        self._age.remove_by_labels({"stage": stage, "partition": str(place[1])})
+            gauge.remove_by_labels({"topic": topic, "partition": partition})
+        self._age.remove_by_labels({"stage": source.stage, "partition": partition})

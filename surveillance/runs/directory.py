@@ -23,7 +23,7 @@ from surveillance.intake.inputs import refused_at_intake
 from surveillance.log import topics
 from surveillance.log.messages import Batch, decode_message
 from surveillance.log.ticks import Tick
-from surveillance.pipeline import STAGES, source_of
+from surveillance.pipeline import Source
 from surveillance.register.database import sqlite_url
 from surveillance.register.process import RegisterProcess
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from surveillance.domain.contribution import Dispositions
     from surveillance.intake.format import Unusable
     from surveillance.log.messages import ClosedEpoch
-    from surveillance.log.ticks import Place
 
 _encode = msgspec.json.Encoder().encode
 _decode_tick = msgspec.json.Decoder(Tick).decode
@@ -106,9 +105,9 @@ class RunDirectory:
         self.line(TICKS_FILE, value)
         self._register.take_epoch(epoch, at, _decode_tick(value).configuration)
 
-    def closing(self, place: Place, closing: ClosedEpoch) -> None:
+    def closing(self, source: Source, closing: ClosedEpoch) -> None:
         """Take what a stage emitted about an epoch."""
-        output, topic = closing.output, STAGES[place[0]].writes
+        output, topic = closing.output, source.writes
         if topic is not None:
             for message in closing.messages:
                 self.line(TOPIC_FILES[topic], message)
@@ -125,7 +124,7 @@ class RunDirectory:
             self.line(FACT_FILES[fact.topic], fact.value)
             self.n_rows[fact.topic] += 1
         if output.dispositions is not None:
-            self._count(source_of(place), output.dispositions)
+            self._count(str(source), output.dispositions)
 
     def refuse(self, unusable: Unusable) -> None:
         """Keep an input row that never reached a log, with its reason."""

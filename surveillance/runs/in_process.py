@@ -15,7 +15,7 @@ from surveillance.log.readers import Kept, Reader
 from surveillance.log.stage import beginning
 from surveillance.log.ticks import Place, Tick, Timeline, encode_tick
 from surveillance.log.topics import raw_partitions
-from surveillance.pipeline import STAGES, open_reader, places
+from surveillance.pipeline import STAGES, Source, open_reader, sources
 
 
 class Sink(Protocol):
@@ -24,7 +24,7 @@ class Sink(Protocol):
     def tick(self, epoch: int, at: int, value: bytes) -> None:
         """Take a tick."""
 
-    def closing(self, place: Place, closing: ClosedEpoch) -> None:
+    def closing(self, source: Source, closing: ClosedEpoch) -> None:
         """Take what a stage emitted of an epoch."""
 
 
@@ -38,14 +38,14 @@ class Embedded:
     sink : Sink
         Takes ticks and what is emitted.
     observe : callable, optional
-        Called after each closing with place, epoch and the state of that stage.
+        Called after each closing with source, epoch and the state of that stage.
     """
 
     def __init__(
         self,
         configurations: Configurations,
         sink: Sink,
-        observe: Callable[[Place, ClosedEpoch, Any], None] | None = None,
+        observe: Callable[[Source, ClosedEpoch, Any], None] | None = None,
     ) -> None:
         self._configurations = configurations
         self._sink = sink
@@ -55,20 +55,24 @@ class Embedded:
         self._n_derived = dict.fromkeys((w.writes for w in STAGES.values() if w.writes), 0)
         self._timeline = Timeline(raw_partitions(manifest))
         self._n_ticks = 0
-        self._readers = {place: self._open(place) for place in places(manifest)}
+        self._readers = {source: self._open(source) for source in sources(manifest)}
+        self._at: dict[Place, list[Reader]] = {}  # any number of stages may read a topic
+        for source, reader in self._readers.items():
+            self._at.setdefault(source.place, []).append(reader)
 
-    def _open(self, place: Place) -> Reader:
-        return open_reader(place, beginning, self._timeline, self._configurations)
+    def _open(self, source: Source) -> Reader:
+        return open_reader(source, beginning, self._timeline, self._configurations)
 
-    def held(self) -> dict[Place, Kept]:
+    def held(self) -> dict[Source, Kept]:
         """Return what each stage keeps now."""
-        return {place: reader.held for place, reader in self._readers.items()}
+        return {source: reader.held for source, reader in self._readers.items()}
 
     def put(self, topic: str, partition: int, value: bytes) -> int:
         """Append one message to a raw topic; return its offset."""
         offset = self._ends[topic][partition]
         self._ends[topic][partition] = offset + 1
-        self._readers[topic, partition].feed(offset, value)
+        for reader in self._at.get((topic, partition), ()):
+            reader.feed(offset, value)
         return offset
 
     def tick(self, at: int) -> None:
@@ -85,17 +89,18 @@ class Embedded:
             self._advance()
 
     def _advance(self) -> None:
-        for place, one in self._readers.items():
+        for source, one in self._readers.items():
             for closing in one.advance():
-                self._sink.closing(place, closing)
+                self._sink.closing(source, closing)
                 if self._observe is not None:
-                    self._observe(place, closing, one.held.state)
-                self._feed(place, closing)
+                    self._observe(source, closing, one.held.state)
+                self._feed(source, closing)
 
-    def _feed(self, place: Place, closing: ClosedEpoch) -> None:
-        topic = STAGES[place[0]].writes
+    def _feed(self, source: Source, closing: ClosedEpoch) -> None:
+        topic = source.writes
         if topic is None:
             return
         for value in closing.messages:
-            self._readers[topic, 0].feed(self._n_derived[topic], value)
+            for reader in self._at.get((topic, 0), ()):
+                reader.feed(self._n_derived[topic], value)
             self._n_derived[topic] += 1

@@ -29,7 +29,7 @@ from surveillance.intake.row_counts import RowCounts
 from surveillance.log import topics
 from surveillance.log.days import DatedLine, EndOfDay, RawMessage, messages_by_day
 from surveillance.log.messages import ClosedEpoch
-from surveillance.log.ticks import Place
+from surveillance.pipeline import Source
 from surveillance.runs.directory import RunDirectory, require_outside, write_summary
 from surveillance.runs.in_process import Embedded
 
@@ -82,7 +82,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
     today: date | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float],
-    observe: Callable[[Place, ClosedEpoch, Any], None] | None = None,
+    observe: Callable[[Source, ClosedEpoch, Any], None] | None = None,
 ) -> dict[str, Any]:
     """Run the whole pipeline on files.
 

@@ -1,4 +1,4 @@
-"""One partition at work: fold what the ticks allow, write what the stage emits, store the state.
+"""One stage at work on one partition: fold, write what the stage emits, store the state.
 
 What is not understood is neither skipped nor acknowledged: the process ends, and whoever
 supervises starts it again.
@@ -15,8 +15,8 @@ from surveillance.configuration.at_hand import Configurations
 from surveillance.instrumentation.metrics import Metrics
 from surveillance.log import topics
 from surveillance.log.messages import ClosedEpoch
-from surveillance.log.ticks import Place, Timeline
-from surveillance.pipeline import STAGES, open_reader
+from surveillance.log.ticks import Timeline
+from surveillance.pipeline import Source, open_reader
 from surveillance.stream.fail_stop import fail_stop
 from surveillance.stream.retrying import Retrying, is_transient
 from surveillance.stream.store import Store
@@ -51,21 +51,21 @@ class Unacknowledged(NamedTuple):
 
 
 class PartitionTask:
-    """One partition at work.
+    """One stage at work on one partition.
 
     Parameters
     ----------
-    place : tuple
-        Topic and partition.
+    source : Source
+        Stage and partition.
     context : WorkerContext
         What tasks share.
     """
 
-    def __init__(self, place: Place, context: WorkerContext) -> None:
-        self.place = place
+    def __init__(self, source: Source, context: WorkerContext) -> None:
+        self.source = source
         self._context = context
         self.reader = open_reader(
-            place, context.store.open, context.timeline, context.configurations
+            source, context.store.open, context.timeline, context.configurations
         )
         self.news = asyncio.Event()  # a message or a tick has come
         self.room = asyncio.Event()  # something held was folded
@@ -79,7 +79,7 @@ class PartitionTask:
     @property
     def is_full(self) -> bool:
         """Whether so much waits for ticks that no more should be read."""
-        is_ahead = self.place[0] in topics.RAW
+        is_ahead = self.source.place[0] in topics.RAW
         return is_ahead and self.reader.n_bytes_waiting > N_BYTES_HELD_MAX
 
     @property
@@ -115,7 +115,7 @@ class PartitionTask:
     async def _advance(self) -> None:
         start = time.monotonic()
         for closing in self.reader.advance():
-            self._context.metrics.closed(self.place, closing, time.monotonic() - start)
+            self._context.metrics.closed(self.source, closing, time.monotonic() - start)
             await self._say(closing)
             if self._is_store_due():
                 await self._store()
@@ -124,7 +124,7 @@ class PartitionTask:
 
     async def _say(self, closing: ClosedEpoch) -> None:
         """Send everything; that the broker has it is awaited before the state is stored."""
-        topic = STAGES[self.place[0]].writes
+        topic = self.source.writes
         self._is_unstored = True
         if topic is not None:
             for value in closing.messages:
@@ -186,13 +186,13 @@ class PartitionTask:
         self.stored_epoch = self.reader.held.epoch
         seconds = time.monotonic() - start
         self._storing, self._since, self._is_unstored = seconds, time.monotonic(), False
-        self._context.metrics.stored(self.place, seconds)
+        self._context.metrics.stored(self.source, seconds)
 
     def leave(self) -> None:
         """Give the partition up; what was not stored is folded again elsewhere."""
         self._task.cancel()
         self.room.set()
-        self._context.metrics.left(self.place)
+        self._context.metrics.left(self.source)
 
 
 def _failure(acknowledgement: asyncio.Future[Any]) -> Exception | None:

@@ -1,8 +1,9 @@
 """The stages under Faust on Kafka: state owns its offset.
 
 Faust assigns partitions, fetches and sends. Everything else that matters is here and is
-small: each assigned partition has a task (`surveillance.stream.partition_task`), opened where its
-stored state ends; every worker reads the ticks, outside the group.
+small: each stage has a task on each assigned partition that it reads
+(`surveillance.stream.partition_task`), opened where its stored state ends; every worker reads
+the ticks, outside the group.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,7 +31,7 @@ from surveillance.instrumentation.metrics import Metrics
 from surveillance.log import topics
 from surveillance.log.ticks import Place, Timeline
 from surveillance.log.topics import raw_partitions
-from surveillance.pipeline import STAGES, places, source_of
+from surveillance.pipeline import Source, readers_of, sources
 from surveillance.stream.client_logs import limit_client_logs
 from surveillance.stream.clients import servers_of
 from surveillance.stream.fail_stop import fail_stop
@@ -77,13 +80,13 @@ class Worker:
         self._context = WorkerContext(
             configurations, store, Timeline(partitions), metrics, self._send, self._retrying
         )
-        self._tasks: dict[Place, PartitionTask] = {}
+        self._tasks: dict[Place, list[PartitionTask]] = {}  # one a stage that reads there
         self._begun = asyncio.Event()  # a first task was opened
         self._ticks_from: int | None = None  # offset to read ticks from, where it changed
         self._next_tick = 0
-        self._attach(places(configurations.current.topics))
+        self._attach({source.place[0] for source in sources(configurations.current.topics)})
 
-    def _attach(self, read: list[Place]) -> None:
+    def _attach(self, read: set[str]) -> None:
         worker = self
 
         class Thread(driver.AIOKafkaConsumerThread):
@@ -119,10 +122,9 @@ class Worker:
 
             async def seek_to_committed(self) -> dict[Any, int]:
                 resume = worker.open_partitions(
-                    [tp for tp in self.assignment() if tp.topic in STAGES]
+                    [tp for tp in self.assignment() if tp.topic in read]
                 )
-                ends = await worker.end_offsets(self, resume)
-                worker.refuse_ahead({tp: (resume[tp], ends[tp]) for tp in resume})
+                worker.refuse_ahead(await worker.end_offsets(self, resume))
                 await self.seek_wait(resume)
                 return resume
 
@@ -131,7 +133,7 @@ class Worker:
 
         Transport.Consumer = Consumer
         self.app.transport = Transport(self.app.conf.broker_consumer, self.app)
-        for topic in dict.fromkeys(place[0] for place in read):
+        for topic in sorted(read):
             source = self.app.topic(topic, key_type=bytes, value_type=bytes)
             self.app.agent(source, name=f"read-{topic}", concurrency=1)(self._receive)
         self.app.task(self._follow_ticks)
@@ -156,54 +158,61 @@ class Worker:
             fail_stop(error)
         return found
 
+    def _all_tasks(self) -> Iterator[PartitionTask]:
+        return chain.from_iterable(self._tasks.values())
+
     def _leave_all(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Faust's signal
-        for task in self._tasks.values():
+        for task in self._all_tasks():
             task.leave()
         self._tasks.clear()
 
     def open_partitions(self, assigned: list[Any]) -> dict[Any, int]:
-        """Give up every task and open one for each assigned partition, from what is stored.
+        """Give up every task, and open those of each assigned partition, from what is stored.
 
         Returns
         -------
         dict
-            The offset to resume from, by partition.
+            The offset to resume from, by partition: that of the stage that is furthest behind.
+            The others drop what they have folded already.
         """
         try:
             self._leave_all()
             resume = {}
             for tp in assigned:
-                task = self._tasks[tp.topic, tp.partition] = PartitionTask(
-                    (tp.topic, tp.partition), self._context
-                )
-                task.news.set()
-                resume[tp] = task.reader.held.resume
+                tasks = self._tasks[tp.topic, tp.partition] = [
+                    PartitionTask(Source(stage.name, tp.partition), self._context)
+                    for stage in readers_of(tp.topic)
+                ]
+                for task in tasks:
+                    task.news.set()
+                resume[tp] = min(task.reader.held.resume for task in tasks)
             self._reach_back()
         except BaseException as error:  # noqa: BLE001 - Faust would log it and go on
             fail_stop(error)
         else:
             return resume
 
-    def refuse_ahead(self, resume_and_end: dict[Any, tuple[int, int]]) -> None:
+    def refuse_ahead(self, ends: dict[Any, int]) -> None:
         """End the process if a state has folded more than its topic now holds."""
-        for tp, (resume, end) in resume_and_end.items():
-            if resume > end:
-                fail_stop(
-                    Gap(
-                        f"the state of {source_of(tp)} resumes at offset {resume}, and "
-                        f"{tp.topic}/{tp.partition} ends at {end}: records were removed from "
-                        "the topic, or the state is of another log; restore the topic, or move "
-                        "the state directory away"
+        for tp, end in ends.items():
+            for task in self._tasks.get((tp.topic, tp.partition), ()):
+                resume = task.reader.held.resume
+                if resume > end:
+                    fail_stop(
+                        Gap(
+                            f"the state of {task.source} resumes at offset {resume}, and "
+                            f"{tp.topic}/{tp.partition} ends at {end}: records were removed from "
+                            "the topic, or the state is of another log; restore the topic, or "
+                            "move the state directory away"
+                        )
                     )
-                )
 
     async def _receive(self, stream: Any) -> None:  # noqa: ANN401 - Faust's stream
-        """Lay each message on its partition's task."""
+        """Lay each message on the tasks of its partition."""
         async for event in stream.events():
             try:
                 message = event.message
-                task = await self._task_with_room((message.topic, message.partition))
-                if task is not None:
+                for task in await self._tasks_with_room((message.topic, message.partition)):
                     task.reader.feed(message.offset, message.value or b"")
                     task.news.set()
             except asyncio.CancelledError:
@@ -211,12 +220,12 @@ class Worker:
             except BaseException as error:  # noqa: BLE001 - an agent would acknowledge and skip
                 fail_stop(error)
 
-    async def _task_with_room(self, place: Place) -> PartitionTask | None:
-        """Wait until the task of a partition can hold more; None if it was given up."""
-        while (task := self._tasks.get(place)) is not None and task.is_full:
-            task.room.clear()
-            await task.room.wait()
-        return task
+    async def _tasks_with_room(self, place: Place) -> list[PartitionTask]:
+        """Wait until every task of a partition can hold more; none if it was given up."""
+        while full := next((task for task in self._tasks.get(place, ()) if task.is_full), None):
+            full.room.clear()
+            await full.room.wait()
+        return self._tasks.get(place, [])
 
     async def _follow_ticks(self, _app: Any) -> None:  # noqa: ANN401 - Faust's own
         """Read ticks outside the consumer group, from the earliest that a task here needs."""
@@ -255,12 +264,12 @@ class Worker:
             is_accepted = self._context.timeline.feed(message.offset, message.value or b"")
             self._context.metrics.tick(is_accepted=is_accepted)
             self._next_tick = message.offset + 1
-        for task in self._tasks.values() if messages else ():
+        for task in self._all_tasks() if messages else ():
             task.news.set()
 
     def _reach_back(self) -> None:
         """Have every tick read that a task needs; those before were forgotten, or never read."""
-        needed = min((task.reader.held.epoch for task in self._tasks.values()), default=None)
+        needed = min((task.reader.held.epoch for task in self._all_tasks()), default=None)
         timeline = self._context.timeline
         if needed is None or (self._begun.is_set() and timeline.reaches(needed)):
             return
@@ -270,17 +279,17 @@ class Worker:
 
     def _forget_ticks(self) -> None:
         """Drop ticks that no task will ask for, even if it is opened again from the store."""
-        needed = min((task.stored_epoch for task in self._tasks.values()), default=-1)
+        needed = min((task.stored_epoch for task in self._all_tasks()), default=-1)
         self._context.timeline.forget(needed)
 
     async def _measure(self, app: Any) -> None:  # noqa: ANN401 - Faust's own
         """Tell the metrics how every partition stands, once a second."""
         try:
             while not app.should_stop:
-                for place, task in list(self._tasks.items()):
+                for place, tasks in list(self._tasks.items()):
                     end = _highwater(app.consumer, place)
                     if end is not None:
-                        self._gauge(place, task, end)
+                        self._gauge(place, tasks, end)
                 self._forget_ticks()
                 await asyncio.sleep(1.0)
         except asyncio.CancelledError:
@@ -288,15 +297,18 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - a task would be lost
             fail_stop(error)
 
-    def _gauge(self, place: Place, task: PartitionTask, end: int) -> None:
-        state = task.reader.held.state
-        if isinstance(state, TriageState):
-            self._context.metrics.signals(state)
-        self._context.metrics.place(
+    def _gauge(self, place: Place, tasks: list[PartitionTask], end: int) -> None:
+        metrics = self._context.metrics
+        for task in tasks:
+            state = task.reader.held.state
+            if isinstance(state, TriageState):
+                metrics.signals(state)
+            if task.at is not None:
+                metrics.age(task.source, time.time() - task.at)
+        metrics.place(
             place,
-            lag=max(0, end - task.reader.next_offset),
-            n_bytes_held=task.reader.n_bytes_waiting,
-            age=None if task.at is None else time.time() - task.at,
+            lag=max(0, end - min(task.reader.next_offset for task in tasks)),
+            n_bytes_held=sum(task.reader.n_bytes_waiting for task in tasks),
         )
 
     def run(self, *, log_level: str = "warn") -> NoReturn:

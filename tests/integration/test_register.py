@@ -15,7 +15,7 @@ from surveillance.configuration.reader import read_configuration
 from surveillance.intake.inputs import Progress, lines_of
 from surveillance.log import topics
 from surveillance.log.days import EndOfDay, RawMessage, messages_by_day
-from surveillance.pipeline import STAGES
+from surveillance.pipeline import Source
 from surveillance.register import database, schema
 from surveillance.register.process import RegisterProcess
 from surveillance.register.writer import Register
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from surveillance.configuration.types import Configuration
     from surveillance.log.messages import ClosedEpoch
-    from surveillance.log.ticks import Place
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, LEAVES_SOCKETS]
 
@@ -62,8 +61,8 @@ class Recorder:
         self.messages.append(Message(topics.TICKS, value))
         self.register.take_epoch(epoch, at, self._configuration)
 
-    def closing(self, place: Place, closing: ClosedEpoch) -> None:
-        topic, output = STAGES[place[0]].writes, closing.output
+    def closing(self, source: Source, closing: ClosedEpoch) -> None:
+        topic, output = source.writes, closing.output
         self.register.take(
             topic, closing.epoch, closing.messages, output.facts, output.dispositions
         )

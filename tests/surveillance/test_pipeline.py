@@ -11,7 +11,7 @@ from surveillance.log.readers import DerivedReader, RawReader
 from surveillance.log.stage import beginning
 from surveillance.log.ticks import Tick, Timeline, encode_tick
 from surveillance.log.topics import raw_partitions
-from surveillance.pipeline import STAGES, RawStage, open_reader, places, source_of, sources
+from surveillance.pipeline import STAGES, RawStage, Source, open_reader, sources, writers
 from surveillance.screening.revise import Revise
 
 MANIFEST = Topics(cases=2, outcomes=1)
@@ -20,10 +20,11 @@ EVERYTHING = CASES | {("outcomes-received.v1", 0), ("decisions-made.v1", 0)}
 
 
 def test_every_stage_reads_one_topic_and_every_source_comes_before_its_readers() -> None:
-    order = [topic for topic, _ in places(MANIFEST)]
+    order = [source.place[0] for source in sources(MANIFEST)]
 
-    assert set(order) == STAGES.keys() == {*topics.RAW, *topics.DERIVED}
-    for wiring in STAGES.values():
+    assert set(order) == {*topics.RAW, *topics.DERIVED}
+    for name, wiring in STAGES.items():
+        assert wiring.name == name
         if wiring.writes:
             assert max(i for i, t in enumerate(order) if t == wiring.reads) < order.index(
                 wiring.writes
@@ -31,16 +32,16 @@ def test_every_stage_reads_one_topic_and_every_source_comes_before_its_readers()
 
 
 def test_who_writes_on_a_derived_topic_and_what_makes_them_speak() -> None:
-    assert sources(topics.CONTRIBUTIONS, MANIFEST) == {
+    assert writers(topics.CONTRIBUTIONS, MANIFEST) == {
         "revise/0": frozenset({("cases-received.v1", 0)}),
         "revise/1": frozenset({("cases-received.v1", 1)}),
     }
-    assert sources(topics.FINDINGS, MANIFEST) == {
+    assert writers(topics.FINDINGS, MANIFEST) == {
         "watch/0": frozenset({("outcomes-received.v1", 0)}),
         "admit/0": frozenset({("decisions-made.v1", 0)}),
         "screen/0": frozenset(CASES),
     }
-    assert sources(topics.SIGNALS, MANIFEST) == {"triage/0": frozenset(EVERYTHING)}
+    assert writers(topics.SIGNALS, MANIFEST) == {"triage/0": frozenset(EVERYTHING)}
 
 
 def test_a_stage_is_made_once_under_each_configuration() -> None:
@@ -71,7 +72,12 @@ def test_a_reader_is_opened_for_its_kind_of_topic() -> None:
     configurations = Configurations(a_configuration(topics=MANIFEST))
     timeline = Timeline(raw_partitions(MANIFEST))
 
-    for place in places(MANIFEST):
-        made = open_reader(place, beginning, timeline, configurations)
-        assert isinstance(made, RawReader if place[0] in topics.RAW else DerivedReader)
-        assert made.source == source_of(place)
+    for source in sources(MANIFEST):
+        made = open_reader(source, beginning, timeline, configurations)
+        assert isinstance(made, RawReader if source.place[0] in topics.RAW else DerivedReader)
+        assert made.source == str(source)
+
+
+def test_a_source_is_named_by_its_stage_and_partition_whatever_it_reads() -> None:
+    assert str(Source("revise", 3)) == "revise/3"
+    assert Source("revise", 3).place == (topics.CASES, 3)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import generate_latest
@@ -11,12 +10,10 @@ from surveillance.domain.errors import Misused
 from surveillance.instrumentation.metrics import Metrics
 from surveillance.log import topics
 from surveillance.log.messages import ClosedEpoch, Fact, Output
+from surveillance.pipeline import Source
 from surveillance.triage.triage import TriageState
 
-if TYPE_CHECKING:
-    from surveillance.log.ticks import Place
-
-PLACE: Place = (topics.CASES, 1)
+SOURCE = Source("revise", 1)
 CASES = "cases-received.v1"
 
 
@@ -38,8 +35,8 @@ def a_closing(*facts: Fact) -> ClosedEpoch:
 def test_a_closing_counts_its_records_by_what_became_of_them() -> None:
     metrics = a_metrics()
 
-    metrics.closed(PLACE, a_closing(), 0.2)
-    metrics.closed(PLACE, a_closing(), 0.2)
+    metrics.closed(SOURCE, a_closing(), 0.2)
+    metrics.closed(SOURCE, a_closing(), 0.2)
 
     counted = {
         name: value(metrics, "records_total", stage="revise", partition="1", disposition=name)
@@ -59,7 +56,7 @@ def test_facts_are_counted_by_their_code_and_topic() -> None:
         Fact(topics.FEED, b"", b"", "detected"),
     ]
 
-    metrics.closed(PLACE, a_closing(*facts), 0.2)
+    metrics.closed(SOURCE, a_closing(*facts), 0.2)
 
     assert value(metrics, "records_refused_total", stage="revise", reason="not_json") == 1
     assert value(metrics, "alerts_total", kind="sentinel") == 1
@@ -77,11 +74,12 @@ def test_every_status_is_told_from_the_first_close_on() -> None:
 
 def test_a_partition_that_went_elsewhere_is_told_of_no_more() -> None:
     metrics = a_metrics()
-    metrics.place(PLACE, lag=7, n_bytes_held=9, age=3.0)
+    metrics.place(SOURCE.place, lag=7, n_bytes_held=9)
+    metrics.age(SOURCE, 3.0)
     assert value(metrics, "lag_records", topic=CASES, partition="1") == 7
 
-    metrics.left(PLACE)
-    metrics.left(PLACE)  # it may be given up twice
+    metrics.left(SOURCE)
+    metrics.left(SOURCE)  # it may be given up twice
 
     assert value(metrics, "lag_records", topic=CASES, partition="1") is None
     assert value(metrics, "held_bytes", topic=CASES, partition="1") is None
@@ -91,7 +89,7 @@ def test_a_partition_that_went_elsewhere_is_told_of_no_more() -> None:
 def test_the_age_of_an_epoch_is_not_told_before_there_is_one() -> None:
     metrics = a_metrics()
 
-    metrics.place(PLACE, lag=0, n_bytes_held=0, age=None)
+    metrics.place(SOURCE.place, lag=0, n_bytes_held=0)
 
     assert value(metrics, "epoch_age_seconds", stage="revise", partition="1") is None
 

@@ -14,9 +14,9 @@ from surveillance.domain.case import Event
 from surveillance.log.days import end_of
 from surveillance.log.messages import Batch, ClosedEpoch, decode_message
 from surveillance.log.partitioner import partition_of
-from surveillance.log.ticks import Place, Tick, encode_tick
+from surveillance.log.ticks import Tick, encode_tick
 from surveillance.log.topics import ALERTS, CASES, DECISIONS, DERIVED, FEED, OUTCOMES, REVIEWS
-from surveillance.pipeline import places
+from surveillance.pipeline import Source, sources
 from surveillance.runs.in_process import Embedded
 
 CONFIGURATION = a_configuration()
@@ -28,14 +28,14 @@ class Heard(Output):
     def __init__(self) -> None:
         super().__init__()
         self.ticks: list[tuple[int, int, bytes]] = []
-        self.order: list[tuple[Place, int]] = []
+        self.order: list[tuple[Source, int]] = []
 
     def tick(self, epoch: int, at: int, value: bytes) -> None:
         self.ticks.append((epoch, at, value))
 
-    def closing(self, place: Place, closing: ClosedEpoch) -> None:
-        self.order.append((place, closing.epoch))
-        super().closing(place, closing)
+    def closing(self, source: Source, closing: ClosedEpoch) -> None:
+        self.order.append((source, closing.epoch))
+        super().closing(source, closing)
 
 
 def run(
@@ -100,17 +100,14 @@ def test_a_tick_names_the_configuration_and_every_end() -> None:
 
 def test_every_stage_speaks_when_a_day_begins_and_only_those_that_moved_after() -> None:
     heard, pipeline = run(1)
-    assert [place for place, _ in heard.order] == places(CONFIGURATION.topics)
+    assert [source for source, _ in heard.order] == sources(CONFIGURATION.topics)
 
     heard.order.clear()
     pipeline.tick(instant(second=1))
     assert heard.order == []
     pipeline.put(CASES, 1, b"{")
     pipeline.tick(instant(second=2))
-    assert [place[0] for place, _ in heard.order] == [
-        CASES,
-        *DERIVED,
-    ]
+    assert [source.place[0] for source, _ in heard.order] == [CASES, *DERIVED]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from surveillance.instrumentation.metrics import Metrics
 from surveillance.log import topics
 from surveillance.log.ticks import Tick, Timeline, encode_tick
 from surveillance.log.topics import raw_partitions
+from surveillance.pipeline import Source
 from surveillance.stream import partition_task as tasks
 from surveillance.stream import retrying
 from surveillance.stream import worker as module
@@ -28,11 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from surveillance.log.readers import Kept
-    from surveillance.log.ticks import Place
 
 CONFIGURATION = a_configuration(topics=a_configuration().topics.__class__(cases=1, outcomes=1))
 ERRORS = [an_error(kind) for kind in client_errors()]
-PLACE: Place = (topics.CASES, 0)
+SOURCE = Source("revise", 0)
 
 
 class Ended(BaseException):
@@ -85,7 +85,7 @@ class Room:
         assert self.timeline.feed(epoch, encode_tick(Tick(AT + epoch, CONFIGURATION.digest, cut)))
 
     def task(self) -> PartitionTask:
-        return PartitionTask(PLACE, self.context)
+        return PartitionTask(SOURCE, self.context)
 
 
 async def passes(seconds: float = 0.05) -> None:
