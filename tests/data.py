@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["public", "reference_json", "reference_rows", "reference_table", "vaers_years"]
+__all__ = [
+    "REFERENCE",
+    "public",
+    "reference_json",
+    "reference_rows",
+    "reference_table",
+    "vaers_years",
+]
 
 
 def vaers_years() -> list[Path]:
