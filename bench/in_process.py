@@ -113,7 +113,7 @@ class _TimedStage(Generic[State, Row]):
 
     def __init__(self, stage: Stage[State, Row], spent: Spent) -> None:
         self._stage, self._spent = stage, spent
-        self.name = stage.name
+        self.name, self.version = stage.name, stage.version
         self.init, self.dump, self.load = stage.init, stage.dump, stage.load
 
     def apply(self, state: State, item: Row) -> None:

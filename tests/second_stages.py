@@ -26,6 +26,8 @@ BESIDE = ("tally", "echo")
 class Tally:
     """Counts what it is given, and emits the count."""
 
+    version = 1
+
     def __init__(self, name: str, partition: int) -> None:
         self.name, self._partition = name, partition
 

@@ -60,6 +60,7 @@ class Publish:
     """
 
     name = "publish"
+    version = 1
 
     def __init__(self, configuration: Configuration) -> None:
         self._feed = configuration.feed

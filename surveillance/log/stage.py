@@ -24,6 +24,13 @@ class Stage(Protocol[State, Row_contra]):
     def name(self) -> str:
         """The first part of the source that its output names, as in ``revise/3``."""
 
+    @property
+    def version(self) -> int:
+        """Of what it keeps: a state that another version dumped is rebuilt from the log.
+
+        Add one whenever `dump` or the cells take another form, or mean another thing.
+        """
+
     def init(self, cells: Cells) -> State:
         """Return the state before the first item; large keyed parts of it live in `cells`."""
 

@@ -72,6 +72,7 @@ class WatchOutcomes:
     """
 
     name = "watch"
+    version = 1
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._digest = configuration.digest

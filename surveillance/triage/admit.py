@@ -39,6 +39,7 @@ class Admit:
     """
 
     name = "admit"
+    version = 1
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._digest = configuration.digest

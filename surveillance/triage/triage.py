@@ -89,6 +89,7 @@ class TriageFindings:
     """
 
     name = "triage"
+    version = 1
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration

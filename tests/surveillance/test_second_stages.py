@@ -167,8 +167,8 @@ async def test_a_worker_resumes_where_the_stage_that_is_furthest_behind_does(
     await until_closed(first, 0)
     first.worker._leave_all()
 
-    del store._stored["revise/0"]  # as if it was stored less often than the other
-    store._cells.clear()
+    (slot,) = store.slots_of("revise/0")
+    del store._stored[slot], store._cells[slot]  # as if it was stored less often than the other
     second = Room(tmp_path / "2", store)
     assert second.worker.open_partitions([PLACE]) == {PLACE: 0}
     assert second.resumes() == {"revise/0": 0, "tally/0": 2}

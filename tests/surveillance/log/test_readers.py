@@ -37,6 +37,7 @@ class Collect:
     """A stage that says what it took in, and remembers how much."""
 
     name = "collect"
+    version = 1
 
     def init(self, cells: Cells) -> list[str]:
         del cells

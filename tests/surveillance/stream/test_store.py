@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+import msgspec
 import pytest
 
 from surveillance.domain.errors import Misused
@@ -31,6 +32,7 @@ class Counting:
     """A stage whose state is one number."""
 
     name = "counting"
+    version = 1
 
     def init(self, cells: Cells) -> list[int]:  # noqa: ARG002 - the protocol
         return [0]
@@ -147,7 +149,144 @@ def test_sources_do_not_see_each_other(reopen: Callable[[], Store]) -> None:
     assert store.open("revise/2", Counting()).epoch == -1
 
 
+# States that another version of the program kept
+
+
+class Renumbered(Counting):
+    """The same stage in a later version, whose state has another form."""
+
+    version = 2
+
+    def load(self, data: bytes, cells: Cells) -> list[int]:
+        assert data.startswith(b"number "), "a state of the version before"
+        return super().load(data.removeprefix(b"number "), cells)
+
+    def dump(self, state: list[int]) -> bytes:
+        return b"number " + super().dump(state)
+
+
+class Careless(Counting):
+    """A later form of the stage under the version of the one before."""
+
+    def load(self, data: bytes, cells: Cells) -> list[int]:
+        first, _second = data.split(b" ")  # not enough values to unpack
+        return super().load(first, cells)
+
+    def dump(self, state: list[int]) -> bytes:
+        return b"%d again" % state[0]
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Keep what a store prints."""
+    found: list[str] = []
+    monkeypatch.setattr(module, "write_error", found.append)
+    return found
+
+
+@pytest.mark.parametrize("later", [Renumbered(), Careless()], ids=["version", "unreadable"])
+def test_a_state_of_another_version_is_left_aside_and_begun_anew_with_one_line(
+    reopen: Callable[[], Store], lines: list[str], later: Counting
+) -> None:
+    save(reopen(), 7)
+    store = reopen()
+
+    held = store.open(SOURCE, later)
+
+    assert (held.state, held.resume, held.epoch) == ([0], 0, -1)
+    assert held.cells.get(b"0") is None, "a cell of the state before"
+    assert len(lines) == 1
+    assert lines[0].startswith(f"longwatch: the state of {SOURCE} ")
+    assert lines[0].endswith("left aside, and rebuilt from the log\n")
+
+
+@pytest.mark.parametrize("later", [Renumbered(), Careless()], ids=["version", "unreadable"])
+def test_a_state_that_was_rebuilt_is_kept_and_read_without_a_word(
+    reopen: Callable[[], Store], lines: list[str], later: Counting
+) -> None:
+    save(reopen(), 7)
+    store = reopen()
+    held = store.open(SOURCE, later)
+    held.state[0] = held.resume = held.epoch = 9
+    store.save(SOURCE, held)
+    lines.clear()
+
+    again = reopen().open(SOURCE, later)
+
+    assert (again.state, again.resume, again.epoch) == ([9], 9, 9)
+    assert lines == []
+
+
+def test_a_program_that_is_taken_back_goes_on_from_what_it_had_kept(
+    reopen: Callable[[], Store], lines: list[str]
+) -> None:
+    save(reopen(), 7)
+    store = reopen()
+    held = store.open(SOURCE, Renumbered())
+    held.state[0] = held.resume = held.epoch = 9
+    store.save(SOURCE, held)
+    lines.clear()
+
+    assert read(reopen()) == {7}
+    assert lines == []
+
+
+def test_a_store_that_is_new_prints_nothing(reopen: Callable[[], Store], lines: list[str]) -> None:
+    save(reopen(), 7, source="revise/10")
+    reopen().open("revise/1", Counting())
+
+    assert lines == []
+
+
+def test_memory_that_runs_out_is_no_other_form(
+    reopen: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(reopen(), 7)
+    stage = Counting()
+
+    def no_memory(*_: object) -> NoReturn:
+        raise MemoryError
+
+    monkeypatch.setattr(stage, "load", no_memory)
+    with pytest.raises(MemoryError):
+        reopen().open(SOURCE, stage)
+
+    assert read(reopen()) == {7}
+
+
 # What only a disk can do
+
+
+def test_a_store_of_the_form_before_versions_is_left_aside(
+    tmp_path: Path, lines: list[str]
+) -> None:
+    store = RocksStore(tmp_path)
+    before = f"g{GENERATION}//h/{SOURCE}".encode()
+    store._db[before] = msgspec.msgpack.encode((7, 7, b"7"))
+
+    held = store.open(SOURCE, Counting())
+
+    assert held.epoch == -1
+    assert len(lines) == 1
+    assert store._db[before] == msgspec.msgpack.encode((7, 7, b"7")), "it was to be kept"
+    store.close()
+
+
+@pytest.mark.parametrize("value", [b"", b"\xff", b"\x93\x07", msgspec.msgpack.encode("text")])
+def test_a_value_that_is_no_state_at_all_is_left_aside(
+    tmp_path: Path, lines: list[str], value: bytes
+) -> None:
+    store = RocksStore(tmp_path)
+    save(store, 7)
+    (slot,) = store.slots_of(SOURCE)
+    store._db[store._key(b"h", slot)] = value
+    store.close()
+    store = RocksStore(tmp_path)
+
+    assert store.open(SOURCE, Counting()).epoch == -1
+    assert len(lines) == 1
+    assert store._db[store._key(b"h", slot)] == value
+    store.close()
 
 
 def test_a_state_of_another_namespace_is_not_read(tmp_path: Path) -> None:
@@ -297,6 +436,10 @@ class _Dying:
 
     def get(self, key: bytes) -> None:
         """Find nothing."""
+
+    def keys(self, **_: object) -> list[bytes]:
+        """Find nothing."""
+        return []
 
     def write(self, *_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -17,9 +17,10 @@ from surveillance.instrumentation.metrics import Metrics
 from surveillance.log import topics
 from surveillance.log.ticks import Tick, Timeline, encode_tick
 from surveillance.log.topics import raw_partitions
-from surveillance.pipeline import Source
+from surveillance.pipeline import STAGES, Source, open_reader
 from surveillance.stream import partition_task as tasks
 from surveillance.stream import retrying
+from surveillance.stream import store as stores
 from surveillance.stream import worker as module
 from surveillance.stream.partition_task import PartitionTask, WorkerContext
 from surveillance.stream.retrying import Retrying
@@ -323,3 +324,46 @@ def test_a_worker_without_the_compiled_stream_iterator_does_not_start(
 
     with pytest.raises(Defect, match="compiled stream iterator"):
         module._require_cython()
+
+
+@pytest.mark.parametrize("foreign", [b"", b"\x92\x01\x02", b"\xc0", b"of no stage"])
+@pytest.mark.parametrize("stage", [name for name in STAGES if name != "revise"])
+def test_a_state_of_another_form_is_rebuilt_and_ends_no_worker(
+    stage: str, foreign: bytes, ended: list[int]
+) -> None:
+    """The state of `revise` is all in its cells, which have a version alone to tell them."""
+    lines: list[str] = []
+    store = MemoryStore(log=lines.append)
+    timeline = Timeline(raw_partitions(CONFIGURATION.topics))
+    source, configurations = Source(stage, 0), Configurations(CONFIGURATION)
+    open_reader(source, store.open, timeline, configurations)
+    store._stored[store._slots[str(source)]] = stores.Stored(3, 3, foreign)
+
+    held = open_reader(source, store.open, timeline, configurations).held
+
+    assert (held.resume, held.epoch) == (0, -1)
+    assert len(lines) == 1
+    assert ended == []
+
+
+async def test_a_worker_rebuilds_what_another_version_kept_and_emits_the_same_bytes() -> None:
+    room = Room()
+    first = room.task()
+    room.tick(0, 2)
+    feed(first, 0)
+    feed(first, 1)
+    await passes()
+    first.leave()
+    said, room.sent = room.sent, []
+    (slot,) = room.store.slots_of(str(SOURCE))
+    room.store._stored["revise/0"] = room.store._stored.pop(slot)  # as it was named before
+    room.store._cells["revise/0"] = room.store._cells.pop(slot)
+
+    second = room.task()
+    feed(second, 0)
+    feed(second, 1)
+    await passes()
+    second.leave()
+
+    assert room.sent == said
+    assert "revise/0" in room.store._stored
