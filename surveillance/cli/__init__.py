@@ -20,6 +20,7 @@ from typer._click.exceptions import (  # Typer carries a click of its own
 )
 
 from surveillance.cli import decide as deciding
+from surveillance.cli import files as filing
 from surveillance.cli import register as registers
 from surveillance.cli import runs as running
 from surveillance.cli import screen
@@ -62,6 +63,7 @@ def common(
 
 
 running.register(app)
+filing.register(app)
 streaming.register(app)
 registers.register(app)
 deciding.register(app)

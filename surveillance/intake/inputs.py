@@ -129,6 +129,33 @@ def _require_records(folder: Path) -> None:
         )  # fmt: skip
 
 
+def records_of(
+    format_name: str,
+    names: Iterable[Path],
+    *,
+    refuse: Callable[[Unusable], None],
+    progress: Progress,
+    tally: RowCounts | None = None,
+    today: date | None = None,
+) -> Iterator[Read]:
+    """Read files of one format in the order of the files, which needs no room to sort.
+
+    Parameters
+    ----------
+    format_name, names, refuse, progress, tally, today
+        As for `lines_of`.
+
+    Yields
+    ------
+    Read
+        As the format gives them.
+    """
+    counted = _Counted(progress)
+    tally = RowCounts() if tally is None else tally
+    for one, found in inputs_of(format_name, list(names)):
+        yield from _usable(one, found, _Taking(refuse, Path(), counted, tally, today))
+
+
 class _Counted:
     """Counts the records of all inputs together, and reports progress."""
 

@@ -122,6 +122,9 @@ def _calls(one: Hostile) -> dict[str, tuple[object, ...]]:
     return {
         "demo": ("--scenario", HOSTILE),
         "replay": ("cases", one.cases, "--out", _within(one.folder, "again[/x]\x9b")),
+        "convert": ("cases", one.cases, "--out", _within(one.folder, "lines[/x]\x1b.ndjson")),
+        "inspect": ("cases", one.cases),
+        "names unknown": ("cases", one.cases),
         "simulate": (HOSTILE, "--out", out),
         "check-config": (one.folder / HOSTILE,),
         "schema": (_within(one.folder, "schemas[/x]\x1b"),),

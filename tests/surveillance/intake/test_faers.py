@@ -8,19 +8,7 @@ from typing import Any
 
 import pytest
 from data import public
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from surveillance.configuration.reader import SHIPPED, read_configuration
-from surveillance.domain.case import CaseVersion
-from surveillance.domain.errors import Misused
-from surveillance.intake.faers import FAERS, Faers
-from surveillance.intake.format import Read, Unusable
-from surveillance.intake.row_counts import RowCounts
-from surveillance.log.decode import decode_case
-from surveillance.screening.versions import VersionRules
-
-from .faers_quarters import (
+from faers_quarters import (
     DEMO,
     DRUG,
     THER,
@@ -34,6 +22,17 @@ from .faers_quarters import (
     together,
     unpacked,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from surveillance.configuration.reader import SHIPPED, read_configuration
+from surveillance.domain.case import CaseVersion
+from surveillance.domain.errors import Misused
+from surveillance.intake.faers import FAERS, Faers
+from surveillance.intake.format import Read, Unusable
+from surveillance.intake.row_counts import RowCounts
+from surveillance.log.decode import decode_case
+from surveillance.screening.versions import VersionRules
 
 TOO_WIDE = {"wrong_columns": 1, "orphan_row": 5, "no_drug": 1}
 SAMPLES = {  # reports in DEMO, all of them read; and the rows of each table beside it

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 from data import public
+from faers_quarters import DEMO, DRUG, THER, Layout, Tables, files, packed, tables
 
 from surveillance.domain.case import CaseVersion, Dose
 from surveillance.intake.faers import FAERS
 from surveillance.intake.format import Read
 from surveillance.log.decode import decode_case
-
-from .faers_quarters import DEMO, DRUG, THER, Layout, Tables, files, packed, tables
 
 
 def the_case(tmp_path: Path, facts: Tables, layout: Layout = "2014Q3") -> CaseVersion:
