@@ -16,6 +16,7 @@ from detectors.anytime.convex import outermost_below
 from detectors.anytime.horizon import characteristics, cross_in_trials
 from detectors.anytime.log_tails import log_beta_above, log_beta_ratio
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
+from detectors.canonical import make_canonical
 from detectors.recomputation import recomputation
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import GREATEST_COUNT, as_counts, refuse_where
@@ -59,6 +60,7 @@ class Design:
     log_start: float = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         require_alpha(self.alpha)
         if self.direction not in get_args(Direction):
             raise ValueError(f"direction is {self.direction!r}: must be 'more' or 'fewer'")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from detectors.anytime.look import NO_LOOKS, Look, Record, record_look, require_alpha
+from detectors.canonical import make_canonical
 from detectors.recomputation import recomputation
 from detectors.validation import as_numbers_within, refuse_where
 
@@ -51,6 +52,7 @@ class Design:
     alpha: float = 0.05
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         require_alpha(self.alpha)
         count = self.n_components
         if not (1 <= count <= GREATEST_COMPONENTS and count % 1 == 0):
@@ -75,6 +77,9 @@ class Observation:
     """
 
     log_e: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        make_canonical(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from detectors.anytime.normal_operating import (
     require_looks,
 )
 from detectors.anytime.student_paths import Chain, crossing
+from detectors.canonical import make_canonical
 from detectors.recomputation import recomputation
 from detectors.validation import GREATEST_COUNT, as_numbers_within, refuse_where
 
@@ -67,6 +68,7 @@ class Design:
     prior_sd: float = 1.0
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         require_alpha(self.alpha)
         if self.direction not in get_args(Direction):
             raise ValueError(

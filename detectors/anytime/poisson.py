@@ -15,6 +15,7 @@ from detectors.anytime.convex import outermost_below, reach
 from detectors.anytime.horizon import characteristics, cross_early, cross_late, limit_of
 from detectors.anytime.log_tails import log_gamma_above, log_gamma_below, log_gamma_ratio
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
+from detectors.canonical import make_canonical
 from detectors.recomputation import recomputation
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import GREATEST_COUNT, as_counts, as_reals, refuse_where
@@ -57,6 +58,7 @@ class Design:
     log_start: float = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         require_alpha(self.alpha)
         if self.direction not in get_args(Direction):
             raise ValueError(f"direction is {self.direction!r}: must be 'more' or 'fewer'")

@@ -17,6 +17,7 @@ from detectors.anytime.convex import outermost_below, reach
 from detectors.anytime.horizon import characteristics, limit_of
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
 from detectors.anytime.polya import cross_early, cross_late
+from detectors.canonical import make_canonical
 from detectors.elementary import log, log_sum
 from detectors.recomputation import recomputation
 from detectors.sequential.operating import OperatingCharacteristics
@@ -73,6 +74,7 @@ class Design:
     history: History = "stopped_at_event"
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         require_alpha(self.alpha)
         if self.history not in get_args(History):
             raise ValueError(

@@ -18,6 +18,7 @@ from detectors.anytime.normal_operating import (
     require_effect,
 )
 from detectors.anytime.student_paths import Chain, crossing
+from detectors.canonical import make_canonical
 from detectors.effectiveness.shift import Direction, Halves, log_bayes_factor
 from detectors.recomputation import recomputation
 from detectors.validation import as_numbers_within, refuse_where, require_between
@@ -73,6 +74,7 @@ class Design:
     alpha: float = 0.05
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         if self.n_baseline < LEAST_BASELINE or self.n_baseline % 1:
             raise ValueError(f"n_baseline is {self.n_baseline}: must be whole, at least 2")
         require_between("baseline_mean", self.baseline_mean, -GREATEST, GREATEST)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.optimize import brentq
 
+from detectors.canonical import make_canonical
 from detectors.elementary import exp
 from detectors.quadrature import fejer
 from detectors.recomputation import recomputation
@@ -87,6 +88,7 @@ class Design:
     threshold: float = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         if not 1 <= self.horizon <= MOST_LOOKS or self.horizon % 1:
             raise ValueError(f"horizon is {self.horizon}: must be whole, from 1 to {MOST_LOOKS}")
         require_between("level", self.level, -GREATEST, GREATEST)

@@ -7,6 +7,7 @@ and exactly as likely as it says to cross without a loss of effect.
 import math
 from dataclasses import KW_ONLY, dataclass, field
 
+from detectors.canonical import make_canonical
 from detectors.effectiveness.limits import Limit, Tail, find_crossing, find_limit
 from detectors.effectiveness.process import (
     GREATEST_DISPERSION,
@@ -99,6 +100,7 @@ class Design:
     limit: Limit = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         if self.tail not in {"losses", "good_events"}:
             raise ValueError(f"tail is {self.tail!r}: must be 'losses' or 'good_events'")
         if not 0 < self.horizon <= LONGEST_HORIZON:

@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from scipy import special
 
+from detectors.canonical import make_canonical
 from detectors.recomputation import recomputation
 from detectors.sequential.conditional_boundary import (
     Boundary,
@@ -185,6 +186,7 @@ class Design:
     boundary: Boundary = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         require_between("historical_time", self.historical_time, 0.0, math.inf)
         object.__setattr__(self, "boundary", boundary(_plan(self)))
 

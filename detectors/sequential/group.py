@@ -9,6 +9,7 @@ from typing import Literal
 from scipy import special
 from scipy.optimize import brentq
 
+from detectors.canonical import make_canonical
 from detectors.recomputation import recomputation
 from detectors.sequential.normal_paths import START, Density, advanced, chance_above
 from detectors.sequential.spending_functions import FUNCTIONS, SpendingName, spent
@@ -79,6 +80,7 @@ class Design:
     boundary: tuple[float, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         _require(self)
         found = _boundary(
             _shares(self.information), self.alpha, self.kind, self.parameter, self.sides

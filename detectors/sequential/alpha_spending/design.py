@@ -2,6 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass
 
+from detectors.canonical import make_canonical
 from detectors.sequential.spending_functions import SpendingName, spent
 
 LEAST_ALPHA = 1e-9
@@ -39,6 +40,7 @@ class Design:
     parameter: float = 0.5
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         if not 0 < self.horizon <= GREATEST_HORIZON:
             raise ValueError(f"horizon is {self.horizon}: must be above 0 and at most 700")
         if not LEAST_ALPHA <= self.alpha < 1:

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from scipy import special
 
+from detectors.canonical import make_canonical
 from detectors.recomputation import recomputation
 from detectors.sequential.binomial_maxsprt.boundary import (
     CriticalValue,
@@ -55,6 +56,7 @@ class Design:
     boundary: CriticalValue = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         found = critical_value_of(self.ratios, self.alpha, int(self.min_events))
         object.__setattr__(self, "boundary", found)
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
+from detectors.canonical import make_canonical
 from detectors.sequential.chart_rules import (
     LEAST_ALPHA,
     MOST_LOOKS,
@@ -73,9 +74,8 @@ class Design:
     boundary: Boundary = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         object.__setattr__(self, "dispersion", finite_or_none(self.dispersion))
-        if isinstance(self.expected_per_look, list):
-            object.__setattr__(self, "expected_per_look", tuple(self.expected_per_look))
         _require_design(self)
         cycle = cycle_of(self)
         if self.run_length is not None:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import KW_ONLY, dataclass, field
 
+from detectors.canonical import make_canonical
 from detectors.sequential.chart_rules import (
     MOST_LOOKS,
     AfterSignal,
@@ -64,6 +65,7 @@ class Design:
     boundary: Boundary = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         object.__setattr__(self, "dispersion", finite_or_none(self.dispersion))
         _require_design(self)
         law = planned_law(self)

@@ -4,6 +4,7 @@ import math
 from bisect import bisect_left
 from dataclasses import KW_ONLY, dataclass, field
 
+from detectors.canonical import make_canonical
 from detectors.recomputation import recomputation
 from detectors.sequential.look import Look, Observation
 from detectors.sequential.poisson_band import Band
@@ -58,6 +59,7 @@ class Design:
     boundary: Boundary = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         object.__setattr__(self, "boundary", boundary_of(self.plan, self.alpha))
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from detectors.canonical import make_canonical
 from detectors.elementary import exp
 
 N_NODES = 41
@@ -33,6 +34,7 @@ class Dispersion:
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         if not self.values or len(self.values) != len(self.weights):
             raise ValueError("values and weights: must be of one length, one at least")
         for i, value in enumerate(self.values):

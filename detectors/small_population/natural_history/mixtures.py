@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.optimize import brentq
 
+from detectors.canonical import make_canonical
 from detectors.elementary import exp, log
 from detectors.small_population.arguments import as_patients, as_person_time, require_weight
 from detectors.small_population.natural_history.proportions import log_beta_binomial_tail
@@ -45,6 +46,7 @@ class BetaMixture:
     b: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         _require_mixture(self.weights, a=self.a, b=self.b)
 
 
@@ -70,6 +72,7 @@ class GammaMixture:
     rate: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         _require_mixture(self.weights, shape=self.shape, rate=self.rate)
 
 

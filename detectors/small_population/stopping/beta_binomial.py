@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 from scipy import special
 
+from detectors.canonical import make_canonical
 from detectors.equality import TIE
 from detectors.small_population.arguments import require_proper
 from detectors.small_population.stopping.boundary import MOST_PATIENTS, Direction
@@ -67,6 +68,7 @@ class Design:
     boundary: tuple[int, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         require_patients(self.n_max, self.min_patients)
         require_between("limit", self.limit, 0.0, 1.0)
         require_between("cut", self.cut, 0.0, 1.0)

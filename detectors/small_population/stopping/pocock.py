@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.canonical import make_canonical
 from detectors.equality import TIE
 from detectors.features.tails import binomial_tail
 from detectors.small_population.stopping.beta_binomial import require_direction, require_patients
@@ -73,6 +74,7 @@ class Design:
     attained_size: float = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         require_patients(self.n_max, self.min_patients)
         require_between("limit", self.limit, 0.0, 1.0)
         require_between("alpha", self.alpha, 0.0, 1.0)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from detectors.canonical import make_canonical
 from detectors.equality import TIE
 from detectors.features.tails import binomial_mass
 from detectors.recomputation import recomputation
@@ -44,6 +45,7 @@ class Design:
     n: int
 
     def __post_init__(self) -> None:
+        make_canonical(self)
         is_whole = all(each % 1 == 0 for each in (self.r1, self.n1, self.r, self.n))
         is_ordered = 0 <= self.r1 < self.n1 < self.n and self.r1 <= self.r < self.n
         if not (is_whole and is_ordered and self.n <= MOST_PATIENTS):
