@@ -29,7 +29,7 @@ Nulls = Annotated[dict[Element, Null], Meta(max_length=60)]
 # with a time. The field itself then holds the day, or nothing if there is none.
 StatedDate = Annotated[
     str,
-    Meta(pattern=r"^\d{4}(-\d{2}(-\d{2}T\d{2}(:\d{2}(:\d{2})?)?([+-]\d{2}:\d{2})?)?)?$"),
+    Meta(pattern=r"^\d{4}(-\d{2}(-\d{2}(T\d{2}(:\d{2}(:\d{2})?)?([+-]\d{2}:\d{2})?)?)?)?$"),
 ]
 StatedDates = Annotated[dict[Element, StatedDate], Meta(max_length=20)]
 
