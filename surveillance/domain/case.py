@@ -57,6 +57,8 @@ Outcome = Literal[
 
 Dechallenge = Literal["positive", "negative", "unknown", "not_applicable"]
 Rechallenge = Literal["positive", "negative", "unknown", "not_done"]
+Qualifier = Literal["<", "<=", ">", ">="]  # F.r.3.2: the value is a limit
+TestCode = Literal["positive", "negative", "borderline", "inconclusive"]  # F.r.3.1
 
 YEAR_MIN = 1900  # of receipt: an earlier one is a mistake, and would be an epoch
 N_PRODUCTS_MAX = 200
@@ -167,6 +169,7 @@ class Product(Record, frozen=True, kw_only=True):
     gestation: Quantity | None = None  # G.k.6, at the time of exposure
     coded_indications: Annotated[tuple[Coded, ...], Meta(max_length=100)] = ()  # G.k.7.r, coded
     additional_codes: Annotated[tuple[Code, ...], Meta(max_length=50)] = ()  # G.k.10.r
+    fda_additional_codes: Annotated[tuple[Code, ...], Meta(max_length=50)] = ()  # FDA.G.k.10a
     additional_text: Annotated[str, Meta(max_length=2_000)] | None = None  # G.k.11
     category: Code | None = None  # FDA.G.k.10.1, of a combination product
     devices: Annotated[tuple[Device, ...], Meta(max_length=50)] = ()  # FDA.G.k.12.r
@@ -218,8 +221,8 @@ class TestResult(Record, frozen=True, kw_only=True):
     high: float | None = None  # F.r.5
     llt: Code | None = None  # F.r.2.2b
     meddra_version: CodeVersion | None = None  # F.r.2.2a
-    qualifier: Literal["<", "<=", ">", ">="] | None = None  # F.r.3.2: the value is a limit
-    result: Literal["positive", "negative", "borderline", "inconclusive"] | None = None  # F.r.3.1
+    qualifier: Qualifier | None = None  # F.r.3.2
+    result: TestCode | None = None  # F.r.3.1
     text: Annotated[str, Meta(max_length=2_000)] | None = None  # F.r.3.4
     comment: Annotated[str, Meta(max_length=2_000)] | None = None  # F.r.6
     has_more: bool | None = None  # F.r.7

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from surveillance.domain.errors import Misused
+from surveillance.intake.e2b_r3 import E2B_R3
 from surveillance.intake.faers import FAERS
 from surveillance.intake.ndjson import CASES, DECISIONS, OUTCOMES
 from surveillance.intake.vaers import VAERS
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from surveillance.intake.format import Format
 
 FORMATS: dict[str, Format] = {
-    each.name: each for each in (CASES, OUTCOMES, DECISIONS, VAERS, FAERS)
+    each.name: each for each in (CASES, OUTCOMES, DECISIONS, VAERS, FAERS, E2B_R3)
 }
 
 
