@@ -1,7 +1,7 @@
 """A format whose files are batches of XML messages, each of them one case version.
 
-A file that cannot be read as a whole is refused like a message, with its first bytes, so that
-one bad file among a hundred costs none of the others.
+A batch whose end is damaged, and a member of a zip file that is no batch, are refused by
+themselves; what could be read stays read.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class XmlBatches:
         path : Path
             The file; gzip and zip are known by their names.
         tally : RowCounts, optional
-            Counts messages in and records out; a file that cannot be read is one.
+            Counts messages in and records out; a member that cannot be read is one.
         today : date, optional
             Reports received on later days are refused; None takes every day.
 
@@ -90,46 +90,59 @@ class XmlBatches:
         Raises
         ------
         Misused
-            If there is no such file.
+            If a file cannot be read as a whole, is of another type, or holds no message.
         """
         tally = RowCounts() if tally is None else tally
         for file in xml_files.files(path):
-            reading = _Reading(self, file.shown, tally.of(file.named), today)
-            if isinstance(file, xml_files.Unreadable):
-                yield reading.refuse_file(file.fault)
-            else:
-                yield from reading.items(file.stream)
+            reading = _Reading(self, file, tally.of(file.named), today)
+            try:
+                yield from reading.items()
+            except Misused as error:
+                if path.suffix.lower() != ".zip":
+                    raise
+                yield reading.refuse_file(error)
 
 
 class _Reading:
     """One file while it is read."""
 
     def __init__(
-        self, batches: XmlBatches, shown: str, counts: FileTally, today: date | None
+        self,
+        batches: XmlBatches,
+        file: xml_files.XmlFile | xml_files.Unreadable,
+        counts: FileTally,
+        today: date | None,
     ) -> None:
-        self._batches, self._shown, self._counts, self._today = batches, shown, counts, today
+        self._batches, self._file, self._counts, self._today = batches, file, counts, today
+        self._shown = file.shown
 
-    def items(self, stream: BinaryIO) -> Iterator[Read | Unusable]:
+    def items(self) -> Iterator[Read | Unusable]:
         """Yield what becomes of each message."""
+        if isinstance(self._file, xml_files.Unreadable):
+            raise self._file.fault
         try:
-            yield from self._parts(stream)
+            yield from self._parts(self._file.stream)
         except Misused as error:  # from an archive that is damaged, or inflates without bounds
+            if self._counts.n_read == 0:
+                raise
             yield self.refuse_file(error)
         if self._counts.n_read == 0:
-            yield self._refuse(1, _fault("no_message", "the file holds no message"), b"")
+            reason = "holds no message"
+            raise Misused(self._file.named, reason, remedy("no_message"))
 
     def _parts(self, stream: BinaryIO) -> Iterator[Read | Unusable]:
         head: Head | None = None
         for part in split(stream, self._batches.kind):
-            if isinstance(part, Broken):
-                yield self._refuse_part(part)
-            elif isinstance(part, Head):
+            if isinstance(part, Head):
                 head = part
-            elif head is not None:  # it comes before all that is whole
-                if isinstance(part, Message):
-                    yield self._message(head, part)
-                else:
-                    yield from self._outside(head, part)
+            elif head is None:
+                raise Misused(self._file.named, part.reason, remedy(part.code))
+            elif isinstance(part, Message):
+                yield self._message(head, part)
+            elif isinstance(part, Broken):
+                yield self._refuse_part(part)
+            else:
+                yield from self._outside(head, part)
 
     def _outside(self, head: Head, part: Outside) -> Iterator[Unusable]:
         try:
@@ -159,7 +172,7 @@ class _Reading:
 
     def refuse_file(self, error: Misused) -> Unusable:
         """Refuse a file that cannot be read at all."""
-        return self._refuse(1, ("bad_file", error.reason, error.remedy), b"")
+        return self._refuse(1, ("unreadable_file", error.reason, error.remedy), b"")
 
     def _refuse_part(self, part: Broken) -> Unusable:
         return self._refuse(part.line, _fault(part.code, part.reason), part.content, part.n_bytes)

@@ -155,7 +155,7 @@ def read_head(window: _Window, kind: Kind) -> Head:
     window.more()
     data = window.data[:_N_BYTES_HEAD_MAX]
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:64]:
-        raise refuse("bad_encoding", "the file is UTF-16 or binary")
+        raise refuse("bad_encoding", "is UTF-16, or binary")
     window.newline = b"\n" if b"\n" in data else b"\r"
     at = 3 if data.startswith(b"\xef\xbb\xbf") else 0
     declaration = _DECLARATION.match(data, at)
@@ -173,7 +173,7 @@ def _encoding(declaration: bytes) -> str:
     stated = _ENCODING.search(declaration)
     encoding = stated[1].decode() if stated else "utf-8"
     if not _ENCODINGS.fullmatch(encoding):
-        raise refuse("bad_encoding", f"the file states encoding {encoding}")
+        raise refuse("bad_encoding", f"states encoding {encoding}")
     return encoding
 
 
@@ -185,9 +185,7 @@ def _skip(data: bytes, at: int, kind: Kind) -> int:
         elif data.startswith(b"<!DOCTYPE", at):
             doctype = _DOCTYPE.match(data, at) if kind.has_doctype else None
             if doctype is None:
-                raise refuse(
-                    "doctype", "the file declares a document type, which can hide entities"
-                )
+                raise refuse("doctype", "declares a document type")
             at = doctype.end()
         else:
             return at
@@ -195,10 +193,10 @@ def _skip(data: bytes, at: int, kind: Kind) -> int:
 
 def _other_root(data: bytes, kind: Kind) -> str:
     if not data.strip():
-        return "the file holds nothing but comments"
+        return "holds no element"
     name = re.match(rb"<([\w.:\-]{1,60})", data)
     found = f"begins with <{name[1].decode('latin-1')}>" if name else "is not XML"
-    return f"the file {found}, and a batch with <{kind.root}>"
+    return f"{found}, and a batch begins with <{kind.root}>"
 
 
 def _head(first: re.Match[bytes], encoding: str, newline: bytes, kind: Kind) -> Head:
@@ -210,7 +208,9 @@ def _head(first: re.Match[bytes], encoding: str, newline: bytes, kind: Kind) -> 
         if name:
             declared += match[0]
     if namespace.decode("latin-1") != kind.namespace:
-        raise refuse("wrong_root", f"<{kind.root}> is not of the namespace {kind.namespace!r}")
+        raise refuse(
+            "wrong_root", f"has <{kind.root}> of another namespace than {kind.namespace!r}"
+        )
     return Head(encoding, prefix, declared, newline)
 
 
@@ -228,7 +228,7 @@ def split(stream: BinaryIO, kind: Kind) -> Iterator[Head | Message | Outside | B
     ------
     Head, Message, Outside or Broken
         The head first, then every message and broken part in the order of the file, what
-        stands outside messages last. A file of another type yields one `Broken` alone.
+        stands outside messages last. A file of another type yields a `Broken` and no head.
     """
     window = _Window(stream)
     try:

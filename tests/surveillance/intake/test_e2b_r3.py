@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from data import public
 
+from surveillance.domain.errors import Misused
 from surveillance.intake.e2b_r3 import E2B_R3
 from surveillance.intake.format import Read, Unusable
 from surveillance.intake.row_counts import RowCounts
@@ -505,30 +506,40 @@ def test_a_batch_that_was_cut_off_keeps_the_messages_before(tmp_path: Path) -> N
     assert codes(sent(tmp_path, head + numbered(1) + b"\n<receiver>")) == ["read", "cut_off"]
 
 
-@pytest.mark.parametrize(
-    ("content", "code"),
-    [
-        (b"", "bad_file"),
-        (b"VAERS_ID,RECVDATE\n", "wrong_root"),
-        (b"<html><body/></html>", "wrong_root"),
-        (b'<MCCI_IN200100UV01 xmlns="urn:another"></MCCI_IN200100UV01>', "wrong_root"),
-        (b'<MCCI_IN200100UV01 xmlns="urn:hl7-org:v3"></MCCI_IN200100UV01>', "no_message"),
-        ("<MCCI_IN200100UV01/>".encode("utf-16"), "bad_encoding"),
-        (b'<?xml version="1.0" encoding="UTF-7"?><a/>', "bad_encoding"),
-        (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a/>', "doctype"),
-        (b'<?xml version="1.0"?><!DOCTYPE a SYSTEM "http://example.invalid/a.dtd"><a/>', "doctype"),
-        (b"<!-- never ends", "wrong_root"),
-    ],
-)
-def test_a_file_that_is_no_batch_is_refused_as_one(
-    tmp_path: Path, content: bytes, code: str
-) -> None:
-    items = sent(tmp_path, content)
+WHOLE = [
+    (b"", "is empty"),
+    (b"VAERS_ID,RECVDATE\n", "is not XML"),
+    (b"<html><body/></html>", "begins with <html>"),
+    (b'<MCCI_IN200100UV01 xmlns="urn:another"></MCCI_IN200100UV01>', "another namespace"),
+    (b'<MCCI_IN200100UV01 xmlns="urn:hl7-org:v3"></MCCI_IN200100UV01>', "holds no message"),
+    ("<MCCI_IN200100UV01/>".encode("utf-16"), "UTF-16"),
+    (b'<?xml version="1.0" encoding="UTF-7"?><a/>', "UTF-7"),
+    (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a/>', "document type"),
+    (b'<?xml version="1.0"?><!DOCTYPE a SYSTEM "http://example.invalid/"><a/>', "document type"),
+    (b"<!-- never ends", "is not XML"),
+]
 
-    assert codes(items) == [code]
+
+@pytest.mark.parametrize(("content", "reason"), WHOLE)
+def test_a_file_that_is_no_batch_cannot_be_read(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    with pytest.raises(Misused, match=reason):
+        sent(tmp_path, content)
+
+
+def test_a_member_that_is_no_batch_costs_none_of_the_others(tmp_path: Path) -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for number, (content, _) in enumerate(WHOLE):
+            archive.writestr(f"{number}.xml", content)
+        archive.writestr("z.xml", INVENTED.read_bytes())
+
+    items = sent(tmp_path, held.getvalue(), "sent.zip")
+
+    assert codes(items) == ["unreadable_file"] * len(WHOLE) + ["read"]
     assert isinstance(items[0], Unusable)
-    assert items[0].place == "sent.xml:1"
-    assert items[0].remedy
+    assert items[0].place == "sent.zip/0.xml:1"
 
 
 def test_what_follows_the_last_tag_is_refused(tmp_path: Path) -> None:
@@ -599,23 +610,21 @@ def attack(name: str) -> bytes:
     return head.replace(b"<MCCI", doctype + b"<MCCI") + message + tail
 
 
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        ("attributes", "too_many_elements"),
-        ("levels", "bad_xml"),
-        ("elements", "too_many_elements"),
-        ("first tag", "wrong_root"),
-        ("entities", "doctype"),
-        ("files", "doctype"),
-    ],
-)
-def test_an_attack_is_refused(tmp_path: Path, name: str, code: str) -> None:
-    content = attack(name)
+@pytest.mark.parametrize("name", ["attributes", "levels", "elements"])
+def test_an_attack_inside_a_message_costs_none_of_the_others(tmp_path: Path, name: str) -> None:
+    _, _, tail = pieces()
 
-    items = sent(tmp_path, content)
+    first, second = sent(tmp_path, attack(name).removesuffix(tail) + numbered(2) + tail)
 
-    assert codes(items) == [code]
+    assert isinstance(first, Unusable)
+    assert first.code == ("bad_xml" if name == "levels" else "too_many_elements")
+    assert isinstance(second, Read)
+
+
+@pytest.mark.parametrize("name", ["first tag", "entities", "files"])
+def test_an_attack_at_the_head_of_a_file_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Misused):
+        sent(tmp_path, attack(name))
 
 
 @pytest.mark.parametrize("name", ["bomb.xml.gz", "bomb.zip"])
@@ -630,6 +639,8 @@ def test_a_bomb_is_refused_before_it_is_whole(tmp_path: Path, name: str) -> None
             archive.writestr("a.xml", content)
         packed = held.getvalue()
 
-    items = sent(tmp_path, packed, name)
-
-    assert codes(items) == ["bad_file"]
+    if name.endswith(".gz"):
+        with pytest.raises(Misused, match="inflates"):
+            sent(tmp_path, packed, name)
+    else:
+        assert codes(sent(tmp_path, packed, name)) == ["unreadable_file"]
