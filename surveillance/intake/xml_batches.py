@@ -135,14 +135,15 @@ class _Reading:
         for part in split(stream, self._batches.kind):
             if isinstance(part, Head):
                 head = part
-            elif head is None:
-                raise Misused(self._file.named, part.reason, remedy(part.code))
-            elif isinstance(part, Message):
-                yield self._message(head, part)
             elif isinstance(part, Broken):
+                if head is None:  # the file is no batch
+                    raise Misused(self._file.named, part.reason, remedy(part.code))
                 yield self._refuse_part(part)
-            else:
-                yield from self._outside(head, part)
+            elif head is not None:
+                if isinstance(part, Message):
+                    yield self._message(head, part)
+                else:
+                    yield from self._outside(head, part)
 
     def _outside(self, head: Head, part: Outside) -> Iterator[Unusable]:
         try:

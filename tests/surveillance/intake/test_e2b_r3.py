@@ -66,7 +66,7 @@ def at(record: Any, path: str) -> Any:  # noqa: ANN401 - a part of a JSON docume
 
 
 # Read by hand from the XML. Everything here is the same in all six instances.
-ALIKE = {
+ALIKE: dict[str, Any] = {
     "source": "e2b",
     "kind": "initial",
     "reporter": "physician",
@@ -132,7 +132,7 @@ ALIKE = {
     "nulls": {"C.1.9.1": "NI"},
     "provenance.notes": None,
 }
-POST_MARKET = {
+POST_MARKET: dict[str, Any] = {
     "case_id": "US-APHARMA-8744554B",
     "report_type": None,  # spontaneous, the default
     "patient.sex": "male",
@@ -149,7 +149,7 @@ POST_MARKET = {
     "products.2.product": "Drug C",
     "products.2.holder": "Big Pharma C Drug",
 }
-PRE_MARKET = {
+PRE_MARKET: dict[str, Any] = {
     "case_id": "US-APHARMA-8744554B",
     "sender_report_id": "US-APHARMA-8744554B",
     "patient.sex": "male",
@@ -167,7 +167,7 @@ PRE_MARKET = {
     "study.pre_anda": None,
     "study.cross_reported_inds": ["222222", "333333"],
 }
-EXEMPT = PRE_MARKET | {
+EXEMPT: dict[str, Any] = PRE_MARKET | {
     "case_id": "US-APHARMA-234545656",
     "sender_report_id": "US-APHARMA-234545656",
     "report_type": "study",
@@ -188,7 +188,7 @@ EXEMPT = PRE_MARKET | {
     "products.2.product": "Drug A",
     "products.2.holder": "Generic Pharma A Drug",
 }
-EXPECTED = {
+EXPECTED: dict[str, dict[str, Any]] = {
     "1": POST_MARKET
     | {
         "sender_report_id": "US-APHARMA-8744554B",
