@@ -35,10 +35,6 @@ FromRun = Annotated[
     Path | None,
     typer.Option("--from-run", metavar="DIR", help="A directory that `longwatch replay` wrote."),
 ]
-RunOnly = Annotated[
-    Path,
-    typer.Option("--from-run", metavar="DIR", help="A directory that `longwatch replay` wrote."),
-]
 RegisterUrl = Annotated[
     str | None,
     typer.Option("--register", metavar="URL", help="sqlite:///… or postgresql+psycopg://…"),

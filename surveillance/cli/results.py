@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -24,23 +25,22 @@ from surveillance.cli.options import (
     OneProduct,
     ProductName,
     RegisterUrl,
-    RunOnly,
     day_of,
     limit_of,
     one_of,
 )
 from surveillance.domain.errors import Misused
-from surveillance.domain.product import LEVELS, Level
+from surveillance.domain.product import LEVELS, Level, split
 from surveillance.domain.signal import Signal, Status
 from surveillance.views.backtest import backtest
 from surveillance.views.known_signals import read_known
 from surveillance.views.plain import plain
-from surveillance.views.ranking import OPEN, Standings
+from surveillance.views.ranking import OPEN, board_of
 from surveillance.views.results import Results, open_results
-from surveillance.views.series import EVERY, NOTE, Every, points, sums_by_day
+from surveillance.views.series import EVERY, NOTE, Every, points
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from surveillance.domain.finding import PriorFitted
     from surveillance.register.documents import AnyFinding
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from surveillance.views.series import Point
 
 STATUSES: tuple[str, ...] = get_args(Status)
-N_IDS_MAX = 1_000  # named in one query; beyond that all are read
 
 
 def register_commands(app: typer.Typer) -> None:
@@ -90,10 +89,11 @@ def findings(
     chosen = source.choose(product, event, day_of(as_of))
     _require_criterion(source, criterion)
     n_shown = limit_of(limit, as_json=as_json)
-    found = source.reader.findings(chosen, criterion=criterion, first=first, limit=n_shown)
+    each = source.reader.each_finding(chosen, criterion=criterion, first=first, limit=n_shown)
     if as_json:
-        screen.print_json([_finding(item, first=first) for item in found])
+        screen.print_json_array(_finding(item, first=first) for item in each)
         return
+    found = list(each)
     showing.print_findings(found, day="first met" if first else "on")
     n_all = source.reader.n_findings(chosen, criterion=criterion, first=first)
     screen.print_lines(showing.shown(len(found), n_all, "findings"))
@@ -161,10 +161,12 @@ def signals(
     source = open_results(from_run, register)
     chosen = source.choose(product, event, day_of(as_of))
     n_shown = limit_of(limit, as_json=as_json)
-    found = source.reader.signals(chosen, status=only, limit=n_shown)
+    statuses = None if only is None else (only,)
+    each = source.reader.each_signal(chosen, statuses=statuses, limit=n_shown)
     if as_json:
-        screen.print_json(found)
+        screen.print_json_array(each)
         return
+    found = list(each)
     showing.print_signals(found)
     n_all = source.reader.n_signals(chosen, status=only)
     screen.print_lines(showing.shown(len(found), n_all, "signals"))
@@ -190,18 +192,15 @@ def ranking(
     chosen = source.choose(product, event, day_of(as_of))
     on = chosen.until or source.reader.last_day()
     n_shown = limit_of(top or limit, as_json=as_json)
-    found: list[tuple[Rank, Signal]] = []
-    n_listed = 0
-    if on is not None:
-        board = Standings(source.reader.changes(on)).board(on)
-        n_listed = board.n(at_level)
-        found = _ranked(source, board, chosen._replace(until=on), at_level, n_shown)
+    board = board_of(on or date.min, source.reader.priorities(on, OPEN) if on else ())
+    each = _ranked(source, board, chosen._replace(until=on), at_level, n_shown)
     if as_json:
-        screen.print_json([_ranked_signal(rank, item) for rank, item in found])
+        screen.print_json_array(_ranked_signal(rank, item) for rank, item in each)
         return
+    found = list(each)
     showing.print_ranking(f"signals by priority at the end of {on}", found)
     screen.print_lines(
-        f"{len(found):,} shown; {n_listed:,} signals were on the list"
+        f"{len(found):,} shown; {board.n(at_level):,} signals were on the list"
         f"{f' at level {at_level}' if at_level else ''} ({', '.join(OPEN)})",
         "a part of the priority is its value from 0 to 1 x its weight; "
         "the priority is their weighted mean, and orders work only",
@@ -215,26 +214,16 @@ def _ranked_signal(rank: Rank, item: Signal) -> dict[str, Any]:
 
 def _ranked(
     source: Results, board: Board, chosen: Chosen, level: Level | None, n: int | None
-) -> list[tuple[Rank, Signal]]:
-    """Return signals with their ranks: the first ones, or those that were asked for."""
-    if chosen.product is None and chosen.event is None:
-        ranks = board.top(level=level, n=n)
-        few = ranks if len(ranks) <= N_IDS_MAX else None
-        items = source.reader.signals(chosen, ids=few)
-        by_name = {item.signal_id: item for item in items}
-        return [(rank, by_name[name]) for name, rank in ranks.items()]
-    found = [(board.rank(item.signal_id), item) for item in source.reader.signals(chosen)]
-    at_level = [
-        (rank, item)
-        for rank, item in found
-        if rank is not None and (level is None or item.product.startswith(f"{level}:"))
-    ]
-    return at_level[:n]
+) -> Iterator[tuple[Rank, Signal]]:
+    """Yield signals with their ranks: the first ones, or those that were asked for."""
+    for item in source.reader.each_signal(chosen, statuses=OPEN, level=level, limit=n):
+        yield board.place(item.priority, split(item.product)[0]), item
 
 
 def series(
     *,
-    from_run: RunOnly,
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
     product: OneProduct,
     event: OneEvent,
     every: Annotated[str, typer.Option(help="day, month or year: ends of periods.")] = "month",
@@ -244,11 +233,12 @@ def series(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show counts and statistics of any pair over time, exactly, from the contributions."""
+    """Show counts and statistics of any pair over time, exactly."""
     period: Every = one_of(every, EVERY, "--every")
-    chosen = open_results(from_run, None).choose(product, event)
+    source = open_results(from_run, register)
+    chosen = source.choose(product, event)
     pair = (chosen.product or "", chosen.event or "")
-    found = points(sums_by_day(from_run, [pair])[pair], period, day_of(as_of))
+    found = points(source.sums([pair])[pair], period, day_of(as_of))
     title = screen.visible(f"{pair[0]} and {pair[1]}")
     if plot is not None:
         drawing.save_svg(_drawing(found, title, drawing.WIDTH_OF_A_FILE), plot, title=title)
@@ -269,13 +259,14 @@ def _drawing(found: list[Point], title: str, width: int) -> str:
 
 def backtest_command(
     *,
-    from_run: RunOnly,
+    from_run: FromRun = None,
+    register: RegisterUrl = None,
     known: Annotated[Path, typer.Option(metavar="FILE", help="CSV of known signals.")],
     as_json: AsJson = False,
 ) -> None:
     """Compare a run with signals that are known: first crossing, lead time, rank, burden."""
     listed = read_known(known)
-    found = backtest(open_results(from_run, None), listed)
+    found = backtest(open_results(from_run, register), listed)
     if as_json:
         screen.print_json(found)
         return

@@ -150,6 +150,20 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - whatever `plain` takes
     print_bytes([_safe_json(encoded), b"\n"])
 
 
+def print_json_array(values: Iterable[Any]) -> None:
+    """Print a list as `print_json` does, each value as it comes: none is held."""
+    print_bytes(_array(values))
+
+
+def _array(values: Iterable[Any]) -> Iterator[bytes]:
+    before = b"[\n  "
+    for value in values:
+        encoded = msgspec.json.format(msgspec.json.encode(plain(value)), indent=2)
+        yield before + _safe_json(encoded.replace(b"\n", b"\n  "))
+        before = b",\n  "
+    yield b"[]\n" if before.startswith(b"[") else b"\n]\n"
+
+
 def print_json_line(value: Any) -> None:  # noqa: ANN401 - whatever msgspec takes
     """Print JSON on one line, as `print_json` does."""
     print_bytes([_safe_json(msgspec.json.encode(value)), b"\n"])

@@ -57,7 +57,7 @@ class _Keys(NamedTuple):
     """What one version is found by."""
 
     products: list[str]
-    events: list[str]
+    events: list[tuple[str, int]]  # key, and flags
 
 
 class _Taken(NamedTuple):
@@ -236,9 +236,15 @@ class _Rows:
             self._ended[known.standing["version_id"]] = one.place.epoch
         row["valid_from"] = one.place.epoch
         known.standing, known.rank = row, one.rank
-        numbers = self._named.name_all("product", one.keys.products)
-        numbers += self._named.name_all("event", one.keys.events)
-        self._postings += [{"key_id": n, "version_id": row["version_id"]} for n in numbers]
+        name, number = self._named.name, row["version_id"]
+        self._postings += [
+            {"key_id": name("product", key), "version_id": number, "flags": 0}
+            for key in one.keys.products
+        ]
+        self._postings += [
+            {"key_id": name("event", key), "version_id": number, "flags": flags}
+            for key, flags in one.keys.events
+        ]
 
     def write(self) -> None:
         """Write what the epochs came to."""
@@ -267,7 +273,9 @@ _END_SPAN = (
 
 
 def _keys_of(assertion: Assertion) -> _Keys:
-    return _Keys([key for key, _ in assertion.products], [key for key, *_ in assertion.events])
+    return _Keys(
+        [key for key, _ in assertion.products], [(key, flags) for key, flags, _ in assertion.events]
+    )
 
 
 def _in_order(one: _Taken) -> tuple[object, ...]:

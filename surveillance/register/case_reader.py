@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, func, literal, or_, select
 
 from surveillance.domain.errors import Misused
 from surveillance.log.decode import decode_case
@@ -45,6 +45,15 @@ class StoredVersion(NamedTuple):
         """Return whether the version stood at the end of an epoch."""
         begun = self.valid_from is not None and self.valid_from <= epoch
         return begun and (self.valid_to is None or epoch < self.valid_to)
+
+
+class CountedSpan(NamedTuple):
+    """So many case versions that counted from one epoch on, until another."""
+
+    valid_from: int
+    valid_to: int | None  # None: they still do
+    flags: int  # of the event, as in a contribution; 0 where none was asked for
+    n: int
 
 
 class CaseReader:
@@ -97,6 +106,50 @@ class CaseReader:
         """Return all keys of products, or of events, that a case was ever found under."""
         query = select(key_table.c.key).where(key_table.c.kind == kind)
         return [row[0] for row in self._all(query.order_by(key_table.c.key))]
+
+    def counted_keys(self, kind: KeyKind) -> list[str]:
+        """Return the keys of products, or of events, that a case counted under, now or once."""
+        counted = (
+            select(case_postings.c.version_id)
+            .join(case_versions, _columns.version_id == case_postings.c.version_id)
+            .where(case_postings.c.key_id == key_table.c.key_id, _columns.is_counted)
+        )
+        query = select(key_table.c.key).where(key_table.c.kind == kind, counted.exists())
+        return [row[0] for row in self._all(query.order_by(key_table.c.key))]
+
+    def counted_spans(
+        self, product: str | None = None, event: str | None = None
+    ) -> list[CountedSpan]:
+        """Return from when to when cases counted.
+
+        Parameters
+        ----------
+        product, event : str, optional
+            Only cases that name this key.
+
+        Raises
+        ------
+        Misused
+            If a program wrote the rows that did not keep whether an event was serious.
+        """
+        query = select(_columns.valid_from, _columns.valid_to)
+        flags: ColumnElement[Any] = literal(0)
+        for kind, key in (("product", product), ("event", event)):
+            if key is None:
+                continue
+            postings = case_postings.alias(f"{kind}_postings")
+            flags = postings.c.flags
+            query = query.join(postings, postings.c.version_id == _columns.version_id)
+            query = query.where(postings.c.key_id == key_id(kind, key))
+        columns = (_columns.valid_from, _columns.valid_to, flags)
+        query = query.with_only_columns(*columns, func.count(), maintain_column_froms=True)
+        query = query.where(_columns.is_counted, _columns.valid_from.is_not(None))
+        found = [CountedSpan(*row) for row in self._all(query.group_by(*columns[:2], flags))]
+        if any(one.flags is None for one in found):
+            place = self._engine.url.render_as_string(hide_password=True)
+            reason = "was upgraded, and does not hold the serious cases over time"
+            raise Misused(place, reason, "make it again from the log")
+        return found
 
     def n_counted(self, product: str, event: str, epoch: int) -> int:
         """Return how many cases count for a pair at the end of an epoch: its n_pair."""

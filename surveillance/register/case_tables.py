@@ -67,5 +67,8 @@ case_postings = Table(
     metadata,
     Column("key_id", BigInteger, primary_key=True, autoincrement=False),
     Column("version_id", BigInteger, primary_key=True, autoincrement=False),
+    # Whether an event was serious and fatal, as in a contribution; null where an older program
+    # wrote the row.
+    Column("flags", SmallInteger),
     sqlite_with_rowid=False,
 )

@@ -78,6 +78,7 @@ class FollowedRegister(Register):
     def __init__(self, url: str, identity: Mapping[str, str], configuration: Configuration) -> None:
         cases, outcomes = CaseIndex(configuration), OutcomeIndex(configuration)
         super().__init__(url, cases, outcomes)
+        self.take_configuration(configuration)
         self._index_of: dict[str, CaseIndex | OutcomeIndex] = {CASES: cases, OUTCOMES: outcomes}
         partitions = raw_partitions(configuration.topics)
         raw = [(topic, number) for topic in self._index_of for number in range(partitions[topic])]

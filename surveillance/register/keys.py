@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from surveillance.domain.product import split
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 KeyKind = Literal["product", "event", "configuration"]
 N_NAMED_MAX = 200_000  # keys remembered as written; beyond that they are offered again
@@ -47,10 +44,6 @@ class NamedKeys:
             level = "" if kind == "configuration" else split(key)[0]
             self.rows.append({"key_id": number, "kind": kind, "level": level, "key": key})
         return number
-
-    def name_all(self, kind: KeyKind, keys: Iterable[str]) -> list[int]:
-        """Return the numbers of several keys."""
-        return [self.name(kind, key) for key in keys]
 
     def written(self) -> None:
         """Drop the rows: they are written."""

@@ -106,6 +106,8 @@ def _write(url: str, configuration: Configuration | None, pipe: Connection) -> N
     outcomes = None if configuration is None else OutcomeIndex(configuration)
     indexes: dict[str, CaseIndex | OutcomeIndex | None] = {CASES: cases, OUTCOMES: outcomes}
     with Register(url, cases, outcomes) as register:
+        if configuration is not None:
+            register.take_configuration(configuration)
         received: list[tuple[str, int, int, bytes]] = []  # since the last epoch was cut
         while (item := pipe.recv()) is not None:
             if item[0] == "raw":

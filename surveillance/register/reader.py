@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, func, select, true, union
 
+from surveillance.configuration.types import Configuration
 from surveillance.domain.finding import PriorFitted
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import Signal, Status
@@ -18,12 +19,14 @@ from surveillance.register.keys import KeyKind, key_id
 from surveillance.register.outcome_reader import OutcomeReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
+_decode_configuration = msgspec.json.Decoder(Configuration).decode
 _decode_prior = msgspec.json.Decoder(PriorFitted).decode
 _KEYS: dict[KeyKind, FromClause] = {
     kind: schema.keys.alias(f"{kind}_keys") for kind in ("product", "event", "configuration")
 }
+N_ROWS_A_FETCH = 500
 _REFUSED_COLUMNS = [
     column for column in schema.refused.c if column.name not in ("refused_id", "place")
 ]
@@ -74,6 +77,14 @@ class RegisterReader:
         self.cases = CaseReader(self._engine)
         self.outcomes = OutcomeReader(self._engine)
 
+    def configuration(self) -> Configuration | None:
+        """Return the configuration of the last epoch; None where the register was not given it."""
+        last = select(func.max(schema.epochs.c.epoch)).scalar_subquery()
+        digest = select(schema.epochs.c.configuration).where(schema.epochs.c.epoch == last)
+        table = schema.configurations.c
+        found = self._all(select(table.document).where(table.digest == digest.scalar_subquery()))
+        return _decode_configuration(found[0][0]) if found else None
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
@@ -81,6 +92,11 @@ class RegisterReader:
     def _all(self, query: Select[Any]) -> list[Any]:
         with database.reached(self._engine) as connection:
             return list(connection.execute(query))
+
+    def _each(self, query: Select[Any]) -> Iterator[Any]:
+        """Yield rows as they are read; no more than a few are held."""
+        with database.reached(self._engine) as connection:
+            yield from connection.execute(query.execution_options(yield_per=N_ROWS_A_FETCH))
 
     def findings(
         self,
@@ -90,7 +106,18 @@ class RegisterReader:
         first: bool = False,
         limit: int | None = None,
     ) -> list[AnyFinding]:
-        """Return findings in the order in which they were emitted.
+        """Return what `each_finding` yields."""
+        return list(self.each_finding(chosen, criterion=criterion, first=first, limit=limit))
+
+    def each_finding(
+        self,
+        chosen: Chosen,
+        *,
+        criterion: str | None = None,
+        first: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[AnyFinding]:
+        """Read findings in the order in which they were emitted, however many there are.
 
         Parameters
         ----------
@@ -102,6 +129,11 @@ class RegisterReader:
             Only the first time that each criterion was met for each pair.
         limit : int, optional
             At most so many, from the first on.
+
+        Yields
+        ------
+        Finding or WatchFinding
+            Each as it is read.
         """
         table = schema.findings
         condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
@@ -110,7 +142,8 @@ class RegisterReader:
             query = query.where(table.c.finding_id.in_(_first_met(condition)))
         names = (_KEYS["product"].c.key, _KEYS["event"].c.key)
         query = query.order_by(table.c.epoch, *names, table.c.criterion, table.c.finding_id)
-        return [finding_of(row._mapping) for row in self._all(query.limit(limit))]  # noqa: SLF001
+        for row in self._each(query.limit(limit)):
+            yield finding_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
 
     def priors(self, until: date | None = None) -> list[PriorFitted]:
         """Return the fits of the prior, those that failed as well, in the order of time.
@@ -144,30 +177,75 @@ class RegisterReader:
         ids: Iterable[str] | None = None,
         limit: int | None = None,
     ) -> list[Signal]:
-        """Return signals as they stood at the end of a day, by priority.
+        """Return signals as `each_signal` yields them.
+
+        Parameters
+        ----------
+        chosen, limit
+            As for `each_signal`.
+        status : str, optional
+            Only those in this status on that day.
+        ids : iterable of str, optional
+            Only these.
+        """
+        statuses = None if status is None else (status,)
+        return list(self.each_signal(chosen, statuses=statuses, ids=ids, limit=limit))
+
+    def each_signal(
+        self,
+        chosen: Chosen,
+        *,
+        statuses: Sequence[str] | None = None,
+        level: str | None = None,
+        ids: Iterable[str] | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Signal]:
+        """Read signals as they stood at the end of a day, by priority, however many there are.
 
         Parameters
         ----------
         chosen : Chosen
             Product, event, and the day; without a day as they stand now.
-        status : str, optional
-            Only those in this status on that day.
+        statuses : sequence of str, optional
+            Only those in one of these statuses on that day.
+        level : str, optional
+            Only those whose product is at this level.
         ids : iterable of str, optional
             Only these.
         limit : int, optional
             At most so many, from the greatest priority on.
+
+        Yields
+        ------
+        Signal
+            Each as it is read; of equal ones, in the order of the names.
         """
         table = schema.signal_states
-        query = _named(table).where(_standing(chosen, status))
+        query = _named(table).where(_standing(chosen, statuses))
         if ids is not None:
             query = query.where(table.c.signal_id.in_(list(ids)))
+        if level is not None:
+            query = query.where(_KEYS["product"].c.level == level)
         ordered = query.order_by(table.c.priority.desc(), table.c.signal_id).limit(limit)
-        return [signal_of(row._mapping) for row in self._all(ordered)]  # noqa: SLF001
+        for row in self._each(ordered):
+            yield signal_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+    def priorities(self, on: date, statuses: Sequence[str]) -> Iterator[tuple[str, float]]:
+        """Read level of the product and priority of all signals in some statuses on a day."""
+        table, products = schema.signal_states, _KEYS["product"]
+        query = (
+            select(products.c.level, table.c.priority)
+            .join(products, products.c.key_id == table.c.product)
+            .where(_standing(Chosen(until=on), statuses))
+        )
+        for row in self._each(query):
+            yield row[0], row[1]
 
     def n_signals(self, chosen: Chosen, *, status: Status | None = None) -> int:
         """Count what `signals` would return without a limit."""
         query = select(func.count()).select_from(schema.signal_states)
-        return int(self._all(query.where(_standing(chosen, status)))[0][0])
+        condition = _standing(chosen, None if status is None else (status,))
+        return int(self._all(query.where(condition))[0][0])
 
     def changes(self, until: date | None = None) -> list[Change]:
         """Return every state of every signal up to a day, in the order of the epochs."""
@@ -222,6 +300,12 @@ class RegisterReader:
         """Return the names of all criteria that there is a finding of."""
         column = schema.findings.c.criterion
         return [row[0] for row in self._all(select(column).distinct().order_by(column))]
+
+    def days(self) -> dict[int, date]:
+        """Return the day of every epoch, in the order of the epochs."""
+        table = schema.epochs.c
+        query = select(table.epoch, table.happened_on).order_by(table.epoch)
+        return {row[0]: row[1] for row in self._all(query)}
 
     def last_day(self) -> date | None:
         """Return the day of the last epoch; None before the first."""
@@ -285,14 +369,14 @@ def _first_met(condition: ColumnElement[bool]) -> Select[Any]:
     return select(inner.c.finding_id).where(inner.c.place == 1)
 
 
-def _standing(chosen: Chosen, status: Status | None) -> ColumnElement[bool]:
+def _standing(chosen: Chosen, statuses: Sequence[str] | None) -> ColumnElement[bool]:
     """Return the condition on states of signals that stood at the end of a day, or stand now."""
     table = schema.signal_states
     condition = and_(
         _held_at(chosen.until),
         *_conditions(table, chosen._replace(until=None), table.c.changed_on),
     )
-    return condition if status is None else and_(condition, table.c.status == status)
+    return condition if statuses is None else and_(condition, table.c.status.in_(statuses))
 
 
 def _held_at(until: date | None) -> ColumnElement[bool]:

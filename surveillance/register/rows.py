@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
+    from surveillance.configuration.types import Configuration
     from surveillance.register.keys import NamedKeys
 
 Values = dict[str, Any]
@@ -94,6 +95,12 @@ def epoch_entry(epoch: int, at: int, configuration: str | None = None) -> Regist
     day = datetime.fromtimestamp(at, tz=UTC).date()
     values = {"epoch": epoch, "at": at, "happened_on": day, "configuration": configuration}
     return RegisterRow(schema.epochs, values)
+
+
+def configuration_entry(configuration: Configuration) -> RegisterRow:
+    """Return the entry of a configuration, whole: names and groups are read from it."""
+    values = {"digest": configuration.digest, "document": _encode(configuration)}
+    return RegisterRow(schema.configurations, values)
 
 
 def refused_entry(record: RefusedRecord) -> RegisterRow:

@@ -28,7 +28,15 @@ from sqlalchemy import (
 from surveillance.register.columns import Day, RowId, SignalNumber
 from surveillance.register.packing import DOCUMENT, FINDING, SIGNAL, Packed
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")  # of the migrations, the oldest first
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+)  # of the migrations, the oldest first
 HEAD = REVISIONS[-1]
 OPEN = 2**63 - 1  # end of a span that has not ended: later than any epoch
 
@@ -76,6 +84,13 @@ keys = Table(
     Column("kind", String(13), nullable=False),  # product, event, configuration
     Column("level", String(20), nullable=False),  # of a product or event
     Column("key", _AsBytes, nullable=False),
+)
+
+configurations = Table(  # in force at some epoch, and known to whoever wrote the register
+    "configurations",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("document", Packed(DOCUMENT), nullable=False),
 )
 
 findings = Table(

@@ -10,6 +10,7 @@ from surveillance.register.keys import NamedKeys
 from surveillance.register.rows import (
     RegisterRow,
     Values,
+    configuration_entry,
     entries_of_fact,
     entries_of_row,
     epoch_entry,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from surveillance.configuration.types import Configuration
     from surveillance.domain.refused_record import RefusedRecord
     from surveillance.log.messages import ClosedEpoch, Fact
     from surveillance.register.case_index import CaseIndex
@@ -81,6 +83,10 @@ class Register:
             If the database cannot be reached, or its schema is of another version.
         """
         database.create_tables(self._engine)
+
+    def take_configuration(self, configuration: Configuration) -> None:
+        """Take a configuration that epochs name."""
+        self._enter(configuration_entry(configuration))
 
     def take_epoch(self, epoch: int, at: int, configuration: str | None = None) -> None:
         """Take an epoch that was cut.

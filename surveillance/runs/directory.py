@@ -47,9 +47,9 @@ FACT_FILES = {
     topics.FEED: "feed.ndjson",
     topics.REFUSED: "refused.ndjson",
 }
-# Messages repeat keys. From the third level to the fifth they shrink by a ninth for half as much
-# time again, and beyond it by little for as much more.
-_LEVEL = 5
+# Messages repeat keys. From the third level to the sixth they shrink by a seventh for twice the
+# time, a hundredth of the whole run's; beyond it by next to nothing.
+_LEVEL = 6
 
 
 class RunDirectory:

@@ -10,15 +10,12 @@ import msgspec
 from surveillance.domain.finding import Finding
 from surveillance.register.reader import Chosen
 from surveillance.triage.triage import signal_id
-from surveillance.views.contributions import contributed_keys
 from surveillance.views.known_signals import Known, Match, match
 from surveillance.views.ranking import Standings
-from surveillance.views.series import sums_by_day
 from surveillance.views.weeks import Weekly, weekly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from surveillance.register.reader import Counted
     from surveillance.views.ranking import Rank
@@ -113,7 +110,7 @@ class _Run:
     def __init__(self, source: Results, pairs: Iterable[tuple[str, str]]) -> None:
         self.reader = source.reader
         self.standings = Standings(self.reader.changes())
-        self.sums = sums_by_day(source.run(), pairs)
+        self.sums = source.sums(pairs)
         self.alerts = self.reader.alerts_by_day()
         self.newly_met = self.reader.newly_met_by_day()
         self.last_day = self.reader.last_day()
@@ -125,7 +122,7 @@ def backtest(source: Results, known: Sequence[Known]) -> Backtest:
     Parameters
     ----------
     source : Results
-        A run, with its directory.
+        A run, or a register with cases.
     known : sequence of Known
         Signals that are known.
 
@@ -137,10 +134,9 @@ def backtest(source: Results, known: Sequence[Known]) -> Backtest:
     Raises
     ------
     Misused
-        If the source is not the directory of a run.
+        If the counts over time are not there.
     """
-    directory: Path = source.run()
-    keys = contributed_keys(directory)
+    keys = source.counted_keys()
     configuration = source.configuration()
     matched = [match(one, keys, configuration) for one in known]
     pairs = {(p.key, e.key) for found in matched for p, e in found.pairs}

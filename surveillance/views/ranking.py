@@ -6,12 +6,13 @@ share the best rank.
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from numpy.typing import NDArray
@@ -134,10 +135,14 @@ class Board:
         return {self._names[number]: self._rank(number) for number in listed[:n]}
 
     def _rank(self, number: int) -> Rank:
-        own, inside = self._priorities[number], self._ordered_in[str(self._levels[number])]
+        return self.place(float(self._priorities[number]), str(self._levels[number]))
+
+    def place(self, priority: float, level: str) -> Rank:
+        """Return the place of a signal that is on the list, by its priority and level."""
+        own, inside = np.float64(priority), self._ordered_in[level]
         return Rank(
             on=self._on,
-            priority=float(own),
+            priority=priority,
             rank=1 + _n_above(self._ordered, own),
             n_ranked=len(self._ordered),
             n_tied=int(np.searchsorted(self._ordered, own, side="right"))
@@ -145,6 +150,26 @@ class Board:
             rank_in_level=1 + _n_above(inside, own),
             n_in_level=len(inside),
         )
+
+
+def board_of(on: date, listed: Iterable[tuple[str, float]]) -> Board:
+    """Return the list at the end of a day, of signals without their names.
+
+    Parameters
+    ----------
+    on : date
+        The day.
+    listed : iterable of (str, float)
+        Level of the product, and priority, of each signal on the list.
+    """
+    levels, priorities = array("B"), array("d")
+    numbers: dict[str, int] = {}
+    for level, priority in listed:
+        levels.append(numbers.setdefault(level, len(numbers)))
+        priorities.append(priority)
+    known = np.array(list(numbers), np.str_)
+    of_each = known[np.array(levels, np.uint8)]
+    return Board(on, (), of_each, np.array(priorities, np.float64))
 
 
 def _n_above(ordered: NDArray[np.float64], own: np.float64) -> int:

@@ -12,12 +12,15 @@ from surveillance.register.database import sqlite_url
 from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.views.contributions import contributed_keys
 from surveillance.views.names import resolve
+from surveillance.views.series import sums_by_day, sums_in_register
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
     from pathlib import Path
 
     from surveillance.configuration.types import Configuration
+    from surveillance.views.series import Sums
 
 
 @dataclass(frozen=True)
@@ -35,22 +38,29 @@ class Results:
     reader: RegisterReader
     directory: Path | None = None
 
-    def run(self) -> Path:
-        """Return the run's directory.
+    def sums(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[date, Sums]]:
+        """Sum up the counts of some pairs and their margins, by day.
 
         Raises
         ------
         Misused
-            If there is none: a register does not hold the counts over time.
+            If they are not here.
         """
-        if self.directory is None:
-            raise Misused("--register", "does not hold the counts over time", "use --from-run DIR")
-        return self.directory
+        if self.directory is not None:
+            return sums_by_day(self.directory, pairs)
+        return sums_in_register(self.reader, pairs)
+
+    def counted_keys(self) -> tuple[list[str], list[str]]:
+        """Return the keys of all products and events that a case counted under."""
+        if self.directory is not None:
+            return contributed_keys(self.directory)
+        cases = self.reader.cases
+        return cases.counted_keys("product"), cases.counted_keys("event")
 
     def configuration(self) -> Configuration | None:
-        """Return the configuration of the run; None if it is not here."""
+        """Return the configuration of the run or register; None if it is not here."""
         if self.directory is None or not (self.directory / "configuration").is_dir():
-            return None
+            return self.reader.configuration()
         return read_configuration(self.directory / "configuration")
 
     def choose(self, product: str | None, event: str | None, until: date | None = None) -> Chosen:
@@ -70,12 +80,13 @@ class Results:
         """
         if product is None and event is None:
             return Chosen(until=until)
+        known = self._known()
         try:
-            return _choose(product, event, until, self._known())
+            return _choose(product, event, until, known)
         except Misused:
-            if self.directory is None:
-                raise
-            return _choose(product, event, until, contributed_keys(self.directory, self._known()))
+            counted = self.counted_keys()
+            both = (sorted({*known[0], *counted[0]}), sorted({*known[1], *counted[1]}))
+            return _choose(product, event, until, both)
 
     def _known(self) -> tuple[list[str], list[str]]:
         """Return the keys of products and events that have results."""

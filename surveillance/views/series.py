@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from surveillance.domain.contribution import Contribution
+    from surveillance.register.case_reader import CountedSpan
+    from surveillance.register.reader import RegisterReader
 
 Every = Literal["day", "month", "year"]
 _Cell = tuple[str, str, str]  # what is counted, product, event
@@ -103,6 +105,53 @@ def sums_by_day(
     for epoch, rows in read_contributions(directory):
         for row in rows:
             _count(moved[days[epoch]], row, products, events)
+    return {pair: _cumulated(moved, *pair) for pair in pairs}
+
+
+def sums_in_register(
+    reader: RegisterReader, pairs: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], dict[date, Sums]]:
+    """Sum the cases of a register that counted for some pairs and their margins.
+
+    Parameters
+    ----------
+    reader : RegisterReader
+        Of a register with cases.
+    pairs : iterable of tuple of str
+        Keys of product and event.
+
+    Returns
+    -------
+    dict
+        As from `sums_by_day`.
+
+    Raises
+    ------
+    Misused
+        If the register holds no cases, or an older program wrote them.
+    """
+    pairs = list(pairs)
+    reader.cases.require_any()
+    days = reader.days()
+    moved: dict[date, Counter[_Cell]] = {day: Counter() for day in sorted(set(days.values()))}
+
+    def move(cell: _Cell, spans: Iterable[CountedSpan]) -> None:
+        for span in spans:
+            moved[days[span.valid_from]][cell] += span.n
+            if span.valid_to is not None:
+                moved[days[span.valid_to]][cell] -= span.n
+
+    spans_of = reader.cases.counted_spans
+    move(("total", "", ""), spans_of())
+    for product in {pair[0] for pair in pairs}:
+        move(("product", product, ""), spans_of(product))
+    for event in {pair[1] for pair in pairs}:
+        move(("event", "", event), spans_of(event=event))
+    for pair in set(pairs):
+        spans = spans_of(*pair)
+        move(("pair", *pair), spans)
+        move(("serious", *pair), [one for one in spans if one.flags & SERIOUS])
+        move(("fatal", *pair), [one for one in spans if one.flags & FATAL])
     return {pair: _cumulated(moved, *pair) for pair in pairs}
 
 

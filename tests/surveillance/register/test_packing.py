@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from register_rows import a_finding, a_watch_finding
 
 from surveillance.domain.errors import Defect
 from surveillance.register import dictionaries, packing
@@ -14,8 +15,6 @@ from surveillance.register.documents import finding_of
 from surveillance.register.keys import NamedKeys
 from surveillance.register.packing import DOCUMENT, FINDING, OUTCOME, RECORD, SIGNAL, pack, unpack
 from surveillance.register.rows import entries_of_row
-
-from .register_rows import a_finding, a_watch_finding
 
 CHECKSUMS = {
     1: 417640638,

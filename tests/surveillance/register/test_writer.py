@@ -7,20 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, event
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateIndex, CreateTable
-
-from surveillance.domain.errors import Misused
-from surveillance.domain.signal import Step
-from surveillance.log.messages import ClosedEpoch, Output
-from surveillance.log.ticks import Tick
-from surveillance.log.topics import CONTRIBUTIONS, FINDINGS
-from surveillance.register import Register, database, schema
-from surveillance.register.reader import Chosen, RegisterReader
-from surveillance.register.writer import N_ROWS_A_BATCH
-
-from .register_rows import (
+from register_rows import (
     AT,
     DAY,
     SIGNAL_ID,
@@ -36,6 +23,18 @@ from .register_rows import (
     dispositions,
     passed_over,
 )
+from sqlalchemy import Engine, event
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from surveillance.domain.errors import Misused
+from surveillance.domain.signal import Step
+from surveillance.log.messages import ClosedEpoch, Output
+from surveillance.log.ticks import Tick
+from surveillance.log.topics import CONTRIBUTIONS, FINDINGS
+from surveillance.register import Register, database, schema
+from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.register.writer import N_ROWS_A_BATCH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +83,7 @@ def test_every_kind_of_row_finds_its_table(url: str) -> None:
         "case_versions": 0,  # and these are of the indexes of raw topics
         "case_repeats": 0,
         "case_postings": 0,
+        "configurations": 0,  # as are these
         "outcome_versions": 0,
     }
 
