@@ -19,6 +19,7 @@ from typer._click.exceptions import (  # Typer carries a click of its own
     UsageError,
 )
 
+from surveillance.cli import ack as acknowledging
 from surveillance.cli import decide as deciding
 from surveillance.cli import files as filing
 from surveillance.cli import register as registers
@@ -64,6 +65,7 @@ def common(
 
 running.register(app)
 filing.register(app)
+acknowledging.register(app)
 streaming.register(app)
 registers.register(app)
 deciding.register(app)
