@@ -24,7 +24,10 @@ from surveillance.runs.replay import Beside, replay
 from surveillance.simulate import SCENARIOS, simulate
 
 REFUSED_IN_PART = 3
-SHIPPED_FOR = {"vaers": "vaers", "faers": "faers", "folder": "ucd", "outcomes": "ucd"}
+SHIPPED_FOR = {
+    "vaers": "vaers", "faers": "faers", "e2b": "e2b", "e2b_r2": "e2b",
+    "folder": "ucd", "outcomes": "ucd",
+}  # fmt: skip
 
 Config = Annotated[
     list[Path] | None,
