@@ -21,6 +21,7 @@ from surveillance.intake.registry import FORMATS
 from surveillance.log import topics
 from surveillance.runs.directory import topic_rows
 from surveillance.runs.replay import Beside, replay
+from surveillance.runs.workplace import require_whole
 from surveillance.simulate import SCENARIOS, simulate
 
 REFUSED_IN_PART = 3
@@ -251,6 +252,7 @@ def export(
     topic = ROWS.get(what)
     if topic is None:
         raise Misused(f"--what {what}", "is not known", f"use one of {', '.join(ROWS)}")
+    require_whole(directory)
     rows = topic_rows(directory, topic)
     first = next(rows, None)  # a directory that is not a run must not leave an empty file
     lines = (row + b"\n" for row in ([] if first is None else chain([first], rows)))

@@ -8,6 +8,8 @@ so memory stays flat.
 from __future__ import annotations
 
 import multiprocessing
+import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -15,7 +17,7 @@ import msgspec
 
 from surveillance.configuration.types import Configuration
 from surveillance.domain.contribution import Dispositions
-from surveillance.domain.errors import Defect
+from surveillance.domain.errors import Defect, Misused
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log.messages import Batch, End, Fact, decode_message
 from surveillance.log.topics import CASES, FINDINGS, OUTCOMES, SIGNALS
@@ -42,11 +44,16 @@ class RegisterProcess:
     def __init__(self, url: str, configuration: Configuration | None = None) -> None:
         context = multiprocessing.get_context("spawn")
         there, self._pipe = context.Pipe(duplex=False)
+        self._told, telling = context.Pipe(duplex=False)
         self._process = context.Process(
-            target=_write, args=(url, configuration, there), name="register"
+            target=_write_and_tell,
+            args=(url, configuration, there, telling),
+            name="register",
+            daemon=True,  # it ends with this process, however this one ends
         )
         self._process.start()
         there.close()
+        telling.close()
 
     def take_raw(self, topic: str, partition: int, offset: int, value: bytes) -> None:
         """Take a message of a raw topic, before the epoch that it belongs to."""
@@ -79,26 +86,45 @@ class RegisterProcess:
         try:
             self._pipe.send(item)
         except OSError as error:
-            raise Defect(f"the register's process has ended: {error}") from error
+            raise self._why(f"the register's process has ended: {error}") from error
+
+    def _why(self, else_: str) -> Misused | Defect:
+        """Return what the process told before it ended."""
+        with suppress(EOFError, OSError):
+            return Misused(*self._told.recv())
+        return Defect(else_)
 
     def close(self) -> None:
         """Wait until everything is written.
 
         Raises
         ------
+        Misused
+            If the register could not be written for want of room or rights.
         Defect
-            If the register could not be written.
+            If it could not be written for another reason.
         """
         self._send(None)
         self._process.join(SECONDS_TO_END)
         if self._process.exitcode != 0:
             self._process.kill()
-            raise Defect(f"the register's process ended with {self._process.exitcode}")
+            raise self._why(f"the register's process ended with {self._process.exitcode}")
 
     def abandon(self) -> None:
         """End the process without waiting: what it feeds will not be used."""
         self._process.kill()
         self._process.join()
+
+
+def _write_and_tell(
+    url: str, configuration: Configuration | None, pipe: Connection, telling: Connection
+) -> None:
+    try:
+        _write(url, configuration, pipe)
+    except Misused as error:  # no room on the disk, above all: a user's to mend, and no defect
+        with suppress(OSError):
+            telling.send((error.place, error.reason, error.remedy))
+        sys.exit(1)
 
 
 def _write(url: str, configuration: Configuration | None, pipe: Connection) -> None:

@@ -8,11 +8,10 @@ could differ from the first.
 from __future__ import annotations
 
 import gzip
-import shutil
 import zlib
 from collections import Counter
 from contextlib import ExitStack
-from typing import IO, TYPE_CHECKING, Any, Self, cast
+from typing import IO, TYPE_CHECKING, Self, cast
 
 import msgspec
 
@@ -58,18 +57,12 @@ class RunDirectory:
     Parameters
     ----------
     directory : Path
-        Made if it is not there; must be empty, or an earlier run.
+        Made if it is not there; holds nothing that a run has.
     configuration : Configuration
         The one in force, which shapes the index of the cases.
-
-    Raises
-    ------
-    Misused
-        If the directory holds something else.
     """
 
     def __init__(self, directory: Path, configuration: Configuration) -> None:
-        _make_room(directory)
         self.directory = directory
         self.dispositions: dict[str, Counter[str]] = {}
         self.n_rows: Counter[str] = Counter()
@@ -77,7 +70,7 @@ class RunDirectory:
         self.refused_by_code: Counter[str] = Counter()
         self.passed_over: list[DecisionPassedOver] = []
         self._stack = ExitStack()
-        (directory / "topics").mkdir()
+        (directory / "topics").mkdir(parents=True, exist_ok=True)
         self._files: dict[str, IO[bytes]] = {}
         self._register = RegisterProcess(sqlite_url(directory / "register.db"), configuration)
 
@@ -90,7 +83,11 @@ class RunDirectory:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        try:
+            self._stack.close()
+        except BaseException:
+            self._register.abandon()
+            raise
         if kind is None:
             self._register.close()
         else:
@@ -154,19 +151,6 @@ class RunDirectory:
         return cast("IO[bytes]", self._stack.enter_context(packed))
 
 
-def _make_room(directory: Path) -> None:
-    if directory.exists() and not directory.is_dir():
-        raise Misused(str(directory), "is a file", "name a directory with --out")
-    if directory.exists() and any(directory.iterdir()):
-        if not (directory / "run.json").is_file():
-            raise Misused(
-                str(directory), "is not empty and holds no earlier run", "name another with --out"
-            )
-        shutil.rmtree(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    write_summary(directory, {"status": "unfinished"})
-
-
 def require_outside(directory: Path, inputs: Iterable[Path]) -> None:
     """Refuse to clear a directory that holds what is to be read."""
     for path in inputs:
@@ -174,12 +158,6 @@ def require_outside(directory: Path, inputs: Iterable[Path]) -> None:
             raise Misused(
                 str(path), f"lies in {directory}, which would be cleared", "name another with --out"
             )
-
-
-def write_summary(directory: Path, summary: dict[str, Any]) -> None:
-    """Write `run.json`; its status is `unfinished` until the run ends."""
-    text = msgspec.json.format(_encode(summary), indent=2)
-    (directory / "run.json").write_bytes(text + b"\n")
 
 
 def topic_messages(directory: Path, topic: str) -> Iterator[bytes]:

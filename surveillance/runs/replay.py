@@ -30,8 +30,9 @@ from surveillance.log import topics
 from surveillance.log.days import DatedLine, EndOfDay, RawMessage, messages_by_day
 from surveillance.log.messages import ClosedEpoch
 from surveillance.pipeline import Source
-from surveillance.runs.directory import RunDirectory, require_outside, write_summary
+from surveillance.runs.directory import RunDirectory, require_outside
 from surveillance.runs.in_process import Embedded
+from surveillance.runs.workplace import Workplace
 
 
 class Beside(NamedTuple):
@@ -121,64 +122,67 @@ def replay(  # noqa: PLR0913 - all but two by keyword
     beside.require()
     given = [*sorted(names), *beside.paths]
     require_outside(out, [*given, *([configuration_directory] if configuration_directory else [])])
-    with (
-        RunDirectory(out, configurations.current) as sink,
-        tempfile.TemporaryDirectory(prefix="longwatch-") as spool,
-    ):
-        if configuration_directory is not None:
-            shutil.copytree(configuration_directory, out / "configuration")
-        tally = RowCounts()
+    with Workplace(out) as workplace:
+        with (
+            RunDirectory(workplace.directory, configurations.current) as sink,
+            tempfile.TemporaryDirectory(prefix="longwatch-") as spool,
+        ):
+            if configuration_directory is not None:
+                shutil.copytree(configuration_directory, workplace.directory / "configuration")
+            tally = RowCounts()
 
-        def lines(kind: str, paths: list[Path], name: str) -> Iterator[DatedLine]:
-            return lines_of(
-                kind,
-                paths,
-                refuse=sink.refuse,
-                spool=Path(spool) / name,
-                progress=progress,
-                tally=tally,
-                today=today,
+            def lines(kind: str, paths: list[Path], name: str) -> Iterator[DatedLine]:
+                return lines_of(
+                    kind,
+                    paths,
+                    refuse=sink.refuse,
+                    spool=Path(spool) / name,
+                    progress=progress,
+                    tally=tally,
+                    today=today,
+                )
+
+            received = [lines(format_name, names, "reports")]
+            received += [
+                lines(kind, [path], f"outcomes-{n}")
+                for n, (kind, path) in enumerate(beside.outcomes)
+            ]
+            merged = heapq.merge(
+                *(within(one, from_day, until_day) for one in received),
+                *(
+                    [lines("decisions", list(beside.decisions), "decisions")]
+                    if beside.decisions
+                    else []
+                ),
+                key=lambda line: line.on,
             )
-
-        received = [lines(format_name, names, "reports")]
-        received += [
-            lines(kind, [path], f"outcomes-{n}") for n, (kind, path) in enumerate(beside.outcomes)
-        ]
-        merged = heapq.merge(
-            *(within(one, from_day, until_day) for one in received),
-            *(
-                [lines("decisions", list(beside.decisions), "decisions")]
-                if beside.decisions
-                else []
-            ),
-            key=lambda line: line.on,
-        )
-        run = Embedded(configurations, sink, observe)
-        fed = _feed(run, sink, merged, progress, clock)
-        summary: dict[str, Any] = {
-            "status": "finished",
-            "format": format_name,
-            "inputs": [_input(path) for path in given],
-            "configuration": configurations.current.digest,
-            "versions": versions(),
-            "first_day": str(fed.days[0]) if fed.days else None,
-            "last_day": str(fed.days[-1]) if fed.days else None,
-            "first_report_on": None if fed.first_report_on is None else str(fed.first_report_on),
-            "n_epochs": len(fed.days),
-            "n_lines": fed.n_lines,
-            "files": tally.table(),
-            "refused_at_intake": dict(sink.refused_by_code),
-            "dispositions": {name: dict(c) for name, c in sorted(sink.dispositions.items())},
-            "rows": dict(sorted(sink.n_rows.items())),
-            "findings": sink.n_findings,
-            "prior_fits": sink.n_prior_fits,
-            "decisions_passed_over": msgspec.to_builtins(sink.passed_over),
-            "seconds": {"reading": fed.read_by - start},
-            "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        }
-    summary["seconds"]["whole"] = clock() - start  # the register is written by now
-    write_summary(out, summary)
-    return summary
+            run = Embedded(configurations, sink, observe)
+            fed = _feed(run, sink, merged, progress, clock)
+            summary: dict[str, Any] = {
+                "status": "finished",
+                "format": format_name,
+                "inputs": [_input(path) for path in given],
+                "configuration": configurations.current.digest,
+                "versions": versions(),
+                "first_day": str(fed.days[0]) if fed.days else None,
+                "last_day": str(fed.days[-1]) if fed.days else None,
+                "first_report_on": None
+                if fed.first_report_on is None
+                else str(fed.first_report_on),
+                "n_epochs": len(fed.days),
+                "n_lines": fed.n_lines,
+                "files": tally.table(),
+                "refused_at_intake": dict(sink.refused_by_code),
+                "dispositions": {name: dict(c) for name, c in sorted(sink.dispositions.items())},
+                "rows": dict(sorted(sink.n_rows.items())),
+                "findings": sink.n_findings,
+                "prior_fits": sink.n_prior_fits,
+                "decisions_passed_over": msgspec.to_builtins(sink.passed_over),
+                "seconds": {"reading": fed.read_by - start},
+                "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        summary["seconds"]["whole"] = clock() - start  # the register is written by now
+        return workplace.put_in_place(summary)
 
 
 class _Fed(NamedTuple):

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from surveillance.domain.errors import Misused
 from surveillance.log import topics
 from surveillance.log.messages import Batch, decode_message
 from surveillance.runs.directory import FACT_FILES, topic_messages
+from surveillance.runs.workplace import require_whole
 from surveillance.stream.clients import read_all
 
 PAUSE_SECONDS = 0.5
@@ -33,11 +33,6 @@ class _Identity(msgspec.Struct):
     id: str
 
 
-class _Summary(msgspec.Struct):
-    status: str
-
-
-_decode_status = msgspec.json.Decoder(_Summary).decode
 _decode_identity = msgspec.json.Decoder(_Identity).decode
 
 
@@ -74,7 +69,7 @@ def compare(
     Misused
         If the directory holds no run, or no broker answers.
     """
-    _require_finished(directory)
+    require_whole(directory)
     comparison = Comparison({}, {}, None)
     for topic in (*topics.DERIVED, *topics.OUTWARD):
         expected = _distinct(topic, _expected(directory, topic))[0]
@@ -82,14 +77,6 @@ def compare(
         if difference is not None and comparison.difference is None:
             comparison.difference = f"{topic}: {difference}"
     return comparison
-
-
-def _require_finished(directory: Path) -> None:
-    summary = directory / "run.json"
-    if not summary.is_file():
-        raise Misused(str(directory), "holds no run.json", "name a directory written by `replay`")
-    if _decode_status(summary.read_bytes()).status != "finished":
-        raise Misused(str(directory), "holds a run that did not finish", "replay once more")
 
 
 def _expected(directory: Path, topic: str) -> Iterable[bytes]:

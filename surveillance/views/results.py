@@ -10,6 +10,7 @@ from surveillance.domain.errors import Misused
 from surveillance.domain.product import key
 from surveillance.register.database import sqlite_url
 from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.runs.workplace import require_whole
 from surveillance.views.contributions import contributed_keys
 from surveillance.views.names import resolve
 from surveillance.views.series import sums_by_day, sums_in_register
@@ -127,8 +128,5 @@ def open_results(from_run: Path | None, register: str | None) -> Results:
         raise Misused("--from-run, --register", "exactly one is needed", "give one of the two")
     if from_run is None:
         return Results(RegisterReader(register or ""))
-    if not from_run.is_dir():
-        raise Misused(
-            str(from_run), "is not a directory", "give a directory that `longwatch replay` wrote"
-        )
+    require_whole(from_run)
     return Results(RegisterReader(sqlite_url(from_run / "register.db")), from_run)
