@@ -13,6 +13,7 @@ from detectors.validation import (
     as_counts,
     as_reals,
     refuse_where,
+    require_one_index,
     require_shapes_that_fit,
 )
 
@@ -136,6 +137,9 @@ class Table:
         labels: pd.MultiIndex | None = None,
         expected: ArrayLike | None = None,
     ) -> None:
+        require_one_index(
+            n_pair=n_pair, n_product=n_product, n_event=n_event, n_total=n_total, expected=expected
+        )
         given = {"n_pair": n_pair, "n_product": n_product, "n_event": n_event, "n_total": n_total}
         counts = [as_counts(name, values) for name, values in given.items()]
         require_shapes_that_fit(**dict(zip(given, counts, strict=True)))
@@ -225,7 +229,8 @@ class Table:
         Raises
         ------
         ValueError
-            If a report, product or event is missing, or if a report lies in more than one stratum.
+            If `frame` lacks a column; if a report, product or event is missing; if a column holds
+            values of several kinds or without an order; if a report lies in more than one stratum.
 
         Notes
         -----
@@ -233,6 +238,9 @@ class Table:
         joins them: else the four cells would not add up to the total. The total is the number of
         distinct reports in `frame`, not the sum over pairs. A report without a product or without
         an event still belongs to the total: give it a named value.
+
+        A column is all text or all numbers. Mixed, 1 and "1" could be one report or two, and only
+        the caller can know: such a column is refused.
 
         With strata, :math:`E = \sum_s n_{\mathrm{product}, s} n_{\mathrm{event}, s} / N_s` [1]_. A
         stratum of a single report counts like any other. A missing stratum value is a value of its

@@ -17,6 +17,7 @@ from detectors.disproportionality.ic import ic
 from detectors.disproportionality.prr import prr
 from detectors.estimate import DEFINED, Estimate, Statistic, first_reason, where_defined
 from detectors.logistic.reports import as_columns, as_flags, as_incidence
+from detectors.validation import require_one_index
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -154,6 +155,7 @@ def masking(
     >>> found.ratio.value.round(3), found.is_unmasked
     (array([[9.6]]), array([[ True]]))
     """
+    require_one_index(reports=reports, event=event)
     matrix = as_incidence(reports)
     flags = as_flags("event", event, matrix.shape[0])
     removed = as_columns("maskers", maskers, matrix.shape[1])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from detectors.counts import Table
-from detectors.validation import as_counts, as_numbers_within, refuse_where
+from detectors.validation import as_counts, as_numbers_within, refuse_where, require_one_index
 
 Decide = Callable[[Table], NDArray[np.bool_]]
 
@@ -81,6 +81,7 @@ def probability_of_finding(
     >>> probability_of_finding(at_least_three, **margins, odds_ratio=[1.0, 2.0]).round(4)
     array([0.0801, 0.3222])
     """
+    require_one_index(n_product=n_product, n_event=n_event, n_total=n_total, odds_ratio=odds_ratio)
     names = ("n_product", "n_event", "n_total")
     counts = [as_counts(*given) for given in zip(names, (n_product, n_event, n_total), strict=True)]
     low, high = 1 / GREATEST_ODDS_RATIO, GREATEST_ODDS_RATIO

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -73,11 +73,13 @@ def count_reports(
     Raises
     ------
     ValueError
-        If a report, product or event is missing, or if a report lies in more than one stratum.
+        As `Table.from_reports` says.
     """
     for column in (report, product, event):
-        if frame[column].isna().any():
+        if as_column(frame, column).isna().any():
             raise ValueError(f"column {column!r} has missing values: name them first")
+    for column in strata:
+        as_column(frame, column)
     reports, ids = _codes(frame[report])
     products, events = (_named(reports, frame[column]) for column in (product, event))
     i, j, n_pair = _pairs(products, events, len(ids))
@@ -93,6 +95,69 @@ def count_reports(
         labels=_labels(products, events, i, j, names=(product, event)),
         expected=expected,
     )
+
+
+def as_column(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Take a column whose values can be told apart and sorted, or refuse it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Rows.
+    name : str
+        Name of the column.
+
+    Returns
+    -------
+    pandas.Series
+        The column.
+
+    Raises
+    ------
+    ValueError
+        If `frame` is no frame or has no such column, or two; or if the column holds values of
+        several kinds, as 1 and "1", or of a kind that has no order.
+    """
+    if not hasattr(frame, "columns"):
+        raise ValueError(f"frame is a {type(frame).__name__}: must be a pandas.DataFrame")
+    n_named = sum(each == name for each in frame.columns)
+    if n_named != 1:
+        there = ", ".join(map(repr, frame.columns))
+        found = f"{n_named} columns" if n_named else "no column"
+        raise ValueError(f"frame has {found} {name!r}: must have one; its columns are {there}")
+    column: pd.Series = frame[name]
+    _require_one_kind(name, column)
+    return column
+
+
+def _require_one_kind(name: str, column: pd.Series) -> None:
+    # Else 1 and "1" would be two reports, which file formats and people do not tell apart.
+    categorical = getattr(column, "cat", None)
+    values = column if categorical is None else categorical.categories
+    if values.dtype != object:
+        return
+    types = dict.fromkeys(map(type, values.dropna()))
+    kinds = {_kind_of(each): each for each in types}
+    if len(kinds) > 1:
+        one, other = (next(v for v in values if type(v) is kind) for kind in [*kinds.values()][:2])
+        rule = "must be of one kind, all text or all numbers"
+        raise ValueError(f"column {name!r} holds {one!r} and {other!r}: {rule}")
+    if not all(map(_has_order, types)):
+        rule = "must hold values that have an order, as text or numbers"
+        raise ValueError(f"column {name!r} holds {next(iter(types)).__name__}: {rule}")
+
+
+def _has_order(kind: Any) -> bool:  # noqa: ANN401 - what `type` gives, and no more is known of it
+    is_inherited = kind.__lt__ is object.__lt__  # type: ignore[operator] # every class has one
+    return kind.__hash__ is not None and kind is not complex and not is_inherited
+
+
+def _kind_of(kind: type) -> str:
+    if issubclass(kind, bool | np.bool_):
+        return "truth value"
+    if issubclass(kind, str):
+        return "text"
+    return "number" if issubclass(kind, int | float | np.number) else kind.__name__
 
 
 def _codes(column: pd.Series) -> tuple[Codes, pd.Index]:

@@ -1,5 +1,7 @@
 """Arguments as arrays of counts or real numbers, or an error that names the wrong element."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -167,3 +169,32 @@ def require_shapes_that_fit(**given: NDArray[np.generic]) -> None:
     except ValueError:
         shapes = ", ".join(f"{name} {values.shape}" for name, values in given.items())
         raise ValueError(f"shapes must broadcast to one: {shapes}") from None
+
+
+def require_one_index(**given: object) -> None:
+    """Raise if arguments that are paired by position have labels that would pair them otherwise.
+
+    Parameters
+    ----------
+    **given : object
+        Arguments, by the names their caller knows; those without labels, and scalars, pass.
+
+    Raises
+    ------
+    ValueError
+        If two series or frames have other labels, or the same in another order.
+    """
+    labelled = {name: index for name, value in given.items() if (index := _labels(value))}
+    first = next(iter(labelled), "")
+    for name, (index,) in labelled.items():
+        if not index.equals(labelled[first][0]):
+            raise ValueError(
+                f"{name} has another index than {first}: align the two, or give arrays, which are "
+                "paired by position"
+            )
+
+
+def _labels(value: object) -> tuple[Any, ...]:
+    """Return the index of a series or frame, in a tuple; of anything else nothing."""
+    index = getattr(value, "index", None)
+    return () if index is None or callable(index) else (index,)

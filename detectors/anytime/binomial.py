@@ -19,7 +19,7 @@ from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, 
 from detectors.canonical import make_canonical
 from detectors.recomputation import recomputation
 from detectors.sequential.operating import OperatingCharacteristics
-from detectors.validation import GREATEST_COUNT, as_counts, refuse_where
+from detectors.validation import GREATEST_COUNT, as_counts, refuse_where, require_one_index
 
 Direction = Literal["more", "fewer"]
 LEAST, GREATEST = 1e-6, 1e6  # of what a prior is made of
@@ -158,6 +158,7 @@ def log_e(design: Design, hits: ArrayLike, trials: ArrayLike) -> NDArray[np.floa
     >>> round(float(np.exp(log_e(Design(0.5), 1, 1))), 12)
     1.5
     """
+    require_one_index(hits=hits, trials=trials)
     c, n = np.broadcast_arrays(as_counts("hits", hits), as_counts("trials", trials))
     refuse_where(c > n, "hits", c, "must not exceed trials")
     pairs = zip(c.ravel().tolist(), n.ravel().tolist(), strict=True)

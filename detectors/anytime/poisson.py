@@ -18,7 +18,13 @@ from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, 
 from detectors.canonical import make_canonical
 from detectors.recomputation import recomputation
 from detectors.sequential.operating import OperatingCharacteristics
-from detectors.validation import GREATEST_COUNT, as_counts, as_reals, refuse_where
+from detectors.validation import (
+    GREATEST_COUNT,
+    as_counts,
+    as_reals,
+    refuse_where,
+    require_one_index,
+)
 
 Direction = Literal["more", "fewer"]
 LEAST, GREATEST = 1e-6, 1e6  # of what a prior is made of, and of a rate ratio
@@ -163,6 +169,7 @@ def log_e(design: Design, events: ArrayLike, expected: ArrayLike) -> NDArray[np.
     >>> bool(np.isclose(log_e(Design(prior_rate=1.0), 0, 3.0), -np.log(4.0)))
     True
     """
+    require_one_index(events=events, expected=expected)
     n, mu = np.broadcast_arrays(as_counts("events", events), as_reals("expected", expected))
     refuse_where(np.isnan(mu), "expected", mu, "must not be missing")
     refuse_where((mu == 0) & (n > 0), "events", n, "must be 0 where expected is 0")

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from detectors.validation import as_numbers_within, refuse_where
+from detectors.validation import as_numbers_within, refuse_where, require_one_index
 
 GREATEST_LOG_RATIO = 700.0  # the ratio itself would overflow beyond 709
 LEAST_SE, GREATEST_SE = 1e-6, 1e6  # squares and their quotients keep their digits
@@ -30,6 +30,7 @@ def as_controls(
     ValueError
         If a value is missing or out of range, if there are fewer than 3, or if shapes do not fit.
     """
+    require_one_index(log_rr=log_rr, se=se)
     y, s = as_estimates(log_rr, se)
     for name, values in (("log_rr", y), ("se", s)):
         refuse_where(np.isnan(values), name, values, "must not be missing")
@@ -60,6 +61,7 @@ def as_estimates(
     ValueError
         If a value is out of range.
     """
+    require_one_index(log_rr=log_rr, se=se)
     high = GREATEST_LOG_RATIO
     return (
         as_numbers_within("log_rr", log_rr, low=-high, high=high),

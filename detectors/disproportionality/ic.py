@@ -10,7 +10,7 @@ from scipy import special
 
 from detectors.elementary import LN2, log
 from detectors.estimate import Estimate, first_reason, where_defined
-from detectors.validation import as_counts, as_reals, require_shapes_that_fit
+from detectors.validation import as_counts, as_reals, require_one_index, require_shapes_that_fit
 
 LEAST_TAIL = 1e-5  # beyond 4.5 standard deviations SciPy's quantile errs for counts above 2e5
 
@@ -59,6 +59,7 @@ def ic(n: ArrayLike, expected: ArrayLike, *, tail: float = 0.025) -> Estimate:
     >>> round(float(ic(12, 5).lower), 6)
     0.254233
     """
+    require_one_index(n=n, expected=expected)
     _require_tail(tail)
     given = as_counts("n", n), as_reals("expected", expected)
     require_shapes_that_fit(n=given[0], expected=given[1])

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from detectors.validation import as_counts, as_numbers_within, refuse_where
+from detectors.validation import as_counts, as_numbers_within, refuse_where, require_one_index
 
 GREATEST = 1e60
 MOST_PATIENTS = 100
@@ -98,6 +98,7 @@ def agreement(change: ArrayLike, events: ArrayLike, *, worse: Worse = "fall") ->
     >>> found.concordance, round(found.p, 4)
     (1.0, 0.05)
     """
+    require_one_index(change=change, events=events)
     bad, outcome = _checked(change, events, worse)
     n = len(bad)
     comparable, score = _score(bad, outcome)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from detectors.validation import as_counts, as_numbers_within, refuse_where
+from detectors.validation import as_counts, as_numbers_within, refuse_where, require_one_index
 
 GREATEST_VALUE = 1e60
 GREATEST_TIME = 1e6
@@ -163,6 +163,7 @@ def as_patients(patient: ArrayLike, time: ArrayLike, level: ArrayLike) -> Patien
     ValueError
         If there is no value, one is missing or out of range, or shapes differ.
     """
+    require_one_index(patient=patient, time=time, level=level)
     whose = as_counts("patient", patient)
     when = as_numbers_within("time", time, low=-GREATEST_TIME, high=GREATEST_TIME)
     what = as_numbers_within("level", level, low=-GREATEST_VALUE, high=GREATEST_VALUE)

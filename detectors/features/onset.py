@@ -15,7 +15,7 @@ from detectors.estimate import PValue, Statistic, first_reason, where_defined
 from detectors.features import clusters
 from detectors.features.axis import as_rows, as_weights, places, refuse_without_weight, require_work
 from detectors.features.tails import log_choose, summed_p
-from detectors.validation import GREATEST_COUNT, require_between
+from detectors.validation import GREATEST_COUNT, require_between, require_one_index
 
 MOST_WORK = 30_000_000  # additions for one exact probability: under a second
 
@@ -135,6 +135,7 @@ def scan(
     >>> int(found.most), int(found.first_day), round(float(found.p.p), 4)
     (2, 40, 0.5073)
     """
+    require_one_index(by_day=by_day, background=background)
     counts = as_rows("by_day", by_day, least=2)
     n_days = counts.shape[-1]
     require_between("width_days", width_days, 0, n_days)
@@ -229,6 +230,7 @@ def compare(
     >>> float(found.distance.value), round(float(found.p.p), 12)
     (1.0, 0.05)
     """
+    require_one_index(by_day=by_day, others_by_day=others_by_day)
     if alternative not in get_args(Alternative):
         raise ValueError(f"alternative is {alternative!r}: must be one of {get_args(Alternative)}")
     require_work(most_work)

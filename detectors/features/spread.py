@@ -16,7 +16,7 @@ from detectors.features.tails import (
     binomial_tail,
     summed_p,
 )
-from detectors.validation import refuse_where
+from detectors.validation import refuse_where, require_one_index
 
 MOST_WORK = 30_000_000  # additions for one exact probability: under a second
 
@@ -178,6 +178,7 @@ def dominance(
     >>> int(found.source), round(float(found.p.p), 12)
     (0, 0.25)
     """
+    require_one_index(by_source=by_source, all_by_source=all_by_source)
     require_work(most_work)
     counts = as_rows("by_source", by_source)
     weights = as_weights("all_by_source", all_by_source, counts.shape[-1])

@@ -10,7 +10,7 @@ from scipy import special
 from detectors.estimate import Estimate, PValue, Statistic, first_reason, where_defined
 from detectors.features.axis import as_rows, as_weights, require_work
 from detectors.features.tails import binomial_p, summed_p
-from detectors.validation import refuse_where, require_between
+from detectors.validation import refuse_where, require_between, require_one_index
 
 MOST_WORK = 300_000_000  # additions for the distributions of all counts together: about a second
 
@@ -85,6 +85,7 @@ def trend(by_period: ArrayLike, totals: ArrayLike, *, most_work: int = MOST_WORK
     >>> round(float(found.z.value), 6), round(float(found.p.p), 12)
     (1.732051, 0.111111111111)
     """
+    require_one_index(by_period=by_period, totals=totals)
     require_work(most_work)
     counts, weights = _checked(by_period, totals)
     n = np.asarray(counts.sum(axis=-1))
@@ -179,6 +180,7 @@ def latest(by_period: ArrayLike, totals: ArrayLike) -> PValue:
     >>> round(float(latest([1, 0, 3], [100, 100, 100]).p), 12)
     0.111111111111
     """
+    require_one_index(by_period=by_period, totals=totals)
     counts, weights = _checked(by_period, totals)
     n = np.asarray(counts.sum(axis=-1))
     state = _state(n, weights)
@@ -232,6 +234,7 @@ def rate_ratio(
     >>> found.point.tolist(), found.upper.round(4).tolist()
     ([1.0, 1.0], [4.3451, 4.3451])
     """
+    require_one_index(by_period=by_period, totals=totals)
     require_between("confidence_level", confidence_level, 0.0, 1.0)
     counts, weights = _checked(by_period, totals)
     rest = counts.sum(axis=-1, keepdims=True) - counts

@@ -16,7 +16,7 @@ from detectors.logistic.refit import plain_reasons
 from detectors.logistic.reports import as_columns, as_incidence
 from detectors.logistic.separation import identified, part_of
 from detectors.logistic.symmetric import factor, solve
-from detectors.validation import require_between
+from detectors.validation import require_between, require_one_index
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -115,6 +115,7 @@ def firth(
     array([163.285714])
     """
     require_between("confidence_level", confidence_level, 0.0, 1.0)
+    require_one_index(reports=reports, event=event, strata=strata)
     matrix = as_incidence(reports)
     chosen = as_columns("products", products, matrix.shape[1])
     patterns = collapse(matrix, event, strata=strata, products=chosen)

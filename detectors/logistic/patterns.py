@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from detectors.logistic.reports import as_flags, as_incidence
+from detectors.validation import require_one_index
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -72,6 +73,7 @@ def collapse(
         If shapes do not fit, a value is neither 0 nor 1, a level is missing, or the factors
         determine each other.
     """
+    require_one_index(reports=reports, event=event, strata=strata)
     matrix = as_incidence(reports)
     n_rows = matrix.shape[0]
     flags = as_flags("event", event, n_rows)

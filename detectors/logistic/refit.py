@@ -15,6 +15,7 @@ from detectors.logistic.reports import as_columns, as_incidence
 from detectors.logistic.separation import identified, overlapping, part_of
 from detectors.logistic.solver import minimise
 from detectors.logistic.symmetric import solve
+from detectors.validation import require_one_index
 from detectors.wald import ratio_estimate
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def adjusted(
     >>> adjusted(reports, event, products=[0]).odds_ratio.point.round(6)
     array([4.75])
     """
+    require_one_index(reports=reports, event=event, strata=strata)
     matrix = as_incidence(reports)
     chosen = as_columns("products", products, matrix.shape[1])
     patterns = collapse(matrix, event, strata=strata, products=chosen)

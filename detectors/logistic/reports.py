@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from detectors.reports import as_column
 from detectors.validation import refuse_where
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def design(frame: pd.DataFrame, *, report: str, product: str) -> Design:
     Raises
     ------
     ValueError
-        If a value in one of the two columns is missing.
+        If a value in one of the two columns is missing, or as `Table.from_reports` says.
 
     Notes
     -----
@@ -68,7 +69,7 @@ def design(frame: pd.DataFrame, *, report: str, product: str) -> Design:
            [1., 1.]])
     """
     for column in (report, product):
-        if frame[column].isna().any():
+        if as_column(frame, column).isna().any():
             raise ValueError(f"column {column!r} has missing values: name them first")
     rows = frame[[report, product]].drop_duplicates()
     names = [pd.Index(rows[column].unique()).sort_values() for column in (report, product)]

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from detectors.elementary import exp
-from detectors.validation import as_counts, as_reals, refuse_where
+from detectors.validation import as_counts, as_reals, refuse_where, require_one_index
 
 
 def log_likelihood_ratio(
@@ -53,6 +53,7 @@ def log_likelihood_ratio(
     >>> float(log_likelihood_ratio(6, 0.1, n_historical=20).round(6))
     2.248268
     """
+    require_one_index(events=events, person_time_ratio=person_time_ratio)
     ratio = as_reals("person_time_ratio", person_time_ratio)
     k, tau = np.broadcast_arrays(as_counts("events", events), ratio)
     c = as_counts("n_historical", n_historical)

@@ -12,7 +12,7 @@ from scipy import special
 from detectors.elementary import exp
 from detectors.small_population.constructs import Prior, as_columns, distinct
 from detectors.small_population.exchangeable import integrate
-from detectors.validation import require_between
+from detectors.validation import require_between, require_one_index
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,6 +130,7 @@ def attribute(
     >>> found.name[found.posterior.argmax()]
     'platform'
     """
+    require_one_index(events=events, expected=expected, programmes=programmes)
     y, e = as_columns(events, expected, dispersion)
     if y.size > MAX_ATTRIBUTED or len(programmes) != y.size:
         raise ValueError(

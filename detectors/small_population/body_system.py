@@ -11,7 +11,7 @@ import numpy as np
 from detectors.small_population.constructs import as_columns, distinct, require_finite_mean
 from detectors.small_population.layers import Scales, integrate_layers
 from detectors.small_population.platform import as_log_threshold
-from detectors.validation import refuse_where
+from detectors.validation import refuse_where, require_one_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,6 +160,7 @@ def posterior(
     >>> found.systems
     ('eye', 'liver')
     """
+    require_one_index(events=events, expected=expected, systems=systems)
     y, e = as_columns(events, expected, dispersion)
     _require_size(y, e)
     names = _as_names(systems, y.size)

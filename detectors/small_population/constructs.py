@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from detectors.elementary import log
-from detectors.validation import as_counts, as_numbers_within, refuse_where
+from detectors.validation import as_counts, as_numbers_within, refuse_where, require_one_index
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -178,6 +178,7 @@ def as_columns(
     ValueError
         If a number is out of range, there is none, there are over 200, or the shapes differ.
     """
+    require_one_index(events=events, expected=expected)
     y = as_counts("events", events)
     e = as_numbers_within("expected", expected, low=LEAST_EXPECTED, high=GREATEST_EXPECTED)
     refuse_where(np.isnan(e), "expected", e, "must not be missing")

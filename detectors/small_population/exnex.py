@@ -16,7 +16,7 @@ from detectors.small_population.constructs import (
 )
 from detectors.small_population.exchangeable import integrate
 from detectors.small_population.platform import Posterior, as_log_threshold, in_place
-from detectors.validation import as_numbers_within, refuse_where
+from detectors.validation import as_numbers_within, refuse_where, require_one_index
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -99,6 +99,9 @@ def posterior(
     >>> bool(found.rr_mean[0] > shared.rr_mean[0]), bool(found.p_exchangeable[0] < 0.5)
     (True, True)
     """
+    require_one_index(
+        events=events, expected=expected, weight=weight, own_mean=own_mean, own_sd=own_sd
+    )
     y, e = as_columns(events, expected, dispersion)
     columns = [
         _as_column("weight", weight, y.size, 1e-3, 0.999),

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from detectors.logistic.reports import as_columns, as_flags, as_incidence
-from detectors.validation import as_counts, refuse_where
+from detectors.validation import as_counts, refuse_where, require_one_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,16 @@ class Trio:
         event_second: ArrayLike,
         event_neither: ArrayLike,
     ) -> None:
+        require_one_index(
+            n_both=n_both,
+            n_first=n_first,
+            n_second=n_second,
+            n_neither=n_neither,
+            event_both=event_both,
+            event_first=event_first,
+            event_second=event_second,
+            event_neither=event_neither,
+        )
         groups = (n_both, n_first, n_second, n_neither)
         events_of = (event_both, event_first, event_second, event_neither)
         given = (*groups, *events_of)
@@ -95,6 +105,7 @@ class Trio:
         ValueError
             If shapes do not fit, a column does not exist, or a product is paired with itself.
         """
+        require_one_index(reports=reports, event=event, first=first, second=second)
         matrix = as_incidence(reports)
         flags = as_flags("event", event, matrix.shape[0])
         one = as_columns("first", first, matrix.shape[1], unique=False)

@@ -1,6 +1,8 @@
 """The 2x2 table: what it refuses, what it keeps, and how it counts reports."""
 
 from collections.abc import Callable
+from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -236,6 +238,64 @@ def test_a_report_in_two_strata_is_refused_by_its_name() -> None:
 
     with pytest.raises(ValueError, match="report 'r1' lies in more than one stratum"):
         Table.from_reports(frame, report="report", product="product", event="event", strata="sex")
+
+
+NAMES = {"report": "report", "product": "product", "event": "event"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"report": [1, "1"]}, r"column 'report' holds 1 and '1': must be of one kind"),
+        ({"report": ["1", 1]}, r"column 'report' holds '1' and 1: must be of one kind"),
+        ({"product": ["a", 2.0]}, r"column 'product' holds 'a' and 2\.0: must be of one kind"),
+        ({"event": [True, "a"]}, r"column 'event' holds True and 'a': must be of one kind"),
+        ({"event": [date(2024, 1, 1), "a"]}, r"column 'event' holds .* and 'a': must be of one"),
+        ({"sex": [1, "f"]}, r"column 'sex' holds 1 and 'f': must be of one kind"),
+        ({"report": [["a"], ["b"]]}, r"column 'report' holds list: must hold values that have an"),
+        ({"product": [{}, {}]}, r"column 'product' holds dict: must hold values that have an"),
+        ({"product": [1j, 2j]}, r"column 'product' holds complex: must hold values that have an"),
+        ({"event": ["a", None]}, r"column 'event' has missing values: name them first"),
+        (
+            {"report": None},
+            r"frame has no column 'report': must have one; its columns are 'product'",
+        ),
+        ({"sex": None}, r"frame has no column 'sex': must have one"),
+    ],
+)
+def test_a_frame_that_cannot_be_counted_is_refused_with_a_sentence(
+    changes: dict[str, Any], message: str
+) -> None:
+    columns: dict[str, Any] = {
+        "report": ["r1", "r2"], "product": ["a", "b"], "event": ["x", "y"], "sex": ["f", "m"],
+    }  # fmt: skip
+    columns |= {name: pd.Series(v, dtype=object) for name, v in changes.items() if v is not None}
+    frame = pd.DataFrame({k: v for k, v in columns.items() if changes.get(k, v) is not None})
+
+    with pytest.raises(ValueError, match=message):
+        Table.from_reports(frame, **NAMES, strata="sex")
+
+
+def test_categories_of_two_kinds_are_refused_and_a_name_for_two_columns() -> None:
+    frame = pd.DataFrame({"report": pd.Categorical([1, "1"]), "product": "a", "event": "x"})
+    with pytest.raises(ValueError, match="column 'report' holds 1 and '1'"):
+        Table.from_reports(frame, **NAMES)
+
+    twice = pd.DataFrame([["r", "a", "x", "y"]], columns=["report", "product", "event", "event"])
+    with pytest.raises(ValueError, match="frame has 2 columns 'event': must have one"):
+        Table.from_reports(twice, **NAMES)
+
+
+def test_what_is_no_frame_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"frame is a dict: must be a pandas\.DataFrame"):
+        Table.from_reports({"report": []}, **NAMES)  # type: ignore[arg-type] # as a caller might
+
+
+def test_whole_numbers_and_floats_are_one_kind() -> None:
+    ids = pd.Series([1, 1.0, np.int64(2)], dtype=object)
+    frame = pd.DataFrame({"report": ids, "product": "a", "event": ["x", "y", "x"]})
+
+    assert Table.from_reports(frame, **NAMES).n_total.tolist() == [2, 2]
 
 
 def test_no_reports_give_no_pairs() -> None:

@@ -20,6 +20,7 @@ from detectors.disproportionality.ebgm.components import Component, reportable, 
 from detectors.disproportionality.ebgm.pairs import Pairs, checked, collapse
 from detectors.disproportionality.ebgm.prior import LIKELIHOODS, Likelihood, Prior
 from detectors.elementary import exp
+from detectors.validation import require_one_index
 
 Parameters = tuple[float, float, float, float, float]
 
@@ -120,6 +121,7 @@ def pairs_of(
     ValueError
         If an argument is out of range, or a count is 0 in a truncated likelihood.
     """
+    require_one_index(n=n, expected=expected, weights=weights)
     if likelihood not in LIKELIHOODS:
         raise ValueError(f"likelihood is {likelihood!r}: must be one of {', '.join(LIKELIHOODS)}")
     pairs = collapse(*checked(n, expected, weights))

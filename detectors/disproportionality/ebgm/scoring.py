@@ -13,7 +13,7 @@ from detectors.disproportionality.ebgm.prior import Prior
 from detectors.disproportionality.ebgm.quantile import LOG_LEAST, Tail, problem_of, solve, tail_of
 from detectors.elementary import exp
 from detectors.estimate import first_reason
-from detectors.validation import as_counts, as_reals, require_shapes_that_fit
+from detectors.validation import as_counts, as_reals, require_one_index, require_shapes_that_fit
 
 CHUNK = 1 << 16  # pairs at a time: the work of a chunk stays in the cache
 LEAST_TAIL = 1e-5  # the range in which the quantiles were compared with 40 digits
@@ -141,6 +141,7 @@ def score(
     >>> float(found.ebgm.round(8)), found.quantiles.round(6).tolist()
     (2.22664404, [0.491125, 13.853965])
     """
+    require_one_index(n=n, expected=expected)
     for place, probability in enumerate(quantiles):
         if not LEAST_TAIL <= probability <= 1.0 - LEAST_TAIL:
             raise ValueError(

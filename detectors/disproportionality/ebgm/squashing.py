@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from detectors.disproportionality.ebgm.pairs import Pairs, checked, collapse
+from detectors.validation import require_one_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,7 @@ def squash(
     >>> squashed.expected.round(2).tolist(), squashed.weights.tolist()
     ([0.15, 0.3, 0.4, 0.5], [2, 1, 1, 1])
     """
+    require_one_index(n=n, expected=expected)
     for name, value, least in (("count", count, 0), ("bin_size", bin_size, 2), ("keep", keep, 1)):
         if value < least or value != int(value):
             raise ValueError(f"{name} is {value}: must be a whole number of at least {least}")

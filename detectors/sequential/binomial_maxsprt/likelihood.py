@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from detectors.elementary import exp, log
-from detectors.validation import as_counts, as_numbers_within, refuse_where
+from detectors.validation import as_counts, as_numbers_within, refuse_where, require_one_index
 
 LEAST_RATIO, GREATEST_RATIO = 1e-9, 1e9
 NEWTON_STEPS = 60  # the safeguarded step halves at worst: far below the rounding error
@@ -44,6 +44,7 @@ def log_likelihood_ratio(
     >>> log_likelihood_ratio(5, [2, 5], ratio=1.0).round(6).tolist()
     [0.0, 3.465736]
     """
+    require_one_index(events=events, exposed=exposed, ratio=ratio)
     z = as_numbers_within("ratio", ratio, low=LEAST_RATIO, high=GREATEST_RATIO)
     refuse_where(np.isnan(z), "ratio", z, "must not be missing")
     n, c, z = np.broadcast_arrays(as_counts("events", events), as_counts("exposed", exposed), z)

@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from detectors.validation import GREATEST_COUNT, as_counts, as_reals, refuse_where
+from detectors.validation import (
+    GREATEST_COUNT,
+    as_counts,
+    as_reals,
+    refuse_where,
+    require_one_index,
+)
 
 Tail = Literal["upper", "lower", "two_sided"]
 
@@ -43,6 +49,7 @@ def log_likelihood_ratio(
     >>> log_likelihood_ratio([0, 3, 9], 3.0, tail="two_sided").round(4).tolist()
     [3.0, 0.0, 3.8875]
     """
+    require_one_index(events=events, expected=expected)
     n, mu = np.broadcast_arrays(as_counts("events", events), as_reals("expected", expected))
     refuse_where(np.isnan(mu), "expected", mu, "must not be missing")
     refuse_where((mu == 0) & (n > 0), "events", n, "must be 0 where expected is 0")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from detectors.validation import as_counts, as_reals, refuse_where
+from detectors.validation import as_counts, as_reals, refuse_where, require_one_index
 
 Reals = NDArray[np.float64]
 
@@ -100,6 +100,7 @@ def cumulative_hazards(
     >>> found.round(12).tolist()
     [0.14]
     """
+    require_one_index(patient=patient, stratum=stratum, entry=entry, leaving=leaving)
     who, row = as_counts("patient", patient), as_counts("stratum", stratum)
     start, end = as_reals("entry", entry), as_reals("leaving", leaving)
     if who.ndim != 1 or len({who.shape, row.shape, start.shape, end.shape}) != 1:

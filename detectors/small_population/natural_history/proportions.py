@@ -12,7 +12,7 @@ from detectors.disproportionality.exact import fisher
 from detectors.elementary import exp, log_sum
 from detectors.estimate import DEFINED, PValue, Statistic
 from detectors.small_population.arguments import as_patients, require_proper, require_weight
-from detectors.validation import refuse_where
+from detectors.validation import refuse_where, require_one_index
 
 Alternative = Literal["greater", "less"]
 Counts = NDArray[np.int64]
@@ -309,6 +309,12 @@ def _reach(a: float, b: float, centre: float, side: float) -> float:
 def _proportions(
     events: ArrayLike, patients: ArrayLike, historical: ArrayLike, historical_patients: ArrayLike
 ) -> tuple[Counts, Counts, Counts, Counts]:
+    require_one_index(
+        events=events,
+        patients=patients,
+        historical_events=historical,
+        historical_patients=historical_patients,
+    )
     y, n, h, total = np.broadcast_arrays(
         as_patients("events", events),
         as_patients("patients", patients),

@@ -15,7 +15,7 @@ from detectors.elementary import exp, log
 from detectors.estimate import DEFINED, Estimate, PValue, Statistic, first_reason, where_defined
 from detectors.features.tails import binomial_p
 from detectors.small_population.arguments import as_person_time, require_proper, require_weight
-from detectors.validation import as_counts, refuse_where, require_between
+from detectors.validation import as_counts, refuse_where, require_between, require_one_index
 
 Alternative = Literal["greater", "less"]
 Reals = NDArray[np.float64]
@@ -343,6 +343,12 @@ def _require(alternative: str) -> None:
 def _rates(
     events: ArrayLike, time: ArrayLike, historical: ArrayLike, historical_time: ArrayLike
 ) -> tuple[NDArray[np.int64], Reals, NDArray[np.int64], Reals]:
+    require_one_index(
+        events=events,
+        person_time=time,
+        historical_events=historical,
+        historical_person_time=historical_time,
+    )
     y, t, h, v = np.broadcast_arrays(
         as_counts("events", events),
         as_person_time("person_time", time, is_zero_allowed=True),
