@@ -16,11 +16,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench import data, machine, on_kafka, show, vaers
+from bench import data, machine, on_kafka, register, show, vaers
 from bench.apart import Unfinished, apart
 from bench.peers import PEERS
 from bench.public import folder
@@ -35,12 +36,13 @@ class Size(NamedTuple):
     n_standing: int
     n_pairs: int
     n_vaers_files: int
+    register: register.Size
     seconds: float  # given to one run
 
 
-FULL = Size(200_000, 3, 1_000_000, 3_000_000, 1_000, 300.0)
-QUICK = Size(30_000, 1, 200_000, 300_000, 2, 120.0)
-PARTS = ("in_process", "kafka", "store", "screening", "vaers")
+FULL = Size(200_000, 3, 1_000_000, 3_000_000, 1_000, register.FULL, 300.0)
+QUICK = Size(30_000, 1, 200_000, 300_000, 2, register.QUICK, 120.0)
+PARTS = ("in_process", "kafka", "store", "screening", "vaers", "register")
 
 
 class Bench:
@@ -69,6 +71,7 @@ class Bench:
             "store": self._store,
             "screening": self._screening,
             "vaers": self._vaers,
+            "register": self._register,
         }
         for part in parts:
             print(f"{time.perf_counter() - start:5.0f} s {part}", file=sys.stderr, flush=True)
@@ -150,6 +153,13 @@ class Bench:
         chosen = files[-self._size.n_vaers_files :]
         found = _once(lambda: vaers.replay(chosen, seconds=self._size.seconds))
         return {**found, "is_whole": len(chosen) == len(files)}
+
+    def _register(self) -> dict[str, Any]:
+        path = str(self._path)
+        return {
+            name: _once(partial(register.measure, url, path, self._size.register))
+            for name, url in register.databases(self._home)
+        }
 
 
 def _once(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

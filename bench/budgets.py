@@ -100,6 +100,29 @@ def _whole_vaers(key: str) -> Callable[[Found], float | None]:
     return get
 
 
+# Milliseconds of the 95th percentile: the console's pages, less what a page adds to its query.
+_QUERIES = {
+    "ranking": ("ranking, 50 rows", 150),
+    "as_of": ("signals as of a day, 50 rows", 250),
+    "newest": ("newest findings of the largest product", 50),
+    "listing_page": ("line listing of the largest pair, 50 rows", 300),
+}
+
+
+def _of_registers() -> tuple[Budget, ...]:
+    return tuple(
+        Budget(f"{what}, {database}", bound, "ms", is_least=False,
+               measured=_at("register", database, "queries", name, "p95_ms"))
+        for database in ("sqlite", "postgresql")
+        for name, (what, bound) in _QUERIES.items()
+    ) + tuple(
+        Budget(f"rebuild of a register, {database}", 300, "s", is_least=False,
+               measured=_at("register", database, "fill", "wall_seconds"),
+               note="1 M findings, 300,000 states, 1 M case versions")
+        for database in ("sqlite", "postgresql")
+    )  # fmt: skip
+
+
 BUDGETS = (
     Budget("through Kafka, revise and screen, state stored", 30_000, "/s a core", is_least=True,
            measured=_at("kafka", "one_worker", "per_cpu_second_after_start"),
@@ -124,6 +147,7 @@ BUDGETS = (
            note="with the process that writes the register"),
     Budget("its directory, bytes a report", 2_000, "bytes", is_least=False,
            measured=_whole_vaers("disk_bytes_a_report"), note="register included"),
+    *_of_registers(),
 )  # fmt: skip
 
 

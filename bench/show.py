@@ -27,7 +27,7 @@ def tables(found: Found) -> int:
         f"of {found['data']['n_cases']:,} cases, {found['data']['n_days']} days of receipt; "
         f"{found['seconds']:.0f} s in all"
     )
-    for table in (_rates(found), _stages(found), _budgets(verdicts(found))):
+    for table in (_rates(found), _stages(found), _registers(found), _budgets(verdicts(found))):
         console.print(table)
     failures = list(failed(found))
     for place, reason in failures:
@@ -102,6 +102,24 @@ def _stages(found: Found) -> Table:
             seconds = part["seconds"][name]
             cells += [f"{seconds / part['n_lines'] * 1e6:.2f}", f"{seconds / part['whole']:.0%}"]
         table.add_row(name, *cells)
+    return table
+
+
+def _registers(found: Found) -> Table:
+    table = Table(title="registers", title_justify="left")
+    columns = ("", "filled in s", "CPU s", "MB", "query", "rows", "median ms", "p95 ms", "most")
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("", "query") else "right")
+    for name, one in found.get("register", {}).items():
+        if "fill" not in one:
+            continue
+        fill, first = one["fill"], [name]
+        first += [f"{fill[key]:,.0f}" for key in ("wall_seconds", "cpu_seconds", "mb")]
+        for query, times in one["queries"].items():
+            keys = ("median_ms", "p95_ms", "max_ms")
+            cells = [query, f"{times['n_rows']:,}", *(f"{times[key]:,.1f}" for key in keys)]
+            table.add_row(*first, *cells)
+            first = [""] * 4
     return table
 
 

@@ -157,7 +157,9 @@ class CaseReader:
         query = _named_by(product, event, func.count()).where(condition)
         return int(self._all(query)[0][0])
 
-    def standing(self, product: str, event: str, epoch: int) -> list[StoredVersion]:
+    def standing(
+        self, product: str, event: str, epoch: int, *, after: int = -1, limit: int | None = None
+    ) -> list[StoredVersion]:
         """Return the versions that stood at the end of an epoch and name a pair.
 
         Parameters
@@ -166,6 +168,10 @@ class CaseReader:
             Keys.
         epoch : int
             The epoch.
+        after : int, optional
+            Only versions with a greater number: the last one of the page before.
+        limit : int, optional
+            At most so many.
 
         Returns
         -------
@@ -173,7 +179,8 @@ class CaseReader:
             In the order of receipt; those that do not count as well.
         """
         query = _named_by(product, event, *_columns).where(_stands_at(epoch))
-        return [_stored(row) for row in self._all(query.order_by(_columns.version_id))]
+        query = query.where(_columns.version_id > after).order_by(_columns.version_id)
+        return [_stored(row) for row in self._all(query.limit(limit))]
 
     def counted_before(self, product: str, event: str, epoch: int) -> list[str]:
         """Return the cases that counted for a pair once, and whose version was followed."""

@@ -145,6 +145,28 @@ class RegisterReader:
         for row in self._each(query.limit(limit)):
             yield finding_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
 
+    def newest_findings(
+        self, chosen: Chosen, n: int, *, criterion: str | None = None
+    ) -> list[AnyFinding]:
+        """Return the last findings, the newest first.
+
+        Parameters
+        ----------
+        chosen, criterion
+            As for `each_finding`.
+        n : int
+            At most so many.
+        """
+        table = schema.findings
+        condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
+        # First which, from an index alone; only then the rows.
+        newest = (table.c.epoch.desc(), table.c.finding_id.desc())
+        some = select(table.c.epoch, table.c.finding_id).where(condition).order_by(*newest).limit(n)
+        which = some.subquery()
+        both = and_(table.c.epoch == which.c.epoch, table.c.finding_id == which.c.finding_id)
+        query = _named(table).join(which, both).order_by(*newest)
+        return [finding_of(row._mapping) for row in self._all(query)]  # noqa: SLF001
+
     def priors(self, until: date | None = None) -> list[PriorFitted]:
         """Return the fits of the prior, those that failed as well, in the order of time.
 
