@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from sqlalchemy import (
     Connection,
@@ -247,15 +247,59 @@ def write_rows(connection: Connection, table: Table, rows: list[dict[str, Any]])
     if not rows:
         return
     if table is not schema.signal_states:
-        connection.execute(statement(table, connection.dialect), rows)
+        _insert(connection, table, rows)
         return
     latest = connection.execute(select(func.max(table.c.valid_from))).scalar()
     rows = sorted(rows, key=lambda row: row["valid_from"])
-    connection.execute(statement(table, connection.dialect), rows)
+    _insert(connection, table, rows)
     keys = [{"signal": row["signal_id"], "epoch": row["valid_from"]} for row in rows]
     connection.execute(_END_PREVIOUS, keys)
     if latest is not None and (late := [key for key in keys if key["epoch"] <= latest]):
         connection.execute(_END_AT_NEXT, late)  # they came after their successors
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Give rows to the driver as it takes them: building parameters row by row costs more."""
+    sql, names, processors, is_positional = _compiled(table, connection.dialect)
+    columns: list[list[Any]] = []
+    for name in names:
+        values = [row[name] for row in rows]
+        process = processors.get(name)
+        columns.append(values if process is None else list(map(process, values)))
+    parameters = list(zip(*columns, strict=True))
+    if is_positional:
+        connection.exec_driver_sql(sql, parameters)
+    else:
+        named = [dict(zip(names, one, strict=True)) for one in parameters]
+        connection.exec_driver_sql(sql, named)
+
+
+class _Compiled(NamedTuple):
+    """The insert of a table for one driver."""
+
+    sql: str
+    names: list[str]  # of the columns, in the order of the parameters
+    processors: dict[str, Callable[[Any], Any]]
+    is_positional: bool
+
+
+_statements: dict[tuple[str, str], _Compiled] = {}
+
+
+def _compiled(table: Table, dialect: Dialect) -> _Compiled:
+    found = _statements.get((table.name, dialect.name))
+    if found is None:
+        names = [column.name for column in table.c]
+        compiled = statement(table, dialect).compile(dialect=dialect, column_keys=names)
+        processors: dict[str, Callable[[Any], Any]] = {
+            column.name: process
+            for column in table.c
+            if (process := column.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+        }
+        positions = compiled.positiontup if compiled.positional else None
+        found = _Compiled(str(compiled), list(positions or names), processors, bool(positions))
+        _statements[table.name, dialect.name] = found
+    return found
 
 
 def _end_previous() -> Update:

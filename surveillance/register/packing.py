@@ -36,7 +36,8 @@ _DICTIONARIES = {
     DOCUMENT: dictionaries.DOCUMENTS_1,
     OUTCOME: dictionaries.OUTCOMES_1,
 }
-_DIGEST = re.compile(rb'(?<=")[0-9a-f]{64}(?=")')
+_DIGEST = re.compile(rb'_sha256":"([0-9a-f]{64})')
+_BEFORE = b'_sha256":"'
 _N_DIGEST = 32
 _HERE = b"\xff"  # never in UTF-8
 _N_DIGESTS_MAX = 255
@@ -59,10 +60,11 @@ def pack(content: bytes, dictionary: int = RECORD) -> bytes:
     """
     if dictionary != RECORD:
         return bytes([dictionary]) + _deflated(content, dictionary)
-    digests = _DIGEST.findall(content)
+    parts = _DIGEST.split(content)  # text and digest by turns
+    digests = parts[1::2]
     if _HERE in content or len(digests) > _N_DIGESTS_MAX:
         return bytes([_PLAIN_RECORD]) + _deflated(content, _PLAIN_RECORD)
-    rest = _deflated(_DIGEST.sub(_HERE, content), RECORD)
+    rest = _deflated((_BEFORE + _HERE).join(parts[::2]), RECORD)
     return bytes([RECORD, len(digests)]) + bytes.fromhex(b"".join(digests).decode()) + rest
 
 
