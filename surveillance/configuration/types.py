@@ -6,12 +6,12 @@ records which configuration was in force when; a finding carries it too.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from surveillance.configuration.patterns import finder
 from surveillance.domain.case import Name
 from surveillance.domain.finding import Family
 from surveillance.domain.names import Spelling
@@ -63,7 +63,7 @@ class Group(_Part, frozen=True, kw_only=True):
     Raises
     ------
     ValueError
-        If it names nothing, or its pattern is not a regular expression.
+        If it names nothing, or its pattern cannot be matched in linear time.
     """
 
     names: tuple[Name, ...] = ()
@@ -75,8 +75,8 @@ class Group(_Part, frozen=True, kw_only=True):
             raise ValueError("names or pattern: a group needs one of the two")
         if self.pattern is not None:
             try:
-                re.compile(self.pattern)
-            except re.error as error:
+                finder(self.pattern)
+            except ValueError as error:
                 raise ValueError(f"pattern: {error}") from None
 
 

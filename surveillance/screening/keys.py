@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
+from surveillance.configuration.patterns import finder
 from surveillance.configuration.types import Configuration, Group, ListedProduct
 from surveillance.domain.case import Product
 from surveillance.domain.errors import Refused
@@ -113,7 +113,7 @@ class _Groups:
             for group, definition in groups.items()
         }
         self._patterns = {
-            group: re.compile(definition.pattern, re.IGNORECASE)
+            group: finder(definition.pattern)
             for group, definition in groups.items()
             if definition.pattern is not None
         }
@@ -124,5 +124,5 @@ class _Groups:
             group
             for group in self._names
             if name.casefold() in self._names[group]
-            or (group in self._patterns and self._patterns[group].search(name))
+            or (group in self._patterns and self._patterns[group](name))
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import re
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from surveillance.configuration.patterns import finder
 from surveillance.domain.case import Product
 from surveillance.domain.errors import Misused
 from surveillance.domain.product import key, split
@@ -90,8 +90,8 @@ def _known(path: Path, number: int, row: dict[str, str]) -> Known:
     try:
         found = msgspec.convert({**row, "withdrawn": row.get("withdrawn") or None}, Known)
         for pattern in (found.vax_name_regex, found.pt_regex):
-            re.compile(pattern)
-    except (msgspec.ValidationError, re.error) as error:
+            finder(pattern)
+    except ValueError as error:  # msgspec's is one
         reason = str(error).replace("`", "'")
         remedy = f"the columns are {', '.join(Known.__struct_fields__)}"
         raise Misused(f"{path}:{number}", reason, remedy) from None
@@ -152,7 +152,8 @@ def _matches(
     pattern: str, level: str, keys: Sequence[str], groups_of: Callable[[str], list[str]]
 ) -> tuple[list[Match], list[str]]:
     names = [name for at, name in map(split, keys) if at == level]
-    found = {name for name in names if re.search(pattern, name, re.IGNORECASE)}
+    finds = finder(pattern)
+    found = {name for name in names if finds(name)}
     members: dict[str, set[str]] = {}
     for name in names:
         for group in groups_of(name):
