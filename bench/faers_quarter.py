@@ -189,7 +189,7 @@ def _add_drug(
     lot = f"LOT{int(mess[1] * 1e5)}" if mess[1] < 0.2 else ""
     spooled["DRUG"].append(
         f"{key}${seq}${role}${name.upper()}{salt}{end}${substance}$1$Oral${text}$$$"
-        f"{'YNUD'[int(mess[3] * 4)]}$${lot}$${int(mess[2] * 1e5):06d}${amount}$TABLET$QD"
+        f"{'YNUD'[int(mess[3] * 4)]}$${lot}$${len(name) * 7919 % 100_000:06d}${amount}$TABLET$QD"
     )
     if mess[1] < 0.65:
         spooled["INDI"].append(f"{key}${seq}$Product used for unknown indication")

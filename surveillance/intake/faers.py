@@ -47,7 +47,7 @@ from surveillance.intake.row_counts import FileTally, RowCounts
 from surveillance.log.decode import N_BYTES_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -75,13 +75,22 @@ class _Child:
             yield row
             self._next = next(self._rows, None)
 
-    def of(self, identifier: bytes) -> list[Row]:
+    def is_behind(self, identifier: bytes) -> bool:
+        """Return whether rows come before those of a report."""
+        return self._next is not None and self._next.id < identifier
+
+    def of(self, identifier: bytes) -> Sequence[Row]:
         """Return the rows of a report."""
-        row, found = self._next, []
-        while row is not None and row.id == identifier:
+        row = self._next
+        if row is None or row.id != identifier:
+            return ()
+        found = [row]
+        for row in self._rows:
+            if row.id != identifier:
+                self._next = row
+                return found
             found.append(row)
-            row = next(self._rows, None)
-        self._next = row
+        self._next = None
         return found
 
 
@@ -220,26 +229,29 @@ def _repeated(demo: Table, row: Row, first: Row) -> Iterator[Unusable]:
 
 
 def _read_report(row: Row, opened: _Opened) -> Iterator[Read | Unusable]:
-    joined: list[list[_Split]] = []
+    joined: list[Sequence[_Split]] = []
+    refused: list[Unusable] = []
     for child in opened.children:
-        yield from _orphans(child, row.id)
-        split, refused = _split_rows(child.table, child.of(row.id))
-        joined.append(split)
+        if child.is_behind(row.id):
+            yield from _orphans(child, row.id)
+        rows = child.of(row.id)
+        joined.append(_split_rows(child.table, rows, refused) if rows else ())
+    _take_out_of_no_drug(joined, opened.children, refused)
+    if refused:
         yield from refused
-    yield from _of_no_drug(joined, opened.children)
     try:
         read = _emit(row, joined, opened)
     except Refused as error:
         yield _refuse_row(opened.demo, row, error)
         reason = f"the DEMO row of {row.id.decode()} was refused: {error.code}"
         orphan = refuse("orphan_row", reason)
-        for child, rows in zip(opened.children, joined, strict=True):
-            yield from (_refuse_row(child.table, each, orphan) for each, _ in rows)
+        for child, used in zip(opened.children, joined, strict=True):
+            yield from (_refuse_row(child.table, each, orphan) for each, _ in used)
         return
     opened.demo.counts.n_used += 1
     opened.demo.counts.n_emitted += 1
-    for child, rows in zip(opened.children, joined, strict=True):
-        child.table.counts.n_used += len(rows)
+    for child, used in zip(opened.children, joined, strict=True):
+        child.table.counts.n_used += len(used)
     yield read
 
 
@@ -253,9 +265,9 @@ def _orphans(child: _Child, identifier: bytes | None) -> Iterator[Unusable]:
         yield _refuse_row(child.table, row, error)
 
 
-def _split_rows(table: Table, rows: list[Row]) -> tuple[list[_Split], list[Unusable]]:
+def _split_rows(table: Table, rows: Sequence[Row], refused: list[Unusable]) -> list[_Split]:
+    """Return the rows that can be used; add the others to `refused`."""
     found: list[_Split] = []
-    refused: list[Unusable] = []
     n_max = _N_ROWS_MAX[table.name]
     for row in rows:
         try:
@@ -265,7 +277,7 @@ def _split_rows(table: Table, rows: list[Row]) -> tuple[list[_Split], list[Unusa
             found.append((row, _split(table, row)))
         except Refused as error:
             refused.append(_refuse_row(table, row, error))
-    return found, refused
+    return found
 
 
 def _split(table: Table, row: Row) -> tuple[str, ...]:
@@ -275,25 +287,23 @@ def _split(table: Table, row: Row) -> tuple[str, ...]:
         raise refuse("wrong_columns", str(error)) from None
 
 
-def _of_no_drug(joined: list[list[_Split]], children: list[_Child]) -> Iterator[Unusable]:
-    """Take out the rows of THER and INDI that belong to no row of DRUG, or are too many."""
-    drugs: set[str] | None = None
+def _take_out_of_no_drug(
+    joined: list[Sequence[_Split]], children: list[_Child], refused: list[Unusable]
+) -> None:
+    """Refuse the rows of THER and INDI that belong to no row of DRUG."""
+    drugs = {fields[0] for _, fields in joined[0]}
     for place, child in enumerate(children):
-        rows = joined[place]
-        if not rows or child.table.name not in _OF_A_DRUG:
-            continue
-        if drugs is None:
-            drugs = {fields[0] for _, fields in joined[0]}
-        if all(fields[0] in drugs for _, fields in rows):
+        table, rows = child.table, joined[place]
+        if table.name not in _OF_A_DRUG or all(fields[0] in drugs for _, fields in rows):
             continue
         joined[place] = [each for each in rows if each[1][0] in drugs]
         for row, fields in rows:
             if fields[0] not in drugs:
                 reason = f"no DRUG row of {row.id.decode()} has DRUG_SEQ {fields[0][:20]!r}"
-                yield _refuse_row(child.table, row, refuse("orphan_row", reason))
+                refused.append(_refuse_row(table, row, refuse("orphan_row", reason)))
 
 
-def _emit(row: Row, joined: list[list[_Split]], opened: _Opened) -> Read:
+def _emit(row: Row, joined: list[Sequence[_Split]], opened: _Opened) -> Read:
     demo = _split(opened.demo, row)
     rows = Rows(demo, *([fields for _, fields in each] for each in joined))
     origin = Origin(opened.demo.place(row.line), _sha256(row, joined), opened.demo.is_legacy)
@@ -305,7 +315,7 @@ def _emit(row: Row, joined: list[list[_Split]], opened: _Opened) -> Read:
     return Read(case.received_on, case.case_id, line)
 
 
-def _sha256(row: Row, joined: list[list[_Split]]) -> str:
+def _sha256(row: Row, joined: list[Sequence[_Split]]) -> str:
     """Digest all rows of a report, in the order of `TABLES`, each followed by LF."""
     contents = [row.line.content]
     for rows in joined:

@@ -55,6 +55,7 @@ _N_CHARACTERS_UNIT = 50
 _N_CHARACTERS_LITERATURE = 500
 _N_CHARACTERS_TEXT = 2_000
 _N_NOTES_MAX = 50
+_N_CACHED = 65_536  # names, dates and doses that recur from report to report
 _N_CHARACTERS_NOTE = 80
 _N_CHARACTERS_PLACE = 300
 _VERSION_MAX = 2_147_483_647
@@ -100,6 +101,7 @@ _AGE_GROUPS: dict[str, AgeGroup | None] = {
 }  # fmt: skip
 _Stated = tuple[date | None, dict[str, str] | None]  # a day, or what is stated in its place
 _NO_DATE: _Stated = (None, None)
+_NONE: dict[str, tuple[tuple[str, ...], ...]] = {}
 _NOT_SERIOUS = Seriousness(is_inherited=True)
 _NO_DOSE = Dose()
 
@@ -203,7 +205,7 @@ def build_case(rows: Rows, origin: Origin) -> CaseVersion:
     )
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=_N_CACHED)
 def read_day(text: str) -> date | None:
     """Read YYYYMMDD; None if it is no day, or one before 1900.
 
@@ -367,50 +369,52 @@ def _seriousness_of(codes: tuple[str, ...]) -> Seriousness:
 def _products(rows: Rows, notes: list[str]) -> tuple[Product, ...]:
     if not rows.drug:
         raise refuse("no_drug", "the report has no row of DRUG")
-    therapies = _by_drug(rows.ther) if rows.ther else {}
-    indications = _by_drug(rows.indi) if rows.indi else {}
+    therapies = _by_drug(rows.ther) if rows.ther else _NONE
+    indications = _by_drug(rows.indi) if rows.indi else _NONE
     leading: list[Product] = []
     others: list[Product] = []
     for row in rows.drug:
-        product = _product(row, therapies.get(row[0], ()), indications.get(row[0], ()), notes)
+        seq = row[0]
+        product, unread = _product(row[1:], therapies.get(seq, ()), indications.get(seq, ()))
+        if unread:
+            notes += unread
         if product is not None:
             (leading if row[1] == "PS" else others).append(product)
     return (*leading, *others)
 
 
-def _by_drug(rows: Sequence[tuple[str, ...]]) -> dict[str, list[tuple[str, ...]]]:
-    found: dict[str, list[tuple[str, ...]]] = {}
-    for row in rows:
-        found.setdefault(row[0], []).append(row)
+def _by_drug(rows: Sequence[tuple[str, ...]]) -> dict[str, tuple[tuple[str, ...], ...]]:
+    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for seq, *others in rows:
+        stated = tuple(others)
+        found[seq] = (*found[seq], stated) if seq in found else (stated,)
     return found
 
 
+@lru_cache(maxsize=16_384)  # concomitant drugs above all are stated alike in many reports
 def _product(
     row: tuple[str, ...],
-    therapies: Sequence[tuple[str, ...]],
-    indications: Sequence[tuple[str, ...]],
-    notes: list[str],
-) -> Product | None:
-    (
-        _, role, name, prod_ai, route, dose_text, dechal, rechal, lot, nda, amount, unit, form,
-    ) = row  # fmt: skip
+    therapies: tuple[tuple[str, ...], ...],
+    indications: tuple[tuple[str, ...], ...],
+) -> tuple[Product | None, tuple[str, ...]]:
+    """Return the product of a row of DRUG, and a note for each part that is not usable."""
+    role, name, prod_ai, route, dose_text, dechal, rechal, lot, nda, amount, unit, form = row
+    notes: list[str] = []
     product = _cut("DRUGNAME", name or prod_ai, _N_CHARACTERS_NAME, notes)
     if product is None:
-        notes.append("DRUGNAME: empty, and no PROD_AI; drug left out")
-        return None
-    return Product(
+        return None, ("DRUGNAME: empty, and no PROD_AI; drug left out",)
+    found = Product(
         role=_known(_ROLES, "ROLE_COD", role, "concomitant", notes),
         product=product,
         substances=_substances(prod_ai, notes) if prod_ai else (),
         lot=_cut("LOT_NUM", lot, _N_CHARACTERS_ID, notes) if lot else None,
-        doses=_doses(therapies, (route, dose_text, amount, unit, form), notes)
-        if therapies or route or dose_text or amount or unit or form
-        else (),
+        doses=_doses(therapies, (route, dose_text, amount, unit, form), notes),
         indications=_indications(indications, notes) if indications else (),
         dechallenge=_known(_DECHALLENGES, "DECHAL", dechal, None, notes) if dechal else None,
         rechallenge=_known(_RECHALLENGES, "RECHAL", rechal, None, notes) if rechal else None,
         authorisation=_cut("NDA_NUM", nda, _N_CHARACTERS_ID, notes) if nda else None,
     )
+    return found, tuple(notes)
 
 
 def _substances(text: str, notes: list[str]) -> tuple[str, ...]:
@@ -428,31 +432,37 @@ def _split_substances(text: str) -> tuple[str, ...]:
 
 
 def _doses(
-    therapies: Sequence[tuple[str, ...]], stated: tuple[str, ...], notes: list[str]
+    therapies: tuple[tuple[str, ...], ...], stated: tuple[str, ...], notes: list[str]
 ) -> tuple[Dose, ...]:
     """One dose a row of THER; what is stated for the drug is stated for each of them."""
-    dose = _dose(stated, notes)
+    dose, unread = _dose(stated)
+    if unread:
+        notes += unread
     if not therapies:
-        return () if dose == _NO_DOSE else (dose,)
-    found = [_dated(dose, start_dt, end_dt, notes) for _, start_dt, end_dt in therapies]
+        return (dose,) if dose is not _NO_DOSE else ()
+    found = [_dated(dose, start_dt, end_dt, notes) for start_dt, end_dt in therapies]
     return tuple(each for each in found[:N_DOSES_MAX] if each != _NO_DOSE)
 
 
-def _dose(stated: tuple[str, ...], notes: list[str]) -> Dose:
+@lru_cache(maxsize=_N_CACHED)
+def _dose(stated: tuple[str, ...]) -> tuple[Dose, tuple[str, ...]]:
+    """Return what is stated for a drug, and a note for each part that is not usable."""
     route, text, amount, unit, form = stated
+    notes: list[str] = []
     value = None
     if amount:
         if _NUMBER.fullmatch(amount.strip()):
             value = float(amount)
         else:
             notes.append(_note("DOSE_AMT", "not a number", amount))
-    return Dose(
+    dose = Dose(
         amount=value,
-        unit=_cut("DOSE_UNIT", unit, _N_CHARACTERS_UNIT, notes) if unit else None,
-        route=_cut("ROUTE", route, _N_CHARACTERS_ROUTE, notes) if route else None,
-        text=_cut("DOSE_VBM", text, _N_CHARACTERS_TEXT, notes) if text else None,
-        form=_cut("DOSE_FORM", form, _N_CHARACTERS_ROUTE, notes) if form else None,
+        unit=_cut("DOSE_UNIT", unit, _N_CHARACTERS_UNIT, notes),
+        route=_cut("ROUTE", route, _N_CHARACTERS_ROUTE, notes),
+        text=_cut("DOSE_VBM", text, _N_CHARACTERS_TEXT, notes),
+        form=_cut("DOSE_FORM", form, _N_CHARACTERS_ROUTE, notes),
     )
+    return (_NO_DOSE if dose == _NO_DOSE else dose), tuple(notes)
 
 
 def _dated(dose: Dose, start_dt: str, end_dt: str, notes: list[str]) -> Dose:
@@ -472,18 +482,25 @@ def _dated(dose: Dose, start_dt: str, end_dt: str, notes: list[str]) -> Dose:
 
 def _stated(column: str, text: str, element: str, notes: list[str]) -> _Stated:
     """Read a day, or a year or month, which is not made into a day."""
-    day = read_day(text)
-    if day is not None:
-        return day, None
-    match = _PARTIAL.fullmatch(text.strip())
-    if match is None:
+    day, partial = _read_date(text)
+    if partial is not None:
+        return None, {element: partial}
+    if day is None:
         notes.append(_note(column, "no date", text))
-        return _NO_DATE
-    return None, {element: match[1] if match[2] is None else f"{match[1]}-{match[2]}"}
+    return day, None
+
+
+@lru_cache(maxsize=_N_CACHED)
+def _read_date(text: str) -> tuple[date | None, str | None]:
+    day = read_day(text)
+    match = None if day is not None else _PARTIAL.fullmatch(text.strip())
+    if match is None:
+        return day, None
+    return None, match[1] if match[2] is None else f"{match[1]}-{match[2]}"
 
 
 def _indications(rows: Sequence[tuple[str, ...]], notes: list[str]) -> tuple[str, ...]:
-    found = [_cut("INDI_PT", row[1], _N_CHARACTERS_NAME, notes) for row in rows]
+    found = [_cut("INDI_PT", row[0], _N_CHARACTERS_NAME, notes) for row in rows]
     return tuple(dict.fromkeys(name for name in found if name))[:N_INDICATIONS_MAX]
 
 
@@ -491,11 +508,18 @@ def _cut(column: str, text: str, n_max: int, notes: list[str]) -> str | None:
     """Return a name, its end cut off with a note where it is longer than the model's."""
     if not text:
         return None
+    name, is_cut = _bounded_name(text, n_max)
+    if is_cut:
+        notes.append(_note(column, f"cut to {n_max} characters", text))
+    return name
+
+
+@lru_cache(maxsize=_N_CACHED)
+def _bounded_name(text: str, n_max: int) -> tuple[str | None, bool]:
     name = clean(text)
     if len(name) > n_max:
-        notes.append(_note(column, f"cut to {n_max} characters", name))
-        return name[:n_max].strip()
-    return name or None
+        return name[:n_max].strip(), True
+    return name or None, False
 
 
 def _note(column: str, reason: str, text: str) -> str:
