@@ -19,6 +19,7 @@ from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
 from surveillance.intake.registry import FORMATS
 from surveillance.log import topics
+from surveillance.runs.cannot_happen import of_configuration
 from surveillance.runs.directory import topic_rows
 from surveillance.runs.replay import Beside, replay
 from surveillance.runs.workplace import require_whole
@@ -170,7 +171,14 @@ def _show(summary: dict[str, Any], directory: Path) -> None:
         f"{rows.get(topics.FEED, 0):,} feed entries; "
         f"{seconds['whole']:.1f} s, {summary['memory_mb']:.0f} MB; all of it in {directory}"
     )
+    print_notes(summary["cannot_happen"])
     print_lines(f"next: {called()} ranking --from-run {directory}")
+
+
+def print_notes(notes: list[str]) -> None:
+    """Print what cannot happen, a line each."""
+    for note in notes:
+        print_lines(f"note: {note}")
 
 
 def simulate_command(
@@ -226,6 +234,7 @@ def check_config(
     print_lines(f"criteria    {', '.join(c.name for c in found.criteria.criterion)}")
     print_lines(f"watches     {', '.join(w.name for w in found.watches.watch) or 'none'}")
     print_lines(f"reviews     {', '.join(r.name for r in found.triage.review) or 'none'}")
+    print_notes(of_configuration(found))
     return 0
 
 

@@ -25,6 +25,7 @@ from surveillance.log.ticks import Tick
 from surveillance.pipeline import Source
 from surveillance.register.database import sqlite_url
 from surveillance.register.process import RegisterProcess
+from surveillance.runs.cannot_happen import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,6 +67,7 @@ class RunDirectory:
         self.directory = directory
         self.dispositions: dict[str, Counter[str]] = {}
         self.n_rows: Counter[str] = Counter()
+        self.seen = Seen(configuration)
         self.n_findings = self.n_prior_fits = 0  # rows of one topic, which holds decisions too
         self.refused_by_code: Counter[str] = Counter()
         self.passed_over: list[DecisionPassedOver] = []
@@ -109,6 +111,7 @@ class RunDirectory:
             for message in closing.messages:
                 self.line(TOPIC_FILES[topic], message)
             self.n_rows[topic] += len(output.rows)
+        self.seen.rows(output.rows)
         if topic == topics.FINDINGS:
             self.n_findings += sum(isinstance(r, Finding | WatchFinding) for r in output.rows)
             self.n_prior_fits += sum(isinstance(row, PriorFitted) for row in output.rows)

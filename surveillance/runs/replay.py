@@ -177,6 +177,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
                 "rows": dict(sorted(sink.n_rows.items())),
                 "findings": sink.n_findings,
                 "prior_fits": sink.n_prior_fits,
+                "cannot_happen": sink.seen.cannot_happen(),
                 "decisions_passed_over": msgspec.to_builtins(sink.passed_over),
                 "seconds": {"reading": fed.read_by - start},
                 "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

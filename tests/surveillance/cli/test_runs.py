@@ -254,3 +254,20 @@ def test_export_refuses_what_is_no_run_no_topic_or_a_file_that_is_there(
     assert_refused_in_one_line(taken, "is there already")
     assert not new.exists()
     assert there.read_bytes() == b"mine"
+
+
+def test_a_replay_without_seriousness_states_that_no_priority_alerts(
+    five_days: Path, tmp_path: Path
+) -> None:
+    strict = shutil.copytree(SHIPPED / "vaers", tmp_path / "strict")
+    triage = strict / "triage.toml"
+    triage.write_text(triage.read_text().replace("alert_priority = 0.6", "alert_priority = 0.99"))
+
+    checked = longwatch("check-config", strict)
+    answer = longwatch("replay", "cases", five_days, "--out", tmp_path / "run", "--config", strict)
+
+    summary = json.loads((tmp_path / "run" / "run.json").read_bytes())
+    assert "note: " in checked.out
+    assert "alert_priority 0.99" in checked.out
+    assert any("alert_priority 0.99" in line for line in summary["cannot_happen"])
+    assert "note: no case is serious or fatal, and so no pair can reach" in answer.out
