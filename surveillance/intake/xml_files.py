@@ -60,10 +60,10 @@ def files(path: Path) -> Iterator[XmlFile | Unreadable]:
     """
     if not path.exists():
         raise Misused(str(path), "does not exist", "name a file that does")
+    if path.suffix.lower() == ".zip":
+        yield from _members(path)
+        return
     try:
-        if path.suffix.lower() == ".zip":
-            yield from _members(path)
-            return
         stream = open_file(path, bounds=_BOUNDS)
     except Misused as error:
         yield Unreadable(path.name, str(path), error)
