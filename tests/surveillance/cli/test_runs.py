@@ -259,9 +259,10 @@ def test_export_refuses_what_is_no_run_no_topic_or_a_file_that_is_there(
 def test_a_replay_without_seriousness_states_that_no_priority_alerts(
     five_days: Path, tmp_path: Path
 ) -> None:
-    strict = shutil.copytree(SHIPPED / "vaers", tmp_path / "strict")
-    triage = strict / "triage.toml"
-    triage.write_text(triage.read_text().replace("alert_priority = 0.6", "alert_priority = 0.99"))
+    strict = shutil.copytree(SHIPPED / "ucd", tmp_path / "strict")
+    triage, given = strict / "triage.toml", SHIPPED / "ucd" / "triage.toml"
+    kept = [line for line in given.read_text().splitlines() if "alert_priority" not in line]
+    triage.write_text("\n".join(["alert_priority = 0.99", *kept]))
 
     checked = longwatch("check-config", strict)
     answer = longwatch("replay", "cases", five_days, "--out", tmp_path / "run", "--config", strict)
