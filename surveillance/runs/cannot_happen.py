@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from surveillance.configuration.types import Configuration, CountReached, Eb05, Lrt, Sentinel
 from surveillance.domain.contribution import Contribution
 from surveillance.domain.finding import PriorFitted
@@ -15,6 +17,8 @@ from surveillance.triage.reach import highest_priority
 
 N_SHOWN = 5  # keys of a criterion, before the rest are only counted
 EVERY = "*"
+
+_decode = msgspec.json.Decoder(Contribution).decode
 
 
 def of_configuration(configuration: Configuration) -> list[str]:
@@ -56,7 +60,7 @@ class Seen:
     def rows(self, rows: Iterable[object]) -> None:
         """Take rows that a stage emitted, of any topic."""
         for row in rows:
-            if isinstance(row, Contribution):
+            if isinstance(row, msgspec.Raw):  # `revise` emits contributions encoded
                 self._contribution(row)
             elif isinstance(row, PriorFitted):
                 self._has_prior |= not row.failure
@@ -72,13 +76,14 @@ class Seen:
         """
         return list(self._found()) if self._has_cases else []
 
-    def _contribution(self, row: Contribution) -> None:
+    def _contribution(self, encoded: msgspec.Raw) -> None:
         self._has_cases = True
-        if self._unseen:
-            self._unseen.difference_update(key for key, _ in row.products)
-            self._unseen.difference_update(key for key, _, _ in row.events)
-        if not self._has_seriousness:
-            self._has_seriousness = any(flags for _, flags, _ in row.events)
+        if self._has_seriousness and not self._unseen:
+            return
+        row = _decode(encoded)
+        self._unseen.difference_update(key for key, _ in row.products)
+        self._unseen.difference_update(key for key, _, _ in row.events)
+        self._has_seriousness |= any(flags for _, flags, _ in row.events)
 
     def _found(self) -> Iterator[str]:
         alerts = _no_alert(self._configuration, has_seriousness=self._has_seriousness)

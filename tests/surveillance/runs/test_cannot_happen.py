@@ -37,10 +37,11 @@ def with_evans(triage: Triage) -> Any:  # noqa: ANN401 - a configuration
     return a_configuration(criteria=EVANS, triage=triage)
 
 
-def of(event: str, flags: int = 0, product: str = "P") -> Contribution:
-    return Contribution(
+def of(event: str, flags: int = 0, product: str = "P") -> msgspec.Raw:
+    row = Contribution(
         1, "US", "physician", [(f"product:{product}", None)], [(f"pt:{event}", flags, None)]
     )
+    return msgspec.Raw(msgspec.json.encode(row))
 
 
 def a_fit(failure: str = "") -> PriorFitted:
