@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr, replace
 
 from surveillance.configuration.patterns import finder
 from surveillance.domain.case import Name
 from surveillance.domain.finding import Family
-from surveillance.domain.names import Spelling
+from surveillance.domain.names import Spelling, upper
 from surveillance.domain.product import Level
 from surveillance.domain.signal import Status
 
@@ -42,10 +43,14 @@ class VersionRule(_Part, frozen=True, kw_only=True):
     """`sources.toml`: how the versions of one source follow each other.
 
     ``version`` orders by version number, then information date; ``information_date`` the
-    other way round, for sources that do not number their versions (E2B).
+    other way round, for sources that do not number their versions (E2B). ``extract`` puts the
+    day on which the source made its file first, for files that show each case as it stood then:
+    a later extract stands as a whole. Between versions that are equal in all of that, the
+    bytes decide, so that the result depends on no order of arrival. A source that has no rule
+    is ordered by ``version``.
     """
 
-    order: Literal["version", "information_date"] = "version"
+    order: Literal["version", "information_date", "extract"] = "version"
 
 
 class ListedProduct(_Part, frozen=True, kw_only=True):
@@ -334,7 +339,7 @@ class Names(_Part, frozen=True, kw_only=True):
     """`names.toml`: words that are no names of lots, and words that keep their capitals."""
 
     no_lot: tuple[Name, ...] = ()
-    capitals: tuple[Annotated[str, Meta(pattern="^[^\\W_]+(['\u2019][^\\W_]+)*$")], ...] = ()
+    capitals: tuple[Annotated[str, Meta(pattern="^[^\\W_]+([ '\u2019][^\\W_]+)*$")], ...] = ()
 
     @property
     def spelling(self) -> Spelling:
@@ -348,7 +353,11 @@ def _spelling(names: Names) -> Spelling:
 
 
 class Configuration(_Part, frozen=True, kw_only=True):
-    """The whole directory, and its hash."""
+    """The whole directory, and its hash.
+
+    The keys of criteria and the names of watches are spelled as they are counted, however the
+    files spell them.
+    """
 
     digest: str
     topics: Topics
@@ -361,3 +370,22 @@ class Configuration(_Part, frozen=True, kw_only=True):
     feed: Feed
     names: Names = Names()
     substances: Substances = Substances()
+
+    def __post_init__(self) -> None:
+        spelling = self.names.spelling
+        criteria = tuple(_spelled(one, spelling) for one in self.criteria.criterion)
+        force_setattr(self, "criteria", replace(self.criteria, criterion=criteria))
+        watches = tuple(
+            replace(watch, programme=upper(watch.programme), endpoint=spelling.term(watch.endpoint))
+            for watch in self.watches.watch
+        )
+        force_setattr(self, "watches", Watches(watch=watches))
+
+
+def _spelled(criterion: Criterion, spelling: Spelling) -> Criterion:
+    """Return a criterion with the keys that it lists spelled as they are counted."""
+    lists = ("products", "events", "additional_monitoring")
+    found = {name: getattr(criterion, name) for name in lists if hasattr(criterion, name)}
+    return replace(
+        criterion, **{name: tuple(map(spelling.key, keys)) for name, keys in found.items()}
+    )

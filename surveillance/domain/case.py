@@ -2,7 +2,8 @@
 
 The fields follow ICH E2B(R3); each names its element. A *case* is one patient's report
 over time; a *version* is one submission about it. Types and ranges are checked when a value
-is decoded; rules across fields are in ``__post_init__``, so they hold however it was built.
+is decoded; rules across fields are in ``__post_init__``, so they hold however it was built. Ids are
+cleaned there too, so that two spellings of one id are one.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from surveillance.domain.case_detail import (
     Strength,
     Study,
 )
+from surveillance.domain.names import is_blank
 from surveillance.domain.values import (
     Code,
     Coded,
@@ -42,6 +44,7 @@ from surveillance.domain.values import (
     StatedDates,
     Text,
     Unit,
+    clean_ids,
 )
 
 __all__ = ["Country", "Identifier", "Name", "Reporter", "Sex", "Sha256"]  # also known from here
@@ -114,6 +117,10 @@ class Event(Record, frozen=True, kw_only=True):
     nulls: Nulls | None = None
     dates_as_stated: StatedDates | None = None
 
+    def __post_init__(self) -> None:
+        if is_blank(self.pt):
+            raise ValueError("pt: holds nothing that can be seen")
+
     @property
     def is_fatal(self) -> bool:
         """Whether the event ended in death, or is reported to have caused it."""
@@ -174,6 +181,10 @@ class Product(Record, frozen=True, kw_only=True):
     category: Code | None = None  # FDA.G.k.10.1, of a combination product
     devices: Annotated[tuple[Device, ...], Meta(max_length=50)] = ()  # FDA.G.k.12.r
     nulls: Nulls | None = None
+
+    def __post_init__(self) -> None:
+        if is_blank(self.product):
+            raise ValueError("product: holds nothing that can be seen")
 
     @property
     def lots(self) -> tuple[str, ...]:
@@ -283,6 +294,7 @@ class CaseVersion(Record, frozen=True, kw_only=True):
     kind: Kind  # C.1.11.1 for nullification and amendment
     received_on: date  # C.1.5
     first_received_on: date | None = None  # C.1.4
+    extracted_on: date | None = None  # when the source made the file that shows the case so
     ingested_at: Annotated[datetime, Meta(tz=True)] | None = None
     sender_report_id: Identifier | None = None  # C.1.1
     report_type: ReportType = "spontaneous"
@@ -322,6 +334,7 @@ class CaseVersion(Record, frozen=True, kw_only=True):
     dates_as_stated: StatedDates | None = None
 
     def __post_init__(self) -> None:
+        clean_ids(self, "case_id", "source", "duplicate_of")
         if self.duplicate_of == self.case_id:
             raise ValueError("duplicate_of: a case cannot be a duplicate of itself")
         if self.received_on.year < YEAR_MIN:

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from surveillance.domain.case import Identifier
+from surveillance.domain.names import identity
+from surveillance.domain.values import Identifier, clean_ids
 
 Action = Literal[
     "start_review", "confirm", "refute", "close", "reopen", "uphold_review", "reject_review"
@@ -50,11 +51,8 @@ class Decision(
     approver_role: PersonRole | None = None
 
     def __post_init__(self) -> None:
-        if self.approved_by and _plain(self.approved_by) == _plain(self.decided_by):
+        clean_ids(self, "decision_id", "signal_id", "decided_by", "approved_by")
+        if self.approved_by and identity(self.approved_by) == identity(self.decided_by):
             raise ValueError("approved_by: must be another person than decided_by")
         if (self.approved_by is None) != (self.approver_role is None):
             raise ValueError("approver_role: goes with approved_by")
-
-
-def _plain(person: str) -> str:
-    return " ".join(person.split()).casefold()

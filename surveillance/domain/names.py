@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 _N_CACHED = 65_536
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_WORD = r"[^\W_]+(?:['\u2019][^\W_]+)*"
 # Shown by nothing, and yet neither control (Cc) nor format (Cf) characters: the joiner of
 # graphemes, fillers, selectors of variants, the blank of Braille.
 _OTHER_INVISIBLE = frozenset(
@@ -129,12 +129,16 @@ class Spelling:
     no_lot : iterable of str
         Words that stand where no lot was known: ``Unknown``, ``N/A``.
     capitals : iterable of str
-        Words that keep their capitals inside a term: ``Guillain``, ``HIV``.
+        Words and phrases that keep their letter case inside a term: ``Guillain``, ``HIV``,
+        ``B e antigen``.
     """
 
     def __init__(self, *, no_lot: Iterable[str] = (), capitals: Iterable[str] = ()) -> None:
         self._no_lot = frozenset(identity(word) for word in no_lot)
         self._capitals = {identity(word): clean(word) for word in capitals}
+        phrases = sorted((word for word in self._capitals if " " in word), key=len, reverse=True)
+        found = "|".join([*(rf"\b{re.escape(phrase)}\b" for phrase in phrases), _WORD])
+        self._words = re.compile(found)
 
     def term(self, name: str) -> str:
         """Return the spelling of a preferred term; empty for a blank one.
@@ -145,8 +149,8 @@ class Spelling:
         'Guillain-Barre syndrome'
         """
         folded = identity(name)
-        spelled = _WORD.sub(self._word, folded)
-        first = _WORD.match(folded)
+        spelled = self._words.sub(self._word, folded)
+        first = self._words.match(folded)
         if first is not None and first[0] in self._capitals:  # it may begin small, as "pH" does
             return spelled
         return unicodedata.normalize("NFC", spelled[:1].upper() + spelled[1:])

@@ -8,11 +8,12 @@ partition holds all patients whose person-time is pooled.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from surveillance.domain.case import Identifier, Name
+from surveillance.domain.names import is_blank, upper
+from surveillance.domain.values import Identifier, Name, clean_ids
 
 
 class _Outcome(
@@ -25,6 +26,8 @@ class _Outcome(
 ):
     """The base of the outcome records."""
 
+    _names: ClassVar[tuple[str, ...]] = ("programme",)  # that identify something
+
     record_id: Identifier
     version: Annotated[int, Meta(ge=1, le=2_147_483_647)] = 1
     is_nullified: bool = False
@@ -32,9 +35,22 @@ class _Outcome(
     patient_id: Identifier  # a pseudonym
     received_on: date
 
+    def __post_init__(self) -> None:
+        clean_ids(self, "record_id", "patient_id")
+        for field in self._names:
+            if is_blank(getattr(self, field)):
+                raise ValueError(f"{field}: holds nothing that can be seen")
+
+    @property
+    def programme_key(self) -> str:
+        """The spelling of the programme that is compared, and that keys its messages."""
+        return upper(self.programme)
+
 
 class TreatmentGiven(_Outcome, frozen=True, kw_only=True, tag="treatment"):
     """A dose given: the start, or the continuation, of time at risk."""
+
+    _names: ClassVar[tuple[str, ...]] = ("programme", "platform", "product", "construct")
 
     platform: Name
     product: Name
@@ -54,6 +70,8 @@ class FollowUp(_Outcome, frozen=True, kw_only=True, tag="follow_up"):
 
 class EndpointEvent(_Outcome, frozen=True, kw_only=True, tag="endpoint_event"):
     """An event that natural history also has a rate for."""
+
+    _names: ClassVar[tuple[str, ...]] = ("programme", "endpoint")
 
     endpoint: Name
     occurred_on: date

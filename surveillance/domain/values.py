@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
+
+from surveillance.domain.names import clean
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=120)]
 Name = Annotated[str, Meta(min_length=1, max_length=250)]
@@ -51,3 +54,29 @@ class Coded(Record, frozen=True, kw_only=True):
     name: Name | None = None
     llt: Code | None = None  # MedDRA lowest level term, by code or by name
     meddra_version: CodeVersion | None = None
+
+
+def clean_ids(record: Struct, *fields: str) -> None:
+    """Bring ids to the form in which they are compared; the received bytes stay on the log.
+
+    Parameters
+    ----------
+    record : Struct
+        Just built.
+    fields : str
+        The fields that hold an id, or None.
+
+    Raises
+    ------
+    ValueError
+        If an id holds nothing that can be seen.
+    """
+    for field in fields:
+        given = getattr(record, field)
+        if given is None:
+            continue
+        cleaned = clean(given)
+        if not cleaned:
+            raise ValueError(f"{field}: holds nothing that can be seen")
+        if cleaned != given:
+            force_setattr(record, field, cleaned)

@@ -174,7 +174,7 @@ def _decided(decision: Decision) -> date:
 
 CASES = Ndjson("cases", "cases", decode_case, lambda record: record.case_id, _received)
 OUTCOMES = Ndjson(
-    "outcomes", "outcomes", decode_outcome, lambda record: record.programme, _received
+    "outcomes", "outcomes", decode_outcome, lambda record: record.programme_key, _received
 )
 DECISIONS = Ndjson(
     "decisions", "decisions", decode_decision, lambda record: record.signal_id, _decided

@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from surveillance.domain.names import identity, upper
 from surveillance.domain.outcome import EndpointEvent, FollowUp, OutcomeRecord, TreatmentGiven
 
 
@@ -83,13 +84,13 @@ def _by_patient(records: Iterable[OutcomeRecord], endpoint: str) -> dict[str, _P
             patient.treatments.append(record)
         elif isinstance(record, FollowUp):
             patient.follow_ups.append(record)
-        elif record.endpoint == endpoint:
+        elif identity(record.endpoint) == identity(endpoint):
             patient.events.append(record)
     return patients
 
 
 def _unit(dose: TreatmentGiven, level: str) -> str:
-    return dose.construct if level == "construct" else dose.programme
+    return upper(dose.construct if level == "construct" else dose.programme)
 
 
 def _add_time(

@@ -63,13 +63,14 @@ class OutcomeRules:
         record = decode_outcome(line)
         refuse_ahead("received_on", record.received_on, at)
         refuse_ahead("the day of the outcome", _day(record), at)
-        belongs = partition_of(record.programme, self._n_partitions)
+        belongs = partition_of(record.programme_key, self._n_partitions)
         if belongs != partition:
             raise Refused(
                 "wrong_partition",
-                f"programme {record.programme!r} belongs to partition {belongs} "
+                f"programme {record.programme_key!r} belongs to partition {belongs} "
                 f"and came in {partition}",
-                "key messages by programme and use Kafka's default partitioner",
+                "key messages by programme, in upper case and with single spaces, and use "
+                "Kafka's default partitioner",
             )
         return Weighed(record, digest_of(line, is_nullified=record.is_nullified))
 

@@ -107,14 +107,15 @@ class WatchOutcomes:
 
     def _take(self, state: _Working, line: bytes, at: int) -> Disposition:
         record, digest = self._rules.read(line, self._place[1], at)
+        programme = record.programme_key
         new = Standing(record.version, digest, line)
         old = state.kept.records.get(record.record_id)
         if old is not None and (new.version, new.digest) <= (old.version, old.digest):
             return "repeated" if new.digest == old.digest else "superseded"
         state.kept.records[record.record_id] = new
-        state.kept.changed.add(record.programme)
+        state.kept.changed.add(programme)
         if old is not None:
-            state.kept.changed.add(decode_outcome(old.line).programme)
+            state.kept.changed.add(decode_outcome(old.line).programme_key)
         return "applied"
 
     def _look(self, kept: Watching, epoch: int, on: date) -> list[WatchFinding]:
@@ -123,7 +124,7 @@ class WatchOutcomes:
         for watch, design in self._watches:
             if watch.programme not in kept.changed:
                 continue
-            records = [record for record in standing if record.programme == watch.programme]
+            records = [record for record in standing if record.programme_key == watch.programme]
             experience = experience_of(records, watch.endpoint, watch.level)
             for unit in sorted(experience):
                 progress = kept.progress.setdefault(

@@ -166,7 +166,7 @@ def _row(one: _Taken, n: int) -> Row:
         "partition": one.partition,
         "record_id": record.record_id,
         "type": record.__struct_config__.tag,
-        "programme": record.programme,
+        "programme": record.programme_key,
         "patient_id": record.patient_id,
         "version": record.version,
         "is_nullified": record.is_nullified,

@@ -11,7 +11,8 @@ from surveillance.register import database
 from surveillance.register.outcome_tables import outcome_versions
 
 if TYPE_CHECKING:
-    from surveillance.domain.outcome import OutcomeRecord
+    from surveillance.domain.names import upper
+from surveillance.domain.outcome import OutcomeRecord
 
 _columns = outcome_versions.c
 
@@ -61,7 +62,7 @@ class OutcomeReader:
             _columns.is_nullified.is_(False),
         )
         if programme is not None:
-            query = query.where(_columns.programme == programme)
+            query = query.where(_columns.programme == upper(programme))
         if patient_id is not None:
             query = query.where(_columns.patient_id == patient_id)
         return [one.record for one in self._all(query)]

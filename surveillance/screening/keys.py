@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
-from functools import lru_cache
 
 from surveillance.configuration.patterns import finder
 from surveillance.configuration.types import Configuration, Group, ListedProduct
 from surveillance.domain.case import Product
-from surveillance.domain.errors import Refused
+from surveillance.domain.names import identity, upper
 from surveillance.domain.product import LEVELS, Level, key
 from surveillance.screening.substances import SubstanceNames, with_combination
-
-
-@lru_cache(maxsize=65_536)
-def tidy(name: str) -> str:
-    """Return a name in NFC with single spaces, so that one name is one key.
-
-    Examples
-    --------
-    >>> tidy("  Febrile   convulsion ")
-    'Febrile convulsion'
-    """
-    return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 class Naming:
@@ -32,7 +18,8 @@ class Naming:
     Parameters
     ----------
     configuration : Configuration
-        Levels, listed products with aliases and hierarchy, groups of products and terms.
+        Levels, listed products with aliases and hierarchy, groups of products and terms, and
+        the spelling of names.
     """
 
     def __init__(self, configuration: Configuration) -> None:
@@ -42,7 +29,8 @@ class Naming:
         self._listed: dict[str, ListedProduct] = {}
         for product in configuration.products.product:
             for name in (product.name, *product.aliases):
-                self._listed[tidy(name).casefold()] = product
+                self._listed[identity(name)] = product
+        self._spelling = configuration.names.spelling
         self._substances = SubstanceNames(configuration.substances)
         self._product_groups = _Groups(configuration.products.group)
         self._event_groups = _Groups(configuration.events.group)
@@ -52,34 +40,27 @@ class Naming:
     def product_keys(self, product: Product) -> tuple[str, ...]:
         """Return the key of a product at every level it belongs to, and of its groups."""
         lots = product.lots
-        identity = (
+        named = (
             product.product, product.platform, product.programme, product.construct,
             product.substances, lots,
         )  # fmt: skip
-        keys = self._products.get(identity)
+        keys = self._products.get(named)
         if keys is None:
-            keys = self._products[identity] = self._resolve(product, lots)
+            keys = self._products[named] = self._resolve(product, lots)
         return keys
 
     def _resolve(self, product: Product, lots: tuple[str, ...]) -> tuple[str, ...]:
-        name = _tidy_name(product.product)
-        listed = self._listed.get(name.casefold())
-        if listed is not None:
-            name = tidy(listed.name)
-        names: dict[Level, list[str | None]] = {
-            "platform": [(listed and listed.platform) or product.platform],
-            "programme": [(listed and listed.programme) or product.programme],
-            "substance": [*with_combination(self._substances.of(product))],
+        listed = self._listed.get(identity(product.product))
+        name = upper(product.product if listed is None else listed.name)
+        names: dict[Level, list[str]] = {
+            "platform": _spelled((listed and listed.platform) or product.platform),
+            "programme": _spelled((listed and listed.programme) or product.programme),
+            "substance": with_combination(self._substances.of(product)),
             "product": [name],
-            "construct": [product.construct],
-            "lot": [f"{name}/{tidy(lot)}" for lot in lots if tidy(lot)],
+            "construct": _spelled(product.construct),
+            "lot": [f"{name}/{lot}" for lot in map(self._spelling.lot, lots) if lot],
         }
-        keys = [
-            key(level, tidy(item))
-            for level in self._levels
-            for item in names[level]
-            if item and tidy(item)
-        ]
+        keys = [key(level, item) for level in self._levels for item in names[level]]
         groups = [key("group", group) for group in self._product_groups.of(name)]
         return tuple(dict.fromkeys(keys + groups))
 
@@ -87,21 +68,15 @@ class Naming:
         """Return the key of a preferred term, and of the groups that hold it."""
         keys = self._events.get(pt)
         if keys is None:
-            name = _tidy_name(pt)
+            name = self._spelling.term(pt)
             groups = (key("group", group) for group in self._event_groups.of(name))
             keys = self._events[pt] = (key("pt", name), *groups)
         return keys
 
 
-def _tidy_name(name: str) -> str:
-    tidied = tidy(name)
-    if not tidied:
-        raise Refused(
-            "blank_name",
-            "a product or term is named by spaces alone",
-            "give its name, or leave it out",
-        )
-    return tidied
+def _spelled(name: str | None) -> list[str]:
+    spelled = upper(name or "")
+    return [spelled] if spelled else []
 
 
 class _Groups:
@@ -109,7 +84,7 @@ class _Groups:
 
     def __init__(self, groups: Mapping[str, Group]) -> None:
         self._names = {
-            group: {tidy(name).casefold() for name in definition.names}
+            group: {identity(name) for name in definition.names}
             for group, definition in groups.items()
         }
         self._patterns = {
@@ -123,6 +98,6 @@ class _Groups:
         return sorted(
             group
             for group in self._names
-            if name.casefold() in self._names[group]
+            if identity(name) in self._names[group]
             or (group in self._patterns and self._patterns[group](name))
         )

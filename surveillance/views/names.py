@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from surveillance.domain.errors import Misused
+from surveillance.domain.names import clean, identity
 from surveillance.domain.product import split
-from surveillance.screening.keys import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,11 +48,11 @@ def resolve(given: str, keys: Sequence[str], *, option: str) -> str:
     >>> resolve("Arthritis", ["group:arthritis", "pt:Arthritis"], option="--event")
     'pt:Arthritis'
     """
-    wanted = tidy(given)
+    wanted = clean(given)
     ways: tuple[Callable[[str], bool], ...] = (
         lambda key: key == wanted,
         lambda key: split(key)[1] == wanted,
-        lambda key: wanted.casefold() in (key.casefold(), split(key)[1].casefold()),
+        lambda key: identity(wanted) in (identity(key), identity(split(key)[1])),
     )
     for fits in ways:
         found = [key for key in keys if fits(key)]
@@ -71,12 +71,12 @@ def resolve(given: str, keys: Sequence[str], *, option: str) -> str:
 
 def near_keys(wanted: str, keys: Sequence[str]) -> list[str]:
     """Return the keys whose names hold `wanted`, or look like it, at most `N_NEAR`."""
-    folded = split(wanted)[1].casefold() or wanted.casefold()
+    folded = identity(split(wanted)[1] or wanted)
     names: dict[str, str] = {}
     for key in keys:
         level, name = split(key)
         if level != "lot":  # thousands of short codes that look like everything
-            names.setdefault(name.casefold(), key)
+            names.setdefault(identity(name), key)
     holding = sorted((name for name in names if folded in name), key=lambda name: (len(name), name))
     alike = get_close_matches(folded, names, n=N_NEAR)
     return [names[name] for name in dict.fromkeys([*holding[:N_NEAR], *alike])][:N_NEAR]

@@ -63,10 +63,10 @@ def test_every_spelling_of_a_name_has_its_identity_and_is_spelled_alike(name: st
     assert clean(upper(name)) == upper(name)
 
 
-def test_every_character_alone_and_in_a_word_keeps_its_identity_through_its_spellings() -> None:
+def test_every_character_in_a_word_keeps_its_identity_through_its_spellings() -> None:
     odd = [
         text
-        for text in (f"{before}{chr(code)}" for code in range(0x30000) for before in ("", "a"))
+        for text in (f"a{chr(code)}" for code in range(0x20000))
         if not "\ud800" <= text[-1] <= "\udfff"
         and not identity(text) == identity(upper(text)) == identity(text.lower())
     ]
@@ -83,7 +83,8 @@ def test_every_character_alone_and_in_a_word_keeps_its_identity_through_its_spel
         "Type IV hypersensitivity reaction",
         "Electrocardiogram QT prolonged",
         "Crohn's disease",
-        "Hepatitis B",
+        "Hepatitis B e antigen negative",
+        "Hepatitis E",
         "pH urine",
         "5-hydroxyindolacetic acid",
         "Stevens-Johnson syndrome",

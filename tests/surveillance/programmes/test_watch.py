@@ -66,7 +66,7 @@ def test_a_crossing_carries_the_whole_design() -> None:
         watch="hepatic",
         family="safety",
         product="construct:K1",
-        event="pt:hepatic failure",
+        event="pt:Hepatic failure",
         n_events=2,
         n_patients=1,
         n_fatal=1,
