@@ -9,6 +9,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from strategies import too_many_names
 
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.reader import read_configuration
@@ -114,9 +115,9 @@ def decision() -> Decision:
 
 def write_inputs(folder: Path) -> None:
     folder.mkdir()
-    unknown = msgspec.structs.replace(versions(given()[0])[0], case_id="U-1", source="nobody")
+    large = too_many_names("U-1", source="vaers", received_on=FIRST_DAY)
     cases = [encode(version) for one in given() for version in versions(one)]
-    lines = [*cases, encode(unknown), NOT_JSON, NOT_UTF8]
+    lines = [*cases, encode(large), NOT_JSON, NOT_UTF8]
     (folder / "cases.ndjson").write_bytes(b"".join(line + b"\n" for line in lines))
     (folder / "decisions.ndjson").write_bytes(encode(decision()) + b"\n")
 

@@ -111,6 +111,15 @@ def a_case(case_id: str = "A", **changes: Any) -> CaseVersion:  # noqa: ANN401 -
     return CaseVersion(**(values | changes))
 
 
+def too_many_names(case_id: str = "A", **changes: Any) -> CaseVersion:  # noqa: ANN401 - its fields
+    """Return a version that decodes, and asserts more than fits into a message."""
+    lots = tuple(Dose(lot=f"{lot}") for lot in range(100))
+    products = tuple(
+        Product(role="suspect", product=f"{n:03}" + "P" * 247, doses=lots) for n in range(40)
+    )
+    return a_case(case_id, products=products, **changes)
+
+
 days = st.integers(0, 3).map(lambda n: DAY - timedelta(days=n))
 names = st.sampled_from(["P", "Q", "R"])
 terms = st.sampled_from(["Rash", "Fever", "Death"])

@@ -23,6 +23,7 @@ from calling import (
     rows_of,
     topic_rows_of,
 )
+from strategies import encode, too_many_names
 
 from surveillance.cli import runs as running
 from surveillance.configuration.reader import SHIPPED
@@ -102,7 +103,8 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
     "the year 2999": (a_line(received_on="2999-01-01"), "lies_ahead"),
     "the last day there is": (a_line(received_on="9999-12-31"), "lies_ahead"),
 }
-UNKNOWN_SOURCE = a_line("UNKNOWN", source="nobody")  # the stage refuses it, not the intake
+# The stage refuses it, not the intake.
+TOO_LARGE = encode(too_many_names("LARGE", source="simulated", received_on=DAY))
 GOOD = [a_line(f"G-{n}") for n in (1, 2, 3)]
 
 
@@ -122,7 +124,7 @@ class Replayed(NamedTuple):
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     folder = tmp_path_factory.mktemp("bad")
     bad = [line for line, _ in BAD_LINES.values()]
-    lines = [GOOD[0], *bad[:9], GOOD[1], *bad[9:], UNKNOWN_SOURCE, GOOD[2]]
+    lines = [GOOD[0], *bad[:9], GOOD[1], *bad[9:], TOO_LARGE, GOOD[2]]
     path = written(folder, *lines)
     answer = longwatch(
         "replay", "cases", path, "--out", folder / "run", "--config", SHIPPED / "ucd"
@@ -180,17 +182,19 @@ def test_every_line_of_a_bad_file_is_accounted_for(replayed: Replayed) -> None:
     assert (totals["applied"], totals["refused"]) == (len(GOOD), 1)
 
 
-def test_a_source_without_a_version_rule_is_refused_by_the_stage(replayed: Replayed) -> None:
+def test_what_no_message_could_hold_is_refused_by_the_stage(
+    replayed: Replayed,
+) -> None:
     (found,) = [
         row
         for row in rows_of(replayed.run / "refused.ndjson")
         if row["topic"] == "cases-received.v1"
     ]
 
-    assert found["code"] == "unknown_source"
-    assert "'nobody'" in found["reason"]
-    assert "sources.toml" in found["remedy"]
-    assert base64.b64decode(found["content"]) == UNKNOWN_SOURCE
+    assert found["code"] == "too_many_names"
+    assert "bytes of names" in found["reason"]
+    assert "name fewer lots" in found["remedy"]
+    assert base64.b64decode(found["content"]) == TOO_LARGE
 
 
 def test_a_refused_line_can_be_listed_shown_and_taken_out(
@@ -752,3 +756,34 @@ def test_the_day_of_a_decision_is_its_day_in_utc(tmp_path: Path) -> None:
     (decision,) = rows_of(tmp_path / "decisions.ndjson")
     assert answer.code == 0
     assert decision["decided_at"].startswith("2026-07-01T23:30")
+
+
+# --- two downloads of one year -------------------------------------------------------------
+
+
+def _download(folder: Path, term: str) -> Path:
+    folder.mkdir()
+    for part, content in VAERS_PARTS.items():
+        text = content.replace(b"Intussusception", term.encode())
+        (folder / f"2021VAERS{part}.csv").write_bytes(text)
+    return folder
+
+
+@pytest.mark.parametrize("order", [("january", "june"), ("june", "january")])
+def test_of_two_downloads_of_a_year_the_later_stands_or_the_command_asks(
+    order: tuple[str, str], tmp_path: Path
+) -> None:
+    terms = {"january": "Chest pain", "june": "Myocarditis"}
+    days = {"january": "2021-01-29", "june": "2021-06-04"}
+    paths = [_download(tmp_path / name, terms[name]) for name in order]
+    run = tmp_path / "run"
+
+    asked = longwatch("replay", "vaers", *paths, "--out", run)
+    stated = [f"--extracted-on={tmp_path / name}={days[name]}" for name in order]
+    told = longwatch("replay", "vaers", *paths, "--out", run, *stated)
+    case = longwatch("case", "VAERS-7", "--from-run", run, "--json").json()
+
+    assert_refused_in_one_line(asked, "are two extracts of 2021", "--extracted-on")
+    assert told.code == 0
+    (stood,) = [one for one in case["versions"] if one["stood_from"] is not None]
+    assert [event["pt"] for event in stood["record"]["events"]] == ["Myocarditis"]

@@ -17,6 +17,7 @@ from surveillance.cli.tables import print_table
 from surveillance.cli.terminal import Bar, a_period, called, configurations
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
+from surveillance.intake.extracts import stated_days
 from surveillance.intake.registry import FORMATS
 from surveillance.log import topics
 from surveillance.runs.cannot_happen import of_configuration
@@ -34,6 +35,14 @@ SHIPPED_FOR = {
 Config = Annotated[
     list[Path] | None,
     typer.Option("--config", help="Configuration directory; the first given is in force."),
+]
+ExtractedOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--extracted-on",
+        metavar="DATE",
+        help="When the files were downloaded, where nothing shows it; PATH=DATE for one path.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -77,6 +86,7 @@ def replay_command(
     from_day: Annotated[str | None, typer.Option("--from", help="First day of receipt.")] = None,
     until_day: Annotated[str | None, typer.Option("--until", help="Last day of receipt.")] = None,
     *,
+    extracted_on: ExtractedOn = None,
     decisions: Annotated[
         list[Path] | None,
         typer.Option("--decisions", metavar="FILE", help="As `longwatch decide --append` writes."),
@@ -106,6 +116,7 @@ def replay_command(
             from_day=first,
             until_day=last,
             today=clock.today(),
+            extracted_on=stated_days(extracted_on or []),
             progress=bar,
             clock=time.monotonic,
         )

@@ -15,10 +15,11 @@ import typer
 
 from surveillance.cli import clock
 from surveillance.cli.gc_tuning import collect_seldom
-from surveillance.cli.runs import SHIPPED_FOR, AsJson, Config
+from surveillance.cli.runs import SHIPPED_FOR, AsJson, Config, ExtractedOn
 from surveillance.cli.screen import print_errors, print_json_line, print_lines
 from surveillance.cli.terminal import Bar, a_period, configurations
 from surveillance.domain.errors import Misused
+from surveillance.intake.extracts import stated_days
 from surveillance.intake.format import Unusable
 from surveillance.intake.inputs import lines_of, refused_at_intake, within
 
@@ -80,6 +81,7 @@ def load(
     refused: Annotated[Path, typer.Option(help="File for rows that cannot be used.")] = Path(
         "refused.ndjson"
     ),
+    extracted_on: ExtractedOn = None,
 ) -> int:
     """Write old data onto Kafka, with the ticks of their own dates."""
     from surveillance.stream.loader import Loader  # noqa: PLC0415 - as above
@@ -100,6 +102,7 @@ def load(
             spool=Path(spool),
             progress=bar,
             today=clock.today(),
+            extracted_on=stated_days(extracted_on or []),
         )
         lines = within(lines, *period)
         written = loader.load(lines, progress=bar)

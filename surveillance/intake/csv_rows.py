@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from surveillance.intake.file_lines import FileLine
+from surveillance.intake.text import text_of
 from surveillance.log.decode import N_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -31,54 +32,89 @@ class RowError(ValueError):
         self.code, self.reason = code, reason
 
 
-def split_fields(content: bytes, n_columns: int) -> list[str]:
+class Layout(NamedTuple):
+    """How the rows of one file are written, as its header shows.
+
+    Attributes
+    ----------
+    n_columns : int
+        The width of the header.
+    delimiter : str
+        What stands between fields.
+    is_utf8 : bool
+        Whether a byte order mark declares the file to be UTF-8.
+    """
+
+    n_columns: int
+    delimiter: str = ","
+    is_utf8: bool = False
+
+
+def is_blank_row(content: bytes, delimiter: str = ",") -> bool:
+    """Return whether no field of a row holds anything, as spreadsheets fill up a sheet.
+
+    Examples
+    --------
+    >>> is_blank_row(b' ,,"",'), is_blank_row(b",0")
+    (True, False)
+    """
+    return not content.strip(b'" \t\r\n' + delimiter.encode())
+
+
+def split_fields(content: bytes, layout: Layout) -> list[str]:
     r"""Split one row into its fields.
 
     Parameters
     ----------
     content : bytes
-        The row, in Latin-1, which no byte can break.
-    n_columns : int
-        The width of the header.
+        The row.
+    layout : Layout
+        Of its file.
 
     Returns
     -------
     list of str
-        As many as `n_columns`.
+        As many as the header has; empty ones past its width are left out.
 
     Raises
     ------
     RowError
-        With code ``bad_quoting`` or ``wrong_columns``.
+        With code ``bad_encoding``, ``bad_quoting`` or ``wrong_columns``.
 
     Examples
     --------
-    >>> split_fields(b'1,"rash, hives",Y', 3)
+    >>> split_fields(b'1,"rash, hives",Y,,', Layout(3))
     ['1', 'rash, hives', 'Y']
     """
-    text = content.decode("latin-1")
+    try:
+        text = text_of(content, is_utf8=layout.is_utf8)
+    except UnicodeDecodeError as error:
+        reason = f"the file is marked as UTF-8, and byte {error.start} of the row is not"
+        raise RowError("bad_encoding", reason) from None
     if '"' not in text:
-        fields = text.split(",")
+        fields = text.split(layout.delimiter)
     else:
         try:
-            fields = next(csv.reader((text,), strict=True))
+            fields = next(csv.reader((text,), delimiter=layout.delimiter, strict=True))
         except csv.Error as error:
             raise RowError("bad_quoting", f"the row is not CSV: {error}") from None
-    if len(fields) != n_columns:
-        reason = f"the row has {len(fields)} columns, the header {n_columns}"
+    while len(fields) > layout.n_columns and not fields[-1].strip():
+        fields.pop()  # spreadsheets and exports end rows with empty fields
+    if len(fields) != layout.n_columns:
+        reason = f"the row has {len(fields)} columns, the header {layout.n_columns}"
         raise RowError("wrong_columns", reason)
     return fields
 
 
-def join_rows(lines: Iterator[FileLine], n_columns: int) -> Iterator[FileLine]:
+def join_rows(lines: Iterator[FileLine], layout: Layout) -> Iterator[FileLine]:
     r"""Join lines to rows.
 
     Parameters
     ----------
     lines : iterator of FileLine
         After the header. Blank ones are passed on unchanged.
-    n_columns : int
-        The width of the header.
+    layout : Layout
+        Of their file.
 
     Yields
     ------
@@ -89,7 +125,7 @@ def join_rows(lines: Iterator[FileLine], n_columns: int) -> Iterator[FileLine]:
     Examples
     --------
     >>> lines = [FileLine(2, b'1,"two', 6), FileLine(3, b'lines"', 6), FileLine(4, b'2,"stray', 8)]
-    >>> [row.content for row in join_rows(iter(lines), 2)]
+    >>> [row.content for row in join_rows(iter(lines), Layout(2))]
     [b'1,"two\nlines"', b'2,"stray']
     """
     waiting: deque[FileLine] = deque()
@@ -99,7 +135,7 @@ def join_rows(lines: Iterator[FileLine], n_columns: int) -> Iterator[FileLine]:
             continue
         taken = _take_row(line, waiting, lines)
         whole = b"\n".join(each.content for each in taken)
-        if _is_row(whole, n_columns):
+        if _is_row(whole, layout):
             yield FileLine(line.number, whole, len(whole))
         else:
             yield line
@@ -127,11 +163,11 @@ def _take_row(
     return taken
 
 
-def _is_row(content: bytes, n_columns: int) -> bool:
+def _is_row(content: bytes, layout: Layout) -> bool:
     if len(content) > N_BYTES_MAX:
         return False
     try:
-        split_fields(content, n_columns)
+        split_fields(content, layout)
     except RowError:
         return False
     return True

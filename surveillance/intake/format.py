@@ -6,7 +6,7 @@ Intake turns files into lines and sends nothing. A reader yields in its own orde
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from surveillance.domain.errors import Misused, Refused
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from surveillance.intake.extracts import Extracts
     from surveillance.intake.row_counts import RowCounts
 
 Topic = Literal["cases", "outcomes", "decisions"]
@@ -83,6 +84,14 @@ class Format(Protocol):
         Misused
             If the file as a whole cannot be read.
         """
+
+
+@runtime_checkable
+class OfExtracts(Protocol):
+    """A format whose files show each case as it stood when the file was made."""
+
+    def with_extracts(self, extracts: Extracts) -> Format:
+        """Return the reader of one command, which knows the days of its extracts."""
 
 
 def refuse_ahead(day: date, today: date | None) -> None:

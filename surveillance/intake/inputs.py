@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 from surveillance.domain.errors import Misused
 from surveillance.domain.refused_record import RefusedRecord
-from surveillance.intake.format import Format, Read, Unusable, unreadable
+from surveillance.intake.extracts import NO_DAYS, Extracts, Undecided
+from surveillance.intake.format import Format, OfExtracts, Read, Unusable, unreadable
 from surveillance.intake.registry import FORMATS, paths
 from surveillance.intake.row_counts import RowCounts
 from surveillance.intake.spool import in_order
@@ -49,6 +50,7 @@ def lines_of(
     progress: Progress,
     tally: RowCounts | None = None,
     today: date | None = None,
+    extracted_on: Mapping[str, date] = NO_DAYS,
 ) -> Iterator[DatedLine]:
     """Read files of one format, in the order of receipt.
 
@@ -69,19 +71,46 @@ def lines_of(
         Counts every row of every file.
     today : date, optional
         Later days of receipt are refused. None takes every day, as for simulated records.
+    extracted_on : mapping of str to date, optional
+        When the extracts were made, by path; under the empty string for all others.
 
     Yields
     ------
     DatedLine
         In the order of their days; by topic and arrival within a day.
+
+    Raises
+    ------
+    Misused
+        If a day was given for files that are no extracts, or for none that is read.
     """
     counted = _Counted(progress)
     tally = RowCounts() if tally is None else tally
+    inputs = _with_extracts(inputs_of(format_name, list(names)), extracted_on)
     sorted_inputs = [
         _lines(one, found, _Taking(refuse, spool / str(index), counted, tally, today))
-        for index, (one, found) in enumerate(inputs_of(format_name, list(names)))
+        for index, (one, found) in enumerate(inputs)
     ]
     return heapq.merge(*sorted_inputs, key=lambda line: line.on)
+
+
+def _with_extracts(
+    inputs: list[tuple[Format, list[Path]]], days: Mapping[str, date]
+) -> list[tuple[Format, list[Path]]]:
+    """Tell each format the days of its extracts."""
+    read = {str(path) for one, found in inputs if isinstance(one, OfExtracts) for path in found}
+    for given in days:
+        if not read or (given and given not in read):
+            of = f"{given}=" if given else ""
+            raise Misused(
+                f"--extracted-on {of}{days[given]}",
+                "belongs to none of the extracts that are read",
+                f"name one of {', '.join(sorted(read)[:5])}" if read else "leave it out",
+            )
+    return [
+        (one.with_extracts(Extracts(days)) if isinstance(one, OfExtracts) else one, found)
+        for one, found in inputs
+    ]
 
 
 def inputs_of(format_name: str, names: list[Path]) -> list[tuple[Format, list[Path]]]:
@@ -195,8 +224,8 @@ def _usable(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Read
             yield from _usable_of(chosen, path, taking)
         except Misused as error:
             n_unreadable += 1
-            if n_unreadable == len(found):  # nothing to go on with
-                raise
+            if n_unreadable == len(found) or isinstance(error, Undecided):
+                raise  # there is nothing to go on with, or no way to choose
             taking.refuse(unreadable(error))
     taking.counted.report()
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,6 +30,7 @@ from surveillance.domain.case import (
     Sex,
 )
 from surveillance.domain.errors import Refused
+from surveillance.domain.names import clean, identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,11 +50,21 @@ _N_CHARACTERS_ROUTE = 60
 _N_CHARACTERS_VERSION = 10
 _DOSES_MAX = 10_000
 
-_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+_DATE = re.compile(
+    r"(?:(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})"
+    r"|(?P<iso_year>\d{4})-(?P<iso_month>\d{2})-(?P<iso_day>\d{2}))(?:[ T]00:00(?::00(?:\.0+)?)?)?",
+    re.ASCII,
+)
 _AGE = re.compile(r"\d{1,6}(\.\d{0,6})?|\.\d{1,6}", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)
 
-_FLAGS: dict[str, bool | None] = {"Y": True, "N": False, "": None}
+# The files have Y or nothing; the rest is what programs make of that on the way.
+_NO_VALUE = ("", "NAN", "NULL", "NONE", "NA")
+_FLAGS: dict[str, bool | None] = {
+    **dict.fromkeys(("Y", "YES", "T", "TRUE", "1", "1.0"), True),
+    **dict.fromkeys(("N", "NO", "F", "FALSE", "0", "0.0"), False),
+    **dict.fromkeys(_NO_VALUE, None),
+}
 _SEXES: dict[str, Sex | None] = {"F": "female", "M": "male", "U": "unknown", "": None}
 _OUTCOMES: dict[str, Outcome | None] = {
     "Y": "recovered",
@@ -83,6 +93,7 @@ class Report(NamedTuple):
     onset_date: str
     numdays: str
     birth_defect: str = ""  # in later downloads
+    order: str = ""  # of the versions of a report, in downloads that hold all of them
 
 
 class Vaccine(NamedTuple):
@@ -94,6 +105,7 @@ class Vaccine(NamedTuple):
     vax_name: str
     vax_dose: str = ""  # doses given before this one
     vax_dose_series: str = ""  # number of this dose: later downloads have it instead
+    order: str = ""
 
 
 class Terms(NamedTuple):
@@ -109,6 +121,7 @@ class Terms(NamedTuple):
     symptomversion4: str
     symptom5: str
     symptomversion5: str
+    order: str = ""
 
 
 class Origin(NamedTuple):
@@ -117,6 +130,10 @@ class Origin(NamedTuple):
     place: str
     message_sha256: str
     is_domestic: bool  # whether the file is one of reports from the United States
+    version: int = 1  # ORDER
+    first_received_on: date | None = None  # of the first version in the file
+    extracted_on: date | None = None
+    unread: tuple[str, ...] = ()  # rows of the report that were refused
 
 
 _COURSE = ("DIED", "L_THREAT", "HOSPITAL", "X_STAY", "DISABLE", "BIRTH_DEFECT", "RECOVD")
@@ -144,7 +161,9 @@ _REMEDIES = {
     "bad_quoting": "double a quote inside quotes",
     "wrong_columns": "look for a comma outside quotes, or a line end inside a field",
     "bad_id": "give VAERS_ID as a whole number above 0",
-    "bad_date": "give RECVDATE as MM/DD/YYYY",
+    "bad_order": "give ORDER as a whole number above 0",
+    "bad_encoding": "save the file as UTF-8, or without its byte order mark",
+    "bad_date": "give RECVDATE as MM/DD/YYYY, or as YYYY-MM-DD",
     "no_vaccine": "send its VAX rows in the same file",
     "no_event": "send its SYMPTOMS rows in the same file",
     "orphan_row": "send its DATA row in the same file",
@@ -155,34 +174,34 @@ _REMEDIES = {
 
 @lru_cache(maxsize=65_536)
 def parse_date(text: str) -> date | None:
-    """Read MM/DD/YYYY; None if there is no such day, or none since 1900.
+    """Read MM/DD/YYYY or YYYY-MM-DD, also with midnight behind it.
+
+    Parameters
+    ----------
+    text : str
+        As the file has it.
+
+    Returns
+    -------
+    date or None
+        None if there is no such day, none since 1900, or the year has two digits.
 
     Examples
     --------
-    >>> parse_date("02/29/1996"), parse_date("02/29/1999"), parse_date("1999-02-28")
-    (datetime.date(1996, 2, 29), None, None)
+    >>> parse_date("02/29/1996"), parse_date("02/29/1999"), parse_date("1999-02-28 00:00:00")
+    (datetime.date(1996, 2, 29), None, datetime.date(1999, 2, 28))
     """
     match = _DATE.fullmatch(text.strip())
     if match is None:
         return None
     try:
-        day = date(int(match[3]), int(match[1]), int(match[2]))
+        year, month, on = (
+            int(match[name] or match[f"iso_{name}"]) for name in ("year", "month", "day")
+        )
+        day = date(year, month, on)
     except ValueError:
         return None
     return day if day >= _EARLIEST else None
-
-
-@lru_cache(maxsize=65_536)
-def clean(text: str) -> str:
-    r"""Return a name in NFC, stripped, its inner spaces single, without control characters.
-
-    Examples
-    --------
-    >>> clean(" HEP\xa0B  (ENGERIX-B)\t")
-    'HEP B (ENGERIX-B)'
-    """
-    spaced = " ".join(unicodedata.normalize("NFC", text).split())
-    return "".join(c for c in spaced if unicodedata.category(c) != "Cc").strip()
 
 
 def build_case(
@@ -206,7 +225,7 @@ def build_case(
     Returns
     -------
     CaseVersion
-        Version 1, initial, with a note for every field left out.
+        The version that ORDER numbers, else the first, with a note for every field left out.
 
     Raises
     ------
@@ -217,7 +236,8 @@ def build_case(
     received_on = parse_date(report.recvdate)
     if received_on is None:
         raise refuse("bad_date", f"RECVDATE is {report.recvdate[:40]!r}, which is no day")
-    notes: list[str] = []
+    notes = [f"a row of the report cannot be read: {place}" for place in origin.unread]
+    first_on = min(origin.first_received_on or received_on, received_on)
     times = _times(report, received_on, notes)
     events = _events(report, terms, times, notes)
     products = _products(vaccines, times, notes)
@@ -228,10 +248,11 @@ def build_case(
     return CaseVersion(
         case_id=f"VAERS-{vaers_id}",
         source="vaers",
-        version=1,
-        kind="initial",
+        version=origin.version,
+        kind="initial" if origin.version == 1 else "follow_up",
         received_on=received_on,
-        first_received_on=received_on,
+        first_received_on=first_on,
+        extracted_on=origin.extracted_on,
         country=_country(report.state, is_domestic=origin.is_domestic),
         patient=patient,
         events=events,
@@ -301,7 +322,7 @@ def _whole(field: str, text: str, notes: list[str]) -> int | None:
 
 
 def _age(text: str, notes: list[str]) -> float | None:
-    if not text.strip():
+    if text.strip().upper() in _NO_VALUE:
         return None
     if not _AGE.fullmatch(text.strip()):
         notes.append(_note("AGE_YRS", "not a number of years", text))
@@ -357,11 +378,13 @@ def _events(
 
 def _distinct_terms(rows: Sequence[Terms], notes: list[str]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
+    seen: set[str] = set()
     for row in rows:
-        for text, version in zip(row[::2], row[1::2], strict=True):
+        for text, version in zip(row[:10:2], row[1:10:2], strict=True):
             pt = clean(text)
-            if not pt or pt in found:
+            if not pt or identity(pt) in seen:
                 continue
+            seen.add(identity(pt))
             if len(pt) > _N_CHARACTERS_NAME:
                 notes.append(_note("SYMPTOM", f"over {_N_CHARACTERS_NAME} characters", pt))
                 continue

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from surveillance.domain.errors import Misused
@@ -22,8 +23,10 @@ READS = "year files such as 1999VAERSData.zip, or their DATA, VAX and SYMPTOMS c
 
 # The largest year, 2021, holds about 1 GB in a part, packed 6 times.
 _BOUNDS = Bounds(n_bytes_max=8 * 2**30, ratio_max=60)
+_NO_DAY = date(1980, 1, 1)
 _MEMBER = re.compile(
-    r"(?P<year>\d{4}|NonDomestic)VAERS(?P<part>DATA|VAX|SYMPTOMS)\.csv", re.IGNORECASE
+    r"(?P<year>\d{4}|NonDomestic)VAERS(?P<part>DATA|VAX|SYMPTOMS)(?: ?\(\d+\))?\.csv",
+    re.IGNORECASE,  # a browser that saves a name twice numbers the second
 )
 
 
@@ -33,6 +36,7 @@ class VaersFile(NamedTuple):
     shown: str  # in a place: without folders, the same on every machine
     named: str  # in a tally and a message: as the command named it
     open: Callable[[], BinaryIO]
+    written_on: date | None = None  # as its archive says
 
 
 Year = dict[str, VaersFile]  # by part
@@ -85,7 +89,18 @@ def _file_source(folder: Path, file: Path) -> VaersFile:
 def _member_source(path: Path, archive: ZipFile, info: ZipInfo) -> VaersFile:
     shown = f"{path.name}/{_base(info.filename)}"
     named = f"{path}/{info.filename}"
-    return VaersFile(shown, named, lambda: open_member(archive, info, bounds=_BOUNDS))
+    return VaersFile(
+        shown, named, lambda: open_member(archive, info, bounds=_BOUNDS), _written_on(info)
+    )
+
+
+def _written_on(info: ZipInfo) -> date | None:
+    """Return the day of a member; 1980-01-01 stands where a program gave none."""
+    try:
+        day = date(*info.date_time[:3])
+    except ValueError:
+        return None
+    return day if day > _NO_DAY else None
 
 
 def _base(name: str) -> str:

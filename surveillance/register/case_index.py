@@ -14,8 +14,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from contextlib import suppress
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, select, update
 
 from surveillance.domain.errors import Refused
@@ -27,7 +30,7 @@ from surveillance.register.case_tables import (
 )
 from surveillance.register.database import write_rows
 from surveillance.register.keys import NamedKeys
-from surveillance.register.packing import pack
+from surveillance.register.packing import pack, unpack
 from surveillance.register.schema import keys as key_table
 from surveillance.screening.versions import N_DIGEST, VersionRules, body_of, counts
 
@@ -69,6 +72,15 @@ class _Taken(NamedTuple):
     case: CaseVersion
     keys: _Keys
     record: bytes
+
+
+class _Dated(Struct):
+    """What a record tells of its extract; the rest is skipped."""
+
+    extracted_on: date | None = None
+
+
+_decode_dated = msgspec.json.Decoder(_Dated).decode
 
 
 class _Known:
@@ -184,6 +196,7 @@ class _Rows:
         """Read what the table holds of some cases."""
         names = sorted(case_ids)
         columns = [column for column in case_versions.c if column.name != "record"]
+        standing: list[_Known] = []
         for start in range(0, len(names), _N_CASES_A_QUERY):
             some = names[start : start + _N_CASES_A_QUERY]
             query = select(*columns).where(case_versions.c.case_id.in_(some))
@@ -192,12 +205,40 @@ class _Rows:
                 known = self._cases[row["case_id"]]
                 known.versions[bytes(row["digest"])] = row
                 if row["valid_from"] is not None and row["valid_to"] is None:
-                    known.standing, known.rank = row, self._rank_of(row)
+                    known.standing = row
+                    standing.append(known)
+        self._rank(standing)
 
-    def _rank_of(self, row: Row) -> bytes:
-        return self._rules.rank_of(
-            row["source"], row["version"], row["received_on"], row["kind"], bytes(row["digest"])
+    def _rank(self, standing: list[_Known]) -> None:
+        """Rank the versions that stand in the table."""
+        extracted = self._extracted_on(
+            [
+                known.standing["version_id"]
+                for known in standing
+                if known.standing and self._rules.is_by_extract(known.standing["source"])
+            ]
         )
+        for known in standing:
+            row = known.standing or {}
+            known.rank = self._rules.rank_of(
+                row["source"],
+                row["version"],
+                row["received_on"],
+                row["kind"],
+                bytes(row["digest"]),
+                extracted_on=extracted.get(row["version_id"]),
+            )
+
+    def _extracted_on(self, version_ids: list[int]) -> dict[int, date | None]:
+        """Read from the records themselves when their extracts were made: it has no column."""
+        found: dict[int, date | None] = {}
+        for start in range(0, len(version_ids), _N_CASES_A_QUERY):
+            some = version_ids[start : start + _N_CASES_A_QUERY]
+            columns = case_versions.c.version_id, case_versions.c.record
+            query = select(*columns).where(case_versions.c.version_id.in_(some))
+            for version_id, record in self._connection.execute(query):
+                found[version_id] = _decode_dated(unpack(record)).extracted_on
+        return found
 
     def fold(self, taken: list[_Taken]) -> None:
         """Fold one epoch: its new versions in the order of their cases and ranks."""

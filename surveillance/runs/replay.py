@@ -14,7 +14,7 @@ import platform
 import resource
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ import msgspec
 
 from surveillance.configuration.at_hand import Configurations
 from surveillance.domain.errors import Misused
+from surveillance.intake.extracts import NO_DAYS
 from surveillance.intake.inputs import Progress, inputs_of, lines_of, within
 from surveillance.intake.registry import FORMATS
 from surveillance.intake.row_counts import RowCounts
@@ -81,6 +82,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
     from_day: date | None = None,
     until_day: date | None = None,
     today: date | None = None,
+    extracted_on: Mapping[str, date] = NO_DAYS,
     progress: Progress | None = None,
     clock: Callable[[], float],
     observe: Callable[[Source, ClosedEpoch, Any], None] | None = None,
@@ -104,6 +106,8 @@ def replay(  # noqa: PLR0913 - all but two by keyword
         always taken: people make them long after the reports were received.
     today : date, optional
         As for `lines_of`.
+    extracted_on : mapping of str to date, optional
+        As for `lines_of`; of the reports.
     progress : Progress, optional
         Shown while it runs.
     clock : callable
@@ -131,7 +135,9 @@ def replay(  # noqa: PLR0913 - all but two by keyword
                 shutil.copytree(configuration_directory, workplace.directory / "configuration")
             tally = RowCounts()
 
-            def lines(kind: str, paths: list[Path], name: str) -> Iterator[DatedLine]:
+            def lines(
+                kind: str, paths: list[Path], name: str, days: Mapping[str, date] = NO_DAYS
+            ) -> Iterator[DatedLine]:
                 return lines_of(
                     kind,
                     paths,
@@ -140,9 +146,10 @@ def replay(  # noqa: PLR0913 - all but two by keyword
                     progress=progress,
                     tally=tally,
                     today=today,
+                    extracted_on=days,
                 )
 
-            received = [lines(format_name, names, "reports")]
+            received = [lines(format_name, names, "reports", extracted_on)]
             received += [
                 lines(kind, [path], f"outcomes-{n}")
                 for n, (kind, path) in enumerate(beside.outcomes)

@@ -28,6 +28,7 @@ _N_VERSIONS = 2**32  # more than there are
 N_BODY_MAX = 400_000  # bytes: what a version asserts has to fit into one message
 _RANK = struct.Struct(f">QQB{N_DIGEST}s")  # big-endian, so that bytes compare as the ranks do
 N_RANK = _RANK.size
+DEFAULT_RULE = VersionRule()  # of a source that sources.toml does not name
 COUNTED_ROLES = ("suspect", "interacting")
 _encode = msgspec.json.Encoder().encode
 
@@ -85,7 +86,8 @@ class VersionRules:
             raise Refused(
                 "wrong_partition",
                 f"case {case_id!r} belongs to partition {belongs} and came in {partition}",
-                "key messages by case id and use Kafka's default partitioner",
+                "key messages by case id, without spaces at its ends, and use Kafka's default "
+                "partitioner",
             )
 
     def rank(self, case: CaseVersion, line: bytes) -> bytes:
@@ -97,37 +99,38 @@ class VersionRules:
             The version.
         line : bytes
             Its bytes, which decide between versions that are otherwise equal.
-
-        Raises
-        ------
-        Refused
-            If its source has no version rule.
         """
         digest = digest_of(line)
-        return self.rank_of(case.source, case.version, case.received_on, case.kind, digest)
+        return self.rank_of(
+            case.source,
+            case.version,
+            case.received_on,
+            case.kind,
+            digest,
+            extracted_on=case.extracted_on,
+        )
 
     def rank_of(
-        self, source: str, version: int, received_on: date, kind: str, digest: bytes
+        self,
+        source: str,
+        version: int,
+        received_on: date,
+        kind: str,
+        digest: bytes,
+        *,
+        extracted_on: date | None = None,
     ) -> bytes:
         """Return the rank that a version with these fields has; see `rank`."""
-        rule = self._sources.get(source)
-        if rule is None:
-            raise Refused(
-                "unknown_source",
-                f"source {source!r} has no version rule",
-                "add it to sources.toml",
-            )
-        numbers = _order(rule, version, received_on, kind)
+        rule = self._sources.get(source, DEFAULT_RULE)
+        numbers = _order(rule, version, received_on, kind, extracted_on)
         return _RANK.pack(*numbers, kind == "nullification", digest)
 
-    def assertion(self, case: CaseVersion) -> Assertion:
-        """Return the keys of all that a version names, whether or not it counts.
+    def is_by_extract(self, source: str) -> bool:
+        """Return whether versions of a source follow the days of its extracts."""
+        return self._sources.get(source, DEFAULT_RULE).order == "extract"
 
-        Raises
-        ------
-        Refused
-            If a name is blank.
-        """
+    def assertion(self, case: CaseVersion) -> Assertion:
+        """Return the keys of all that a version names, whether or not it counts."""
         return Assertion(self._products(case), self._events(case))
 
     def body(self, case: CaseVersion) -> bytes:
@@ -136,7 +139,7 @@ class VersionRules:
         Raises
         ------
         Refused
-            If a name is blank, or there are more names than fit into a message.
+            If there are more names than fit into a message.
         """
         return body_of(case, self.assertion(case)) if counts(case) else b""
 
@@ -196,10 +199,14 @@ def body_of(case: CaseVersion, assertion: Assertion) -> bytes:
     return bytes(body)
 
 
-def _order(rule: VersionRule, version: int, received_on: date, kind: str) -> tuple[int, int]:
+def _order(
+    rule: VersionRule, version: int, received_on: date, kind: str, extracted_on: date | None
+) -> tuple[int, int]:
     day = received_on.toordinal()
     if rule.order == "version":
         return version, day
+    if rule.order == "extract":
+        return (_ordinal(extracted_on) or 0) * _N_VERSIONS + version, day
     # What nullifies a case need not know how many versions it had: it wins its day.
     return day, version + _N_VERSIONS * (kind == "nullification")
 

@@ -15,9 +15,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tomllib
 import zipfile
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -163,11 +165,12 @@ def vaers_tables(
     terms = symptoms.melt("VAERS_ID", numbered, value_name="term")
     terms = terms.assign(term=_tidy(terms["term"]))
     named = pd.DataFrame({"report": terms["VAERS_ID"], "name": terms["term"]})
-    names = _tidy(vax["VAX_NAME"])
-    lots = _tidy(vax["VAX_LOT"])
+    names = _tidy(vax["VAX_NAME"]).str.upper()
+    lots = _tidy(vax["VAX_LOT"]).str.upper()
+    lots = lots.where(~lots.isin(_no_lot()), "")
     levels = [
         ("product", names),
-        ("programme", _tidy(vax["VAX_TYPE"])),
+        ("programme", _tidy(vax["VAX_TYPE"]).str.upper()),
         ("lot", (names + "/" + lots).where(lots != "", "")),
     ]
     by_level = [
@@ -212,11 +215,11 @@ def canonical_tables(
         if product["role"] in COUNTED_ROLES
     ]
     by_level = [
-        (level, _frame((case, product.get(level, "")) for case, product in counted))
+        (level, _frame((case, product.get(level, "").upper()) for case, product in counted))
         for level in ("product", "programme", "platform", "construct")
     ]
     with_lots = (
-        (case, f"{_tidied(product['product'])}/{_tidied(lot)}")
+        (case, f"{_tidied(product['product']).upper()}/{lot}")
         for case, product in counted
         for lot in _lots(product)
     )
@@ -254,7 +257,14 @@ def _standing(lines: Iterable[bytes], as_of: date) -> list[dict[str, Any]]:
 
 def _lots(product: dict[str, Any]) -> set[str]:
     lots = {product.get("lot"), *(dose.get("lot") for dose in product.get("doses", ()))}
-    return {lot for lot in lots if lot}
+    return {_tidied(lot).upper() for lot in lots if lot} - _no_lot() - {""}
+
+
+@cache
+def _no_lot() -> set[str]:
+    """Return the words that stand where no lot was known."""
+    names = files("surveillance.configuration") / "names.toml"
+    return {word.upper() for word in tomllib.loads(names.read_text("utf-8"))["no_lot"]}
 
 
 def _frame(rows: Iterable[tuple[str, str]]) -> pd.DataFrame:

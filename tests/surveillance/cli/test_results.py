@@ -308,7 +308,7 @@ def test_a_name_that_was_reported_but_never_found_is_known(run: Path, look: Look
 def test_refused_list_names_the_place_and_the_code_of_each(run: Path, look: Look) -> None:
     found = look("refused", "list", "--from-run", run, "--json").json
 
-    assert [item["code"] for item in found] == ["bad_encoding", "not_json", "unknown_source"]
+    assert [item["code"] for item in found] == ["bad_encoding", "not_json", "too_many_names"]
     assert [item["place"].partition(":")[0] for item in found[:2]] == ["cases.ndjson"] * 2
     assert found[2]["place"].startswith("cases-received.v1/")
     only = look("refused", "list", "--from-run", run, "--code", "not_json", "--json").json
@@ -329,7 +329,7 @@ def test_refused_show_decodes_as_far_as_it_can(run: Path, look: Look) -> None:
     assert "caf\\xe9" in shown["bad_encoding"]
     assert "not UTF-8 from byte 16 on" in shown["bad_encoding"]
     assert "UTF-8, not JSON" in shown["not_json"]
-    assert '"case_id": "U-1"' in shown["unknown_source"]
+    assert '"case_id": "U-1"' in shown["too_many_names"]
 
 
 def test_refused_show_of_another_place_is_refused(run: Path, look: Look) -> None:

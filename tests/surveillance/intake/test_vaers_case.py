@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from surveillance.domain.case import CaseVersion, Dose, Seriousness
 from surveillance.domain.errors import Refused
+from surveillance.domain.names import clean
 from surveillance.intake.vaers_case import (
     Origin,
     Report,
     Terms,
     Vaccine,
     build_case,
-    clean,
 )
 from surveillance.log.decode import decode_case
 
@@ -77,7 +77,7 @@ def test_a_sound_report_needs_no_note() -> None:
         ({"vax_date": "04/01/1999"}, "start", "VAX_DATE: after receipt (04/01/1999)"),
         ({"age_yrs": "131"}, "age", "AGE_YRS: over 130 years (131)"),
         ({"age_yrs": "-1"}, "age", "AGE_YRS: not a number of years (-1)"),
-        ({"age_yrs": "nan"}, "age", "AGE_YRS: not a number of years (nan)"),
+        ({"age_yrs": "inf"}, "age", "AGE_YRS: not a number of years (inf)"),
         ({"age_yrs": "1_0"}, "age", "AGE_YRS: not a number of years (1_0)"),
         ({"numdays": "four"}, "days", "NUMDAYS: not a whole number (four)"),
         ({"numdays": "-4"}, "days", "NUMDAYS: negative (-4)"),
@@ -261,5 +261,5 @@ def test_whatever_stands_in_the_fields_the_line_is_one_that_every_stage_can_read
 
 def _names(vaccines: list[Vaccine], terms: list[Terms]) -> Iterator[bool]:
     texts = [text for row in vaccines for text in (row.vax_name, row.vax_type)]
-    texts += [text for row in terms for text in row[::2]]
+    texts += [text for row in terms for text in row[:10:2]]
     return (0 < len(clean(text)) <= 250 for text in texts)

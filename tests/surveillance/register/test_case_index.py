@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import permutations
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from strategies import AT, DAY, a_case, a_configuration, case_versions, encode, record, rows
 
-from surveillance.configuration.types import Events, Group, Products, Topics
+from surveillance.configuration.types import Events, Group, Products, Topics, VersionRule
 from surveillance.domain.case import CaseVersion, Event, Product
 from surveillance.domain.contribution import Contribution
 from surveillance.log.cells import Cells, nothing_stored
@@ -34,10 +34,12 @@ if TYPE_CHECKING:
 
 CONFIGURATION = a_configuration(
     topics=Topics(cases=1),
+    sources={"numbered": VersionRule(), "extracted": VersionRule(order="extract")},
     products=Products(levels=("programme", "product", "lot"), group={"g": Group(names=("P", "Q"))}),
     events=Events(group={"bad": Group(names=("Fever", "Death"))}),
 )
 Epochs = list[list[bytes]]
+AS_OF = date(2021, 1, 29), date(2021, 6, 4)  # of two extracts
 FIRST = a_case()
 SECOND = a_case(version=2, kind="follow_up", events=(Event(pt="Fever"),))
 NULLIFIED = a_case(version=3, kind="nullification")
@@ -134,6 +136,15 @@ def test_of_versions_in_one_epoch_only_the_greatest_ever_stood(tmp_path: Path) -
     assert all(one == found[0] for one in found)
 
 
+def test_an_earlier_extract_that_comes_later_is_kept_without_a_span(url: str) -> None:
+    june = a_case(source="extracted", extracted_on=AS_OF[1])
+    january = a_case(source="extracted", version=2, extracted_on=AS_OF[0])
+
+    write(url, [lines(june), lines(january)])
+
+    assert spans(url) == {1: (0, None), 2: (None, None)}
+
+
 def test_a_duplicate_stands_and_is_not_counted_until_it_is_no_duplicate(url: str) -> None:
     duplicate = a_case(version=2, kind="follow_up", duplicate_of="B")
     write(url, [lines(FIRST), lines(duplicate), lines(REINSTATED)])
@@ -174,9 +185,8 @@ def test_both_databases_hold_the_same_rows(tmp_path: Path, server: Postgres) -> 
 
 def test_what_revise_refuses_is_no_version(url: str) -> None:
     ahead = a_case("ahead", received_on=DAY + timedelta(days=2))
-    blank = a_case("blank", events=(Event(pt="   "),))
-    unknown = a_case("unknown", source="nobody")
-    write(url, [[b"{", b"", b"\n", *lines(ahead, blank, unknown)]])
+    blank = encode(a_case("blank")).replace(b'"pt":"Rash"', b'"pt":"  "')
+    write(url, [[b"{", b"", b"\n", *lines(ahead), blank]])
 
     assert table(url, "case_versions") == []
 

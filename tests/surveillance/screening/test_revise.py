@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from strategies import (
     AT,
     DAY,
@@ -27,6 +28,7 @@ from surveillance.configuration.types import (
     ListedProduct,
     Products,
     Topics,
+    VersionRule,
 )
 from surveillance.domain.case import CaseVersion, Dose, Event, Product, Seriousness
 from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
@@ -272,10 +274,10 @@ def test_a_product_is_counted_at_every_level_and_under_its_listed_name() -> None
         ("construct:K", start),
         ("group:by-pattern", start),
         ("group:ps", start),
-        ("lot:P one/L1", start),
-        ("lot:P one/L2", start),
+        ("lot:P ONE/L1", start),
+        ("lot:P ONE/L2", start),
         ("platform:F", start),
-        ("product:P one", start),
+        ("product:P ONE", start),
         ("programme:G", start),
     ]
 
@@ -341,11 +343,9 @@ def test_a_case_in_the_wrong_partition_is_refused_with_the_right_one() -> None:
     assert "belongs to partition 3 and came in 0" in found.reason
 
 
-BLANK = Product(role="suspect", product=" \u2003 ")
+BLANK = encode(a_case("C")).replace(b'"product":"P"', '"product":" \u2003\u200b "'.encode())
 REFUSALS: dict[str, Any] = {
-    "unknown_source": encode(a_case(source="nobody")),
     "lies_ahead": encode(a_case(received_on=DAY + timedelta(days=2))),
-    "blank_name": encode(a_case("C", products=(BLANK,))),
     "not_json": b"{",
     "wrong_shape": b"{}",
     "bad_encoding": b'{"case_id":"\xff"}',
@@ -378,6 +378,42 @@ def test_a_refused_line_is_kept_with_its_code(code: str) -> None:
     assert found.place == "cases-received.v1/0@0:0"
 
 
+def test_a_blank_name_is_refused_with_its_place() -> None:
+    found = refusal(BLANK)
+
+    assert found.code == "wrong_shape"
+    assert found.reason == "product: holds nothing that can be seen - at '$.products[0]'"
+
+
+def test_a_case_id_with_spaces_around_it_is_the_same_case() -> None:
+    later = a_case(version=2, kind="follow_up", events=(Event(pt="Fever"),))
+    spaced = encode(later).replace(b'"case_id":"A"', '"case_id":"\u00a0A \u200b"'.encode())
+
+    assert asserted(fold(encode(a_case()), spaced)) == asserted(fold(encode(later)))
+
+
+def test_a_source_without_a_rule_is_ordered_by_version_number_then_day() -> None:
+    first = a_case(source="nobody", received_on=DAY)
+    later = replace(first, version=2, kind="follow_up", events=(Event(pt="Fever"),))
+    older = replace(later, received_on=DAY - timedelta(days=1))
+
+    assert asserted(fold(encode(first), encode(older))) == asserted(fold(encode(older)))
+
+
+def test_a_later_extract_stands_whatever_came_when() -> None:
+    rule = a_configuration(topics=Topics(cases=1), sources={"dated": VersionRule(order="extract")})
+    days = DAY - timedelta(days=90), DAY - timedelta(days=1)
+    earlier, later = (
+        a_case(source="dated", version=n, extracted_on=day, events=(Event(pt=pt),))
+        for n, day, pt in zip((2, 1), days, ("Rash", "Fever"), strict=True)
+    )
+    unknown = replace(earlier, version=9, extracted_on=None)
+
+    for order in permutations((earlier, later, unknown)):
+        found = asserted(fold(*map(encode, order), configuration=rule))
+        assert found == asserted(fold(encode(later), configuration=rule))
+
+
 def test_a_day_of_grace_is_given_to_the_east() -> None:
     tomorrow = encode(a_case(received_on=DAY + timedelta(days=1)))
 
@@ -388,8 +424,7 @@ def test_a_refused_line_changes_nothing_and_its_neighbours_survive() -> None:
     good, other = encode(a_case()), encode(a_case("B", events=(Event(pt="Fever"),)))
     stage = Revise(CONFIGURATION, 0)
     state = stage.init(Cells(nothing_stored))
-    worse = encode(a_case(version=9, kind="follow_up", products=(BLANK,)))
-    stage.apply(state, record(good, worse, *REFUSALS.values(), other))
+    stage.apply(state, record(good, BLANK, *REFUSALS.values(), other))
 
     said = stage.close(state, 0, AT)
 
