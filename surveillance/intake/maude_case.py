@@ -122,7 +122,7 @@ class _Fields(Part):
         self.values = values
 
     def string(self, name: str) -> str:
-        value = self.values.get(name, "").strip()
+        value = self.values.get(name, "").strip().strip('"')
         return "" if value.upper() in _NOTHING else value
 
     def short(self, name: str, n_max: int = _N_NAME) -> str | None:
@@ -235,6 +235,8 @@ def _product(fields: _Fields, name: str, brand: str | None, generic: str | None)
 def _events(report: Report, received_on: date, master: _Fields) -> tuple[Event, ...]:
     onset_on = not_ahead("date_of_event", master.when("date_of_event"), received_on, master)
     seriousness = _seriousness(report, master)
+    if seriousness.is_serious and not (report.patient_problems or report.device_problems):
+        master.note("sequence_number_outcome", "no term that could carry it")
     names = [
         *(each for each in report.patient_problems),
         *(f"{DEVICE_PROBLEM}{each}" for each in report.device_problems if each.strip()),

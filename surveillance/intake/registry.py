@@ -8,6 +8,7 @@ from surveillance.domain.errors import Misused
 from surveillance.intake.e2b_r2 import E2B_R2
 from surveillance.intake.e2b_r3 import E2B_R3
 from surveillance.intake.faers import FAERS
+from surveillance.intake.maude import MAUDE
 from surveillance.intake.ndjson import CASES, DECISIONS, OUTCOMES
 from surveillance.intake.openfda import OPENFDA
 from surveillance.intake.vaers import VAERS
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from surveillance.intake.format import Format
 
 FORMATS: dict[str, Format] = {
-    each.name: each for each in (CASES, OUTCOMES, DECISIONS, VAERS, FAERS, E2B_R3, E2B_R2, OPENFDA)
+    each.name: each
+    for each in (CASES, OUTCOMES, DECISIONS, VAERS, FAERS, E2B_R3, E2B_R2, OPENFDA, MAUDE)
 }
 
 

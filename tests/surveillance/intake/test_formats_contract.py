@@ -72,6 +72,21 @@ def quarter(folder: Path, contents: Mapping[str, bytes]) -> Path:
     return faers_packed(folder / "faers_ascii_2015q1.zip", contents)
 
 
+def folder_of(folder: Path, contents: Mapping[str, bytes]) -> Path:
+    """Write the files of a format that joins them."""
+    path = folder / "maude"
+    path.mkdir()
+    for name, content in contents.items():
+        (path / name).write_bytes(content)
+    return path
+
+
+MAUDE = {
+    "mdrfoi.txt": b"MDR_REPORT_KEY|REPORT_NUMBER|DATE_RECEIVED\r\n7|R-7|01/03/2020\r\n",
+    "device2020.txt": b"MDR_REPORT_KEY|BRAND_NAME|GENERIC_NAME|LOT_NUMBER\r\n7|PUMP|PUMPS|L1\r\n",
+    "patient.txt": b"MDR_REPORT_KEY|DATE_RECEIVED|SEQUENCE_NUMBER_OUTCOME\r\n7|01/03/2020|1. H\r\n",
+    "foitext.txt": b"MDR_REPORT_KEY|MDR_TEXT_KEY|FOI_TEXT\r\n7|1|In\r\nwords.\r\n",
+}
 SEEDS: dict[str, Seed] = {
     "cases": Seed({"a.ndjson": CASE * 2}, plain),
     "outcomes": Seed({"a.ndjson": OUTCOME * 2}, plain),
@@ -80,6 +95,7 @@ SEEDS: dict[str, Seed] = {
     "faers": Seed(faers_files(faers_report(7)), quarter),
     "e2b": Seed({"a.xml": (FILES / "invented_e2b_r3.xml").read_bytes()}, plain),
     "e2b-r2": Seed({"a.xml": (FILES / "invented_e2b_r2.xml").read_bytes()}, plain),
+    "maude": Seed(MAUDE, folder_of),
     "openfda": Seed({"a.json": (FILES / "invented_openfda.json").read_bytes()}, plain),
 }
 SAMPLES = {
@@ -280,7 +296,7 @@ def repeated(name: str, n: int) -> Iterator[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SEEDS.keys() - {"vaers", "faers"}))
+@pytest.mark.parametrize("name", sorted(SEEDS.keys() - {"vaers", "faers", "maude"}))
 def test_memory_does_not_grow_with_a_file(name: str, tmp_path: Path) -> None:
     size = sum(len(each) for each in SEEDS[name].contents.values())
     peaks = []
