@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from surveillance.domain.errors import Misused
+from surveillance.intake.caers import CAERS
 from surveillance.intake.e2b_r2 import E2B_R2
 from surveillance.intake.e2b_r3 import E2B_R3
 from surveillance.intake.faers import FAERS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 FORMATS: dict[str, Format] = {
     each.name: each
-    for each in (CASES, OUTCOMES, DECISIONS, VAERS, FAERS, E2B_R3, E2B_R2, OPENFDA, MAUDE)
+    for each in (CASES, OUTCOMES, DECISIONS, VAERS, FAERS, E2B_R3, E2B_R2, OPENFDA, MAUDE, CAERS)
 }
 
 

@@ -87,6 +87,14 @@ MAUDE = {
     "patient.txt": b"MDR_REPORT_KEY|DATE_RECEIVED|SEQUENCE_NUMBER_OUTCOME\r\n7|01/03/2020|1. H\r\n",
     "foitext.txt": b"MDR_REPORT_KEY|MDR_TEXT_KEY|FOI_TEXT\r\n7|1|In\r\nwords.\r\n",
 }
+CAERS = (
+    b"RA_Report #,RA_CAERS Created Date,AEC_Event Start Date,PRI_Product Role,"
+    b"PRI_Reported Brand/Product Name,CI_Age at Adverse Event,CI_Age Unit,CI_Gender,"
+    b"AEC_One Row Outcomes,SYM_One Row Coded Symptoms\r\n"
+    b'1,1/2/2014,1/1/2014,Suspect,"A, B",30,Year(s),Female,HOSPITALIZATION,"NAUSEA, VOMITING"\r\n'
+    b'1,1/2/2014,1/1/2014,Concomitant,C,30,Year(s),Female,HOSPITALIZATION,"NAUSEA, VOMITING"\r\n'
+    b"2,1/3/2014,,Suspect,D,,Not Available,Male,DEATH,DEATH\r\n"
+)
 SEEDS: dict[str, Seed] = {
     "cases": Seed({"a.ndjson": CASE * 2}, plain),
     "outcomes": Seed({"a.ndjson": OUTCOME * 2}, plain),
@@ -96,6 +104,7 @@ SEEDS: dict[str, Seed] = {
     "e2b": Seed({"a.xml": (FILES / "invented_e2b_r3.xml").read_bytes()}, plain),
     "e2b-r2": Seed({"a.xml": (FILES / "invented_e2b_r2.xml").read_bytes()}, plain),
     "maude": Seed(MAUDE, folder_of),
+    "caers": Seed({"a.csv": CAERS}, plain),
     "openfda": Seed({"a.json": (FILES / "invented_openfda.json").read_bytes()}, plain),
 }
 SAMPLES = {
@@ -296,7 +305,7 @@ def repeated(name: str, n: int) -> Iterator[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SEEDS.keys() - {"vaers", "faers", "maude"}))
+@pytest.mark.parametrize("name", sorted(SEEDS.keys() - {"vaers", "faers", "maude", "caers"}))
 def test_memory_does_not_grow_with_a_file(name: str, tmp_path: Path) -> None:
     size = sum(len(each) for each in SEEDS[name].contents.values())
     peaks = []
