@@ -152,7 +152,12 @@ class Bench:
             return {"failed": [f"no VAERS files in {folder()}: see docs/data.md"]}
         chosen = files[-self._size.n_vaers_files :]
         found = _once(lambda: vaers.replay(chosen, seconds=self._size.seconds))
-        return {**found, "is_whole": len(chosen) == len(files)}
+        names = [str(path) for path in chosen]
+        once = _once(self._apart("bench.vaers:count_once", paths=names))
+        ratio = {}
+        if "cpu_seconds" in found and "cpu_seconds" in once:
+            ratio["times_pandas"] = found["cpu_seconds"] / once["cpu_seconds"]
+        return {**found, "pandas": once, **ratio, "is_whole": len(chosen) == len(files)}
 
     def _register(self) -> dict[str, Any]:
         path = str(self._path)

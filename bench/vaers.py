@@ -1,4 +1,4 @@
-"""The whole of VAERS through `longwatch replay`: time, CPU time, memory and disk."""
+"""The whole of VAERS through `longwatch replay`, beside a table of counts made once by pandas."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from bench.apart import ROOT, Unfinished
+from bench.apart import ROOT, Stopwatch, Unfinished
 from bench.machine import family, resident_mb
 from bench.public import folder
 
@@ -68,3 +69,49 @@ def _watch(process: subprocess.Popen[bytes], end: float) -> float:
         peak = max(peak, sum(resident_mb(one) for one in family(process.pid)))
         time.sleep(0.1)
     return peak
+
+
+def count_once(paths: list[str]) -> dict[str, Any]:
+    """Read the same files with pandas, and count every vaccine and term once a report.
+
+    Importing pandas is not counted: it is a library, and nobody counts it twice.
+    """
+    import pandas as pd  # noqa: PLC0415 - of the benches alone
+
+    watch = Stopwatch()
+    tables = [_tables(pd, path) for path in paths]
+    reports, vaccines, symptoms = (
+        pd.concat([one[n] for one in tables], ignore_index=True) for n in range(3)
+    )
+    names = vaccines[["VAERS_ID", "VAX_NAME"]].drop_duplicates()
+    columns = [name for name in symptoms if name.startswith("SYMPTOM") and len(name) == _N_SYMPTOM]
+    terms = symptoms.melt("VAERS_ID", columns, value_name="PT")[["VAERS_ID", "PT"]]
+    pairs = names.merge(terms.dropna().drop_duplicates(), on="VAERS_ID")
+    counts = pairs.groupby(["VAX_NAME", "PT"]).size()
+    by_vaccine, by_term = (
+        names.groupby("VAX_NAME").size(),
+        pairs.groupby("PT")["VAERS_ID"].nunique(),
+    )
+    spent = watch.read()
+    if not (len(by_vaccine) and len(by_term)):
+        raise AssertionError("pandas counted nothing")
+    return {
+        **spent,
+        "n_reports": len(reports),
+        "n_pairs": len(counts),
+        "n_counted": int(counts.sum()),
+    }
+
+
+_N_SYMPTOM = len("SYMPTOM1")  # beside SYMPTOMVERSION1
+
+
+def _tables(pd: Any, path: str) -> list[Any]:  # noqa: ANN401 - pandas is loaded only here
+    """Return reports, vaccines and symptoms of one year."""
+    found = []
+    with zipfile.ZipFile(path) as archive:
+        for suffix in ("VAERSDATA.csv", "VAERSVAX.csv", "VAERSSYMPTOMS.csv"):
+            name = next(one for one in archive.namelist() if one.endswith(suffix))
+            with archive.open(name) as file:
+                found.append(pd.read_csv(file, encoding="latin-1", dtype=str))
+    return found
