@@ -211,7 +211,7 @@ def _cells(one: Missed) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Print the page, or write it."""
     parser = argparse.ArgumentParser(prog="python -m bench.ebgm_coverage", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=20, metavar="N")
+    parser.add_argument("--repeats", type=int, default=4, metavar="N")
     parser.add_argument("--write", type=Path, metavar="FILE")
     given = parser.parse_args(arguments)
     text = "".join(f"{line}\n" for line in page(given.repeats))
