@@ -91,7 +91,7 @@ def negative_log_likelihood(
     --------
     >>> prior = Prior(3.256, 0.400, 2.024, 1.906, 0.0653)
     >>> round(negative_log_likelihood([1, 2, 9], [0.2, 0.4, 0.5], prior), 6)
-    8.009595
+    7.286685
     """
     pairs = pairs_of(n, expected, weights, likelihood)
     return -total_log_likelihood(pairs, prior.parameters, likelihood)
