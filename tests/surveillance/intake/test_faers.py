@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -334,25 +335,22 @@ def test_a_year_of_vaers_is_no_quarter() -> None:
 # ---- whatever comes
 
 
-@settings(max_examples=150, deadline=None)
-@given(data=st.data())
-def test_whatever_the_bytes_every_row_ends_once_and_nothing_is_lost(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def mutated(data: st.DataObject) -> dict[str, bytes]:
+    """Draw a quarter of some layout, and change bytes of one of its tables."""
     layouts: list[Layout] = ["legacy", "2012Q4", "2014Q3"]
     whole = together(report(1), report(12), report(9))
     contents = files(whole, layout=data.draw(st.sampled_from(layouts)))
     name = data.draw(st.sampled_from(sorted(contents)))
     body = bytearray(contents[name])
+    pieces = st.sampled_from([b"$", b"\n", b"\r\n", b"$$", b"11$"])
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, len(body)))
         n_gone = data.draw(st.integers(0, 12))
-        body[at : at + n_gone] = data.draw(
-            st.one_of(st.binary(max_size=8), st.sampled_from([b"$", b"\n", b"\r\n", b"$$", b"11$"]))
-        )
-    contents[name] = bytes(body)
-    folder = unpacked(tmp_path_factory.mktemp("q"), contents)
+        body[at : at + n_gone] = data.draw(st.one_of(st.binary(max_size=8), pieces))
+    return contents | {name: bytes(body)}
 
+
+def every_row_ends_once(folder: Path) -> None:
     try:
         reads, _ = read(folder)
     except Misused:
@@ -360,6 +358,37 @@ def test_whatever_the_bytes_every_row_ends_once_and_nothing_is_lost(
     for each in reads:
         case = decode_case(each.line)
         assert (case.received_on, case.case_id) == (each.received_on, each.key)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_whatever_the_bytes_every_row_ends_once_and_nothing_is_lost(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    every_row_ends_once(unpacked(tmp_path_factory.mktemp("q"), mutated(data)))
+
+
+@pytest.mark.campaign
+@settings(max_examples=10_000, deadline=None)
+@given(data=st.data())
+def test_ten_thousand_changed_quarters_lose_nothing(data: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        every_row_ends_once(unpacked(Path(folder), mutated(data)))
+
+
+def test_a_table_that_inflates_without_end_is_a_misuse(tmp_path: Path) -> None:
+    contents = files(report(1)) | {"DRUG12Q1.txt": bytes(40_000_000)}
+
+    with pytest.raises(Misused, match="inflates to more than"):
+        read(packed(tmp_path / "q.zip", contents))
+
+
+def test_names_that_point_outside_write_nothing(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    contents = {f"../../{name}": content for name, content in files(report(1)).items()}
+
+    assert len(cases(packed(tmp_path / "in" / "q.zip", contents))) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_text_in_utf8_and_in_latin_1_is_read_as_it_was_meant(tmp_path: Path) -> None:
