@@ -28,7 +28,8 @@ from surveillance.simulate import SCENARIOS, simulate
 
 REFUSED_IN_PART = 3
 SHIPPED_FOR = {
-    "vaers": "vaers", "faers": "faers", "e2b": "e2b", "e2b_r2": "e2b",
+    "vaers": "vaers", "faers": "faers", "e2b": "e2b", "e2b-r2": "e2b",
+    "openfda": "faers", "maude": "faers", "caers": "faers",
     "folder": "ucd", "outcomes": "ucd",
 }  # fmt: skip
 

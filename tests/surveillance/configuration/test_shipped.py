@@ -6,6 +6,7 @@ import pytest
 
 from surveillance.cli.runs import SHIPPED_FOR
 from surveillance.configuration.reader import SHIPPED, read_configuration
+from surveillance.intake.registry import FORMATS
 
 ALL = sorted(path for path in SHIPPED.iterdir() if path.is_dir())
 
@@ -25,7 +26,13 @@ def test_a_shipped_configuration_is_valid_and_lists_only_groups_that_it_defines(
 
 def test_every_format_starts_with_a_configuration_that_ships() -> None:
     assert set(SHIPPED_FOR.values()) == {path.name for path in ALL}
-    for name, shipped in SHIPPED_FOR.items():
-        if name in {path.name for path in ALL}:
-            assert shipped == name
-            assert name in read_configuration(SHIPPED / shipped).sources
+    for name in set(SHIPPED_FOR) & {path.name for path in ALL}:
+        assert SHIPPED_FOR[name] == name
+        assert name in read_configuration(SHIPPED / name).sources
+
+
+def test_every_format_of_reports_has_a_configuration_that_knows_its_source() -> None:
+    for one in FORMATS.values():
+        if one.topic == "cases" and one.name != "cases":  # which may come from any source
+            sources = read_configuration(SHIPPED / SHIPPED_FOR[one.name]).sources
+            assert {"openfda": "faers"}.get(one.name, one.name.split("-")[0]) in sources
