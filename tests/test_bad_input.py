@@ -683,7 +683,9 @@ def test_decisions_that_the_life_cycle_does_not_allow_are_passed_over_with_the_r
     )
 
     rows = topic_rows_of(tmp_path / "run", SIGNALS)
-    passed_over = {r["decision_id"]: r["reason"] for r in rows if r["type"] != "signal"}
+    passed_over = {
+        r["decision_id"]: r["reason"] for r in rows if r["type"] == "decision_passed_over"
+    }
     (signal,) = longwatch("signals", "--from-run", tmp_path / "run", "--json").json()
     refused = rows_of(tmp_path / "run" / "refused.ndjson")
     assert answer.code == 3

@@ -11,10 +11,10 @@ from surveillance.configuration.types import (
     Triage,
 )
 from surveillance.domain.finding import Finding, WatchFinding
-from surveillance.domain.signal import DecisionPassedOver, Signal
+from surveillance.domain.signal import DecisionPassedOver, Signal, SignalStep
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.messages import Output
-from surveillance.log.topics import FindingsRow
+from surveillance.log.topics import FindingsRow, SignalsRow
 from surveillance.triage.triage import TriageFindings, signal_id
 
 QUIET = Triage(alert_priority=1.0)
@@ -97,12 +97,13 @@ class TriagedEpochs:
         return said
 
     def signal(self, *items: FindingsRow) -> Signal:
-        (row,) = rows(self.close(*items).rows, Signal | DecisionPassedOver)
+        found = rows(self.close(*items).rows, SignalsRow)
+        (row,) = [row for row in found if not isinstance(row, SignalStep)]
         assert isinstance(row, Signal)
         return row
 
     def passed_over(self, *items: FindingsRow) -> DecisionPassedOver:
-        (row,) = rows(self.close(*items).rows, Signal | DecisionPassedOver)
+        (row,) = rows(self.close(*items).rows, SignalsRow)
         assert isinstance(row, DecisionPassedOver)
         return row
 

@@ -17,7 +17,7 @@ from surveillance.domain.decision import Decision
 from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.domain.refused_record import RefusedRecord
-from surveillance.domain.signal import DecisionPassedOver, Signal
+from surveillance.domain.signal import DecisionPassedOver, Signal, SignalStep
 from surveillance.feed.publish import FeedEntry
 from surveillance.log.cloudevents import CloudEvent
 from surveillance.log.ticks import Tick
@@ -40,6 +40,7 @@ _RECORDS: dict[str, Any] = {
     "watch-finding": WatchFinding,
     "prior-fitted": PriorFitted,
     "signal": Signal,
+    "signal-step": SignalStep,
     "decision-passed-over": DecisionPassedOver,
     "tick": Tick,
     "contribution": Contribution,

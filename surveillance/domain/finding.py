@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+N_CONSTRUCTS_MAX = 20  # that a finding names
 Change = Literal["met", "grown", "ceased"]
 Family = Literal["safety", "effectiveness", "compliance"]
 
@@ -61,7 +62,8 @@ class Finding(Struct, frozen=True, kw_only=True, tag="pair", tag_field="type", o
     onset_days_min: int | None = None
     countries: tuple[str, ...] = ()
     reporters: tuple[str, ...] = ()
-    constructs: tuple[str, ...] = ()
+    constructs: tuple[str, ...] = ()  # the first of them by name
+    n_constructs: int = 0  # all of them
     multiplicity: str = ""
     configuration: str = ""
 

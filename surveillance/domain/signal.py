@@ -14,6 +14,7 @@ from msgspec import Struct
 from surveillance.domain.decision import Action
 from surveillance.domain.finding import Family
 
+N_STEPS_MAX = 8  # that a signal carries
 Status = Literal["detected", "under_review", "confirmed", "refuted", "closed"]
 
 
@@ -79,8 +80,18 @@ class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="signal"
     evidence: float  # lower limit of the IC on the log2 scale, or log2 of the rate ratio
     is_sentinel: bool = False
     reviews: tuple[Review, ...] = ()
-    history: tuple[Step, ...] = ()
+    history: tuple[Step, ...] = ()  # the first step and the latest ones
+    n_steps: int = 1  # all of them
     configuration: str = ""
+
+
+class SignalStep(Struct, frozen=True, kw_only=True, tag="step", tag_field="type"):
+    """One step of a signal that people made, as a row of its own: no history is cut short."""
+
+    signal_id: str
+    number: int  # 0 is its detection
+    epoch: int
+    step: Step
 
 
 class DecisionPassedOver(

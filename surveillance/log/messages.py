@@ -17,6 +17,7 @@ from surveillance.domain.errors import Defect
 Row = TypeVar("Row")
 N_ROWS_MAX = 500
 N_BATCH_BYTES_MAX = 500_000  # half of what a broker takes by default
+N_MESSAGE_BYTES_MAX = 1_000_000  # a broker takes 1,048,588, with key and framing
 
 
 class End(msgspec.Struct, frozen=True, tag="end", omit_defaults=True):
@@ -76,12 +77,25 @@ _decode = msgspec.json.Decoder(End | Batch).decode
 
 
 def encode_output(source: str, epoch: int, output: Output) -> list[bytes]:
-    """Encode what `source` emits of `epoch`: its batches, then its end."""
+    """Encode what `source` emits of `epoch`: its batches, then its end.
+
+    Raises
+    ------
+    Defect
+        If a message is larger than a broker takes. Rows are bounded, so that none is.
+    """
     messages = [
         _encode(Batch(source, epoch, index, chunk))
         for index, chunk in enumerate(_chunks(output.rows))
     ]
-    return [*messages, _encode(End(source, epoch, len(messages), output.dispositions))]
+    messages.append(_encode(End(source, epoch, len(messages), output.dispositions)))
+    for value in (*messages, *(fact.value for fact in output.facts)):
+        if len(value) > N_MESSAGE_BYTES_MAX:
+            raise Defect(
+                f"{source} has a message of {len(value):,} bytes to emit of epoch {epoch}, "
+                f"and none may have more than {N_MESSAGE_BYTES_MAX:,}: {value[:200]!r}"
+            )
+    return messages
 
 
 def _chunks(rows: list[Any]) -> Iterator[list[msgspec.Raw]]:

@@ -13,6 +13,7 @@ from surveillance.log.messages import Fact
 from surveillance.log.topics import REFUSED
 
 N_CONTENT_MAX = 600_000  # 800,000 in base64: a broker takes a megabyte by default
+N_REASON_MAX = 1_000  # characters: it may name what was received
 
 _encode = msgspec.json.Encoder().encode
 
@@ -25,6 +26,9 @@ def refused_fact(
     A line too long for one message is cut; its place names where it lies whole.
     """
     is_cut = len(content) > N_CONTENT_MAX
+    reason = error.reason
+    if len(reason) > N_REASON_MAX:
+        reason = f"{reason[: N_REASON_MAX - 1]}…"
     cut = f"; here are its first {N_CONTENT_MAX:,} bytes" if is_cut else ""
     record = RefusedRecord(
         topic=place[0],
@@ -32,7 +36,7 @@ def refused_fact(
         offset=offset,
         line=line,
         code=error.code,
-        reason=error.reason + cut,
+        reason=reason + cut,
         remedy=error.remedy,
         at=datetime.fromtimestamp(at, tz=UTC),
         content=base64.b64encode(content[:N_CONTENT_MAX]).decode(),

@@ -13,7 +13,7 @@ from surveillance.configuration.types import Topics
 from surveillance.domain.contribution import Contribution
 from surveillance.domain.decision import Decision
 from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
-from surveillance.domain.signal import DecisionPassedOver, Signal
+from surveillance.domain.signal import DecisionPassedOver, Signal, SignalStep
 
 GENERATION = 2
 
@@ -38,7 +38,7 @@ OUTWARD = (ALERTS, REVIEWS, FEED)
 # The rows of each derived topic.
 ContributionsRow: TypeAlias = Contribution
 FindingsRow: TypeAlias = Finding | WatchFinding | PriorFitted | Decision
-SignalsRow: TypeAlias = Signal | DecisionPassedOver
+SignalsRow: TypeAlias = Signal | SignalStep | DecisionPassedOver
 
 ROW_TYPES: dict[str, object] = {
     CONTRIBUTIONS: ContributionsRow,

@@ -18,7 +18,7 @@ from detectors.disproportionality.prr import prr
 from detectors.disproportionality.ror import ror
 from detectors.estimate import DEFINED
 from surveillance.configuration.types import Criterion
-from surveillance.domain.finding import Change, Finding
+from surveillance.domain.finding import N_CONSTRUCTS_MAX, Change, Finding
 from surveillance.screening.counts import Counts, Features
 from surveillance.screening.rules.rule import Interval
 
@@ -191,7 +191,8 @@ def _finding(
         onset_days_min=about.onset_days_min,
         countries=tuple(sorted(filter(None, about.countries))),
         reporters=tuple(sorted(about.reporters)),
-        constructs=tuple(sorted(about.constructs)),
+        constructs=tuple(sorted(about.constructs)[:N_CONSTRUCTS_MAX]),
+        n_constructs=len(about.constructs),
         multiplicity=criterion.multiplicity,
         configuration=when.configuration,
         **numbers,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from surveillance.domain.decision import Action, Decision, PersonRole
-from surveillance.domain.signal import Status
+from surveillance.domain.signal import N_STEPS_MAX, Status, Step
 
 _SCIENTISTS: frozenset[PersonRole] = frozenset(
     {"safety_scientist", "safety_physician", "committee_chair", "statistician"}
@@ -88,3 +88,22 @@ def why_not(decision: Decision, status: Status, *, has_open_review: bool) -> str
     if move.after is None and not has_open_review:
         return f"{decision.action} answers a request for review, and none is open"
     return None
+
+
+def with_step(history: tuple[Step, ...], step: Step) -> tuple[Step, ...]:
+    """Append a step; of a long history a signal carries the first and the latest steps.
+
+    Parameters
+    ----------
+    history : tuple of Step
+        What the signal carries so far.
+    step : Step
+        Its latest step.
+
+    Returns
+    -------
+    tuple of Step
+        At most `N_STEPS_MAX`. All of them are rows of their own.
+    """
+    first, *later = (*history, step)
+    return first, *later[-(N_STEPS_MAX - 1) :]

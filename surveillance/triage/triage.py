@@ -18,14 +18,21 @@ from surveillance.configuration.types import Configuration, OfPair, ReviewRule, 
 from surveillance.domain.decision import Decision
 from surveillance.domain.finding import Family, Finding, PriorFitted, WatchFinding
 from surveillance.domain.product import split
-from surveillance.domain.signal import DecisionPassedOver, Review, Signal, Step, Support
+from surveillance.domain.signal import (
+    DecisionPassedOver,
+    Review,
+    Signal,
+    SignalStep,
+    Step,
+    Support,
+)
 from surveillance.log.cells import Cells
 from surveillance.log.cloudevents import outward
 from surveillance.log.lines import day_of
 from surveillance.log.messages import Fact, Output
 from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
 from surveillance.triage import priority
-from surveillance.triage.life_cycle import MOVES, why_not
+from surveillance.triage.life_cycle import MOVES, why_not, with_step
 
 Taken = Finding | WatchFinding | Decision
 
@@ -111,15 +118,14 @@ class TriageFindings:
 
     def close(self, state: TriageState, epoch: int, at: int) -> Output:
         """Move signals, first by findings, then by decisions; emit what changed."""
-        passed_over: list[DecisionPassedOver] = []
+        decided: list[SignalStep | DecisionPassedOver] = []
         before: dict[str, Signal | None] = {}  # of every signal that is touched
         items, state.items = state.items, []
         for item in sorted(items, key=lambda item: isinstance(item, Decision)):
             name = _name(item)
             before.setdefault(name, state.signals.get(name))
             if isinstance(item, Decision):
-                refusal = self._decide(state, item, epoch, day_of(at))
-                passed_over += [refusal] if refusal else []
+                decided.append(self._decide(state, item, epoch, day_of(at)))
             else:
                 self._take_up(state, name, item)
         facts: list[Fact] = []
@@ -127,7 +133,7 @@ class TriageFindings:
         for name in changed:
             facts += self._facts(state, name, before[name], at)
         rows: list[Any] = [state.signals[name] for name in changed]
-        return Output([*rows, *passed_over], facts)
+        return Output([*rows, *decided], facts)
 
     def dump(self, state: TriageState) -> bytes:
         """Return the state as bytes."""
@@ -170,13 +176,14 @@ class TriageFindings:
             is_sentinel=is_sentinel,
             reviews=old.reviews if old else (),
             history=old.history if old else (first,),
+            n_steps=old.n_steps if old else 1,
             configuration=self._configuration.digest,
             **numbers,
         )
 
     def _decide(
         self, state: TriageState, decision: Decision, epoch: int, on: date
-    ) -> DecisionPassedOver | None:
+    ) -> SignalStep | DecisionPassedOver:
         signal = state.signals.get(decision.signal_id)
         if signal is None:
             reason: str | None = "there is no such signal"
@@ -207,9 +214,10 @@ class TriageFindings:
             on=on,
             epoch=epoch,
             reviews=_answered(signal.reviews, decision, on),
-            history=(*signal.history, step),
+            history=with_step(signal.history, step),
+            n_steps=signal.n_steps + 1,
         )
-        return None
+        return SignalStep(signal_id=signal.signal_id, number=signal.n_steps, epoch=epoch, step=step)
 
     def _facts(
         self, state: TriageState, name: str, before: Signal | None, at: int

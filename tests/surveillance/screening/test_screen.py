@@ -25,7 +25,7 @@ from surveillance.configuration.types import (
     Sentinel,
 )
 from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
-from surveillance.domain.finding import Finding
+from surveillance.domain.finding import N_CONSTRUCTS_MAX, Finding
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.screening.rules import rule_of
 from surveillance.screening.rules.rule import PairRule
@@ -304,7 +304,8 @@ def _check(finding: Finding, recount: Recount, at: int) -> None:
     countries, reporters, constructs = recount.features.get(pair, (set(), set(), set()))
     assert finding.countries == tuple(sorted(countries - {""}))
     assert finding.reporters == tuple(sorted(reporters))
-    assert finding.constructs == tuple(sorted(constructs))
+    assert finding.constructs == tuple(sorted(constructs))[:N_CONSTRUCTS_MAX]
+    assert finding.n_constructs == len(constructs)
     assert finding.onset_days_min == min(recount.days.get(pair, []), default=None)
     assert (finding.on, finding.configuration) == (datetime.fromtimestamp(at, UTC).date(), DIGEST)
     table = Table(*counts)

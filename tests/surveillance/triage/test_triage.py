@@ -19,7 +19,14 @@ from surveillance.configuration.types import (
     Weights,
 )
 from surveillance.domain.finding import PriorFitted
-from surveillance.domain.signal import Review, Signal, Step, Support
+from surveillance.domain.signal import (
+    N_STEPS_MAX,
+    Review,
+    Signal,
+    SignalStep,
+    Step,
+    Support,
+)
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.cloudevents import CloudEvent
 from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
@@ -154,6 +161,35 @@ def test_people_move_a_signal_and_every_step_is_kept() -> None:
     assert signal.n == 4  # a decision changes no number
 
 
+def test_a_long_history_is_bounded_in_the_signal_and_whole_in_rows_of_its_own() -> None:
+    desk = TriagedEpochs()
+    first = desk.signal(a_finding()).history[0]
+    actions = ["start_review", *["refute", "reopen"] * 45]
+    steps: list[SignalStep] = []
+    for action in actions:
+        found = desk.close(a_decision(SIGNAL, action))  # type: ignore[arg-type]
+        steps += [row for row in found.rows if isinstance(row, SignalStep)]
+
+    signal = desk.signal(a_finding(n_pair=5))
+    assert (len(signal.history), signal.n_steps) == (N_STEPS_MAX, 92)
+    assert signal.history[0] == first
+    assert signal.history[1:] == tuple(row.step for row in steps[-(N_STEPS_MAX - 1) :])
+    assert [row.step.action for row in steps] == actions
+    assert [row.number for row in steps] == list(range(1, 92))
+    assert {row.signal_id for row in steps} == {SIGNAL}
+
+
+def test_every_step_is_a_row_where_many_are_made_in_one_epoch() -> None:
+    desk = TriagedEpochs()
+    desk.close(a_finding())
+    actions = ["start_review", *["refute", "reopen"] * 10]
+
+    found = desk.close(*(a_decision(SIGNAL, action) for action in actions))  # type: ignore[arg-type]
+
+    steps = [row for row in found.rows if isinstance(row, SignalStep)]
+    assert [row.step.action for row in steps] == actions
+
+
 def test_a_finding_does_not_move_what_people_decided() -> None:
     desk = TriagedEpochs()
     desk.close(a_finding())
@@ -171,7 +207,7 @@ def test_findings_of_an_epoch_come_before_its_decisions() -> None:
     said = [TriagedEpochs().close(*order).rows for order in permutations(items)]
 
     assert said[0] == said[1]
-    assert [row.status for row in said[0]] == ["under_review"]
+    assert [row.status for row in said[0] if isinstance(row, Signal)] == ["under_review"]
 
 
 @pytest.mark.parametrize(
