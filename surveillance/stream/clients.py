@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import logging
 import socket
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event
+from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaTimeoutError
 
 from surveillance.domain.address import addresses_of
 from surveillance.domain.errors import Away
+from surveillance.stream.retrying import Retrying
 
 SECONDS = 10.0
+T = TypeVar("T")
+C = TypeVar("C", KafkaConsumer, KafkaAdminClient)
 DELIVERY_TIMEOUT_MS = 2**31 - 1  # the client keeps a message, in order, until it is acknowledged
 
 
@@ -57,6 +64,36 @@ def require_broker(address: str) -> None:
     raise BrokerAway(f"broker {address}", reason, "start it, or mend the address")
 
 
+def ask(address: str, attempt: Callable[[], T], what: str, *, stop: Event | None = None) -> T:
+    """Call what connects to a broker and asks it, until it answers.
+
+    Parameters
+    ----------
+    address : str
+        HOST:PORT of a broker.
+    attempt : callable
+        Connects anew each time.
+    what : str
+        What is attempted, for the log.
+    stop : Event, optional
+        Once it is set, no attempt is repeated.
+
+    Returns
+    -------
+    object
+        What the attempt returns.
+
+    Raises
+    ------
+    BrokerAway
+        If nothing answers to begin with: a mistake. Afterwards it is an outage.
+    BrokerRefused
+        If the broker answers that it will not.
+    """
+    require_broker(address)
+    return Retrying(stop=stop).call(attempt, what)
+
+
 def admin_client(address: str) -> KafkaAdminClient:
     """Connect to administer topics; `Misused` if no broker answers."""
     require_broker(address)
@@ -84,10 +121,36 @@ def consumer(address: str, **settings: Any) -> KafkaConsumer:  # noqa: ANN401 - 
     )
 
 
+def close_quietly(*clients: Any) -> None:  # noqa: ANN401 - of any kind
+    """Close clients that have nothing left to do: how that ends is nobody's concern."""
+    for client in clients:
+        with suppress(Exception):
+            client.close()
+
+
+@contextmanager
+def closing_quietly(client: C) -> Iterator[C]:
+    """Close a client at the end, as `close_quietly` does."""
+    try:
+        yield client
+    finally:
+        close_quietly(client)
+
+
+def known(
+    found: Callable[[list[TopicPartition]], dict[TopicPartition, int]], places: list[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """Ask for offsets; a partition that has no leader yet is an error of the connection."""
+    try:
+        return found(places)
+    except KeyError as error:  # the client looks up an answer that did not come
+        raise KafkaTimeoutError(f"no offset of {error}") from None
+
+
 def end_offsets(client: KafkaConsumer, topic: str, n_partitions: int) -> list[int]:
     """Return the end offset of each partition of a topic."""
     places = [TopicPartition(topic, partition) for partition in range(n_partitions)]
-    ends = client.end_offsets(places)
+    ends = known(client.end_offsets, places)
     return [ends[place] for place in places]
 
 
@@ -109,15 +172,19 @@ def read_all(address: str, topic: str, *, partition: int = 0) -> list[bytes]:
         Values, in the order of the log.
     """
     place = TopicPartition(topic, partition)
+    return ask(address, lambda: _read_all(address, place), f"read {topic}")
+
+
+def _read_all(address: str, place: TopicPartition) -> list[bytes]:
     client = consumer(address, auto_offset_reset="earliest")
     try:
         client.assign([place])
         client.seek_to_beginning(place)
-        end = client.end_offsets([place])[place]
+        end = known(client.end_offsets, [place])[place]
         values: list[bytes] = []
         while client.position(place) < end:
             for messages in client.poll(timeout_ms=1_000).values():
                 values += [message.value for message in messages if message.offset < end]
         return values
     finally:
-        client.close()
+        close_quietly(client)

@@ -14,7 +14,7 @@ from surveillance.log.days import DatedLine, EndOfDay, RawMessage, end_of, messa
 from surveillance.log.ticks import Tick, encode_tick
 from surveillance.log.topics import TICKS, raw_partitions
 from surveillance.stream import manifest
-from surveillance.stream.clients import consumer, end_offsets, producer
+from surveillance.stream.clients import ask, close_quietly, consumer, end_offsets, producer
 from surveillance.stream.retrying import Retrying
 from surveillance.stream.ticker import last_tick
 from surveillance.stream.writing import Sent, send, settle
@@ -44,10 +44,8 @@ class Loader:
         self._digest = configuration.digest
         partitions = raw_partitions(configuration.topics)
         self._last = last_tick(address, partitions)
-        reader = consumer(address)
-        self._ends = {topic: end_offsets(reader, topic, n) for topic, n in partitions.items()}
-        reader.close()
-        self._producer: KafkaProducer = producer(address)
+        self._ends = ask(address, lambda: _ends(address, partitions), "read where the topics end")
+        self._producer: KafkaProducer = ask(address, lambda: producer(address), "connect to write")
         self._days: deque[tuple[int, list[Sent]]] = deque()
         self._sent: list[Sent] = []
         self._ticks: deque[Sent] = deque()
@@ -122,4 +120,12 @@ class Loader:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._producer.close()
+        close_quietly(self._producer)
+
+
+def _ends(address: str, partitions: dict[str, int]) -> dict[str, list[int]]:
+    reader = consumer(address)
+    try:
+        return {topic: end_offsets(reader, topic, n) for topic, n in partitions.items()}
+    finally:
+        close_quietly(reader)

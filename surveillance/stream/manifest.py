@@ -7,16 +7,20 @@ can be computed again, and keep everything all the same so that a reader can beg
 
 from __future__ import annotations
 
+from contextlib import suppress
+from threading import Event
 from typing import NamedTuple
 
 from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.errors import TopicAlreadyExistsError
 
 from surveillance.configuration.types import Topics
 from surveillance.domain.errors import Misused
 from surveillance.log import topics
 from surveillance.log.topics import raw_partitions
-from surveillance.stream.clients import admin_client
+from surveillance.stream.clients import admin_client, ask, close_quietly
 
+_WHAT = "read which topics there are"
 SETTINGS = {
     "cleanup.policy": "delete",
     "retention.ms": "-1",
@@ -64,14 +68,18 @@ def differences(address: str, wanted: Topics) -> list[Difference]:
 
     Raises
     ------
-    Misused
+    BrokerAway
         If no broker answers.
     """
+    return ask(address, lambda: _differences_now(address, wanted), _WHAT)
+
+
+def _differences_now(address: str, wanted: Topics) -> list[Difference]:
     client = admin_client(address)
     try:
         return _differences(client, wanted)
     finally:
-        client.close()
+        close_quietly(client)
 
 
 def _differences(client: KafkaAdminClient, wanted: Topics) -> list[Difference]:
@@ -92,20 +100,26 @@ def apply(address: str, wanted: Topics) -> list[Difference]:
         If a topic is there with another number of partitions: states and ticks depend on
         it, so it is never changed in place.
     """
+    made: dict[str, Difference] = {}
+    ask(address, lambda: _apply(address, wanted, made), "make topics")
+    return list(made.values())
+
+
+def _apply(address: str, wanted: Topics, made: dict[str, Difference]) -> None:
     client = admin_client(address)
     try:
         found = _differences(client, wanted)
         refuse_other_partitions(found)
-        if found:
-            client.create_topics(
-                [
-                    NewTopic(one.topic, one.must_have, wanted.replication, topic_configs=SETTINGS)
-                    for one in found
-                ]
-            )
-        return found
+        made.update({one.topic: one for one in found})  # also if no answer comes and it is made
+        new = [
+            NewTopic(one.topic, one.must_have, wanted.replication, topic_configs=SETTINGS)
+            for one in found
+        ]
+        if new:
+            with suppress(TopicAlreadyExistsError):  # by an attempt whose answer did not come
+                client.create_topics(new)
     finally:
-        client.close()
+        close_quietly(client)
 
 
 def refuse_other_partitions(found: list[Difference]) -> None:
@@ -119,15 +133,26 @@ def refuse_other_partitions(found: list[Difference]) -> None:
             )
 
 
-def require(address: str, wanted: Topics) -> None:
-    """Refuse to go on unless every topic is as it must be.
+def require(address: str, wanted: Topics, *, stop: Event | None = None) -> None:
+    """Refuse to go on unless every topic is as it must be; wait for a broker that goes away.
+
+    Raises
+    ------
+    Misused
+        If no broker answers to begin with, or a topic is missing or has other partitions.
+    """
+    ask(address, lambda: require_now(address, wanted), _WHAT, stop=stop)
+
+
+def require_now(address: str, wanted: Topics) -> None:
+    """Refuse to go on unless every topic is as it must be; ask once.
 
     Raises
     ------
     Misused
         If no broker answers, or a topic is missing or has other partitions.
     """
-    found = differences(address, wanted)
+    found = _differences_now(address, wanted)
     refuse_other_partitions(found)
     for one in found:
         raise Misused(f"topic {one.topic}", one.reason, "run `longwatch topics apply`")

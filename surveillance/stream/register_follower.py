@@ -23,7 +23,7 @@ from surveillance.log.topics import GENERATION, TICKS, raw_partitions
 from surveillance.register.database import DatabaseAway
 from surveillance.register.followed import FollowedRegister
 from surveillance.stream import manifest
-from surveillance.stream.clients import consumer
+from surveillance.stream.clients import closing_quietly, consumer, known
 from surveillance.stream.retrying import Retrying
 
 N_MESSAGES_A_COMMIT = 500
@@ -108,11 +108,11 @@ class RegisterFollower:
         self._ending.wait(pause)
 
     def _follow(self, *, until_caught_up: bool) -> None:
-        manifest.require(self._address, self._configuration.topics)
-        with closing(consumer(self._address)) as client:
+        manifest.require_now(self._address, self._configuration.topics)
+        with closing_quietly(consumer(self._address)) as client:
             first_tick = _first_tick(client)
         with (
-            closing(consumer(self._address, auto_offset_reset="none")) as client,
+            closing_quietly(consumer(self._address, auto_offset_reset="none")) as client,
             closing(self._register(first_tick)) as register,
         ):
             self._begin(client, register.open(), register.place)
@@ -138,8 +138,8 @@ class RegisterFollower:
         client.assign(list(wanted))
         for one in wanted:  # the client drops from an answer what it knows no leader of
             client.partitions_for_topic(one.topic)
-        begins = _known(client.beginning_offsets, list(wanted))
-        ends = _known(client.end_offsets, list(wanted))
+        begins = known(client.beginning_offsets, list(wanted))
+        ends = known(client.end_offsets, list(wanted))
         for one, offset in wanted.items():
             if not begins[one] <= offset <= ends[one]:
                 reach = f"reads {one.topic} on from {offset}, which ends at {ends[one]}"
@@ -176,20 +176,10 @@ def _first_tick(client: KafkaConsumer) -> str:
     """Return the SHA-256 of the first message on the ticks: no two logs share it; or nothing."""
     place = TopicPartition(TICKS, 0)
     client.assign([place])
-    if _known(client.end_offsets, [place])[place] == 0:
+    if known(client.end_offsets, [place])[place] == 0:
         return ""
     client.seek(place, 0)
     for _ in range(20):
         for messages in client.poll(timeout_ms=POLL_MS, max_records=1).values():
             return sha256(messages[0].value or b"").hexdigest()
     raise KafkaTimeoutError("the first tick could not be read")
-
-
-def _known(
-    ask: Callable[[list[TopicPartition]], dict[TopicPartition, int]], places: list[TopicPartition]
-) -> dict[TopicPartition, int]:
-    """Ask for offsets; a partition that has no leader yet is an error of the connection."""
-    try:
-        return ask(places)
-    except KeyError as error:  # the client looks up an answer that did not come
-        raise KafkaTimeoutError(f"no offset of {error}") from None

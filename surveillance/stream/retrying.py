@@ -19,7 +19,7 @@ import aiokafka.errors
 import kafka.errors
 from faust.exceptions import ProducerSendError
 
-from surveillance.domain.errors import Away, LongwatchError
+from surveillance.domain.errors import Away, Defect, LongwatchError
 from surveillance.stream.fail_stop import write_error
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0  # seconds
@@ -44,6 +44,10 @@ _NETWORK_ERRNO = frozenset(
 )  # fmt: skip
 
 T = TypeVar("T")
+
+
+class BrokerRefused(Defect):
+    """A client of Kafka failed on something that does not pass by itself: rights, say."""
 
 
 def is_transient(error: BaseException) -> bool:
@@ -124,17 +128,21 @@ class Retrying:
 
         Raises
         ------
+        BrokerRefused
+            If it is an error of a client, and not of the connection.
         BaseException
-            The error itself, if it is not one of the connection.
+            The error itself, if it is none of a client.
         """
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
         if not is_transient(error):
+            if isinstance(error, (*_CLIENT_ERRORS, ProducerSendError)):
+                raise BrokerRefused(f"cannot {what} ({reason})") from error
             raise error
         if self._count is not None:
             self._count(True)
         now = self._clock()
         if self._logged is None or now - self._logged >= SECONDS_BETWEEN_LINES:
             self._logged = now
-            reason = f"{type(error).__name__}: {error}".rstrip(": ")
             self._log(f"cannot {what} ({reason}); retrying until the broker is back")
         return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(n_failed - 1, 16))
 

@@ -18,7 +18,7 @@ from surveillance.configuration.types import Configuration
 from surveillance.log.ticks import Tick, encode_tick
 from surveillance.log.topics import TICKS, raw_partitions
 from surveillance.stream import manifest
-from surveillance.stream.clients import consumer, end_offsets, producer
+from surveillance.stream.clients import ask, close_quietly, consumer, end_offsets, known, producer
 from surveillance.stream.retrying import Retrying
 from surveillance.stream.writing import send, settle
 
@@ -26,7 +26,9 @@ _decode = msgspec.json.Decoder(Tick).decode
 N_LOOKED_BACK = 1_000  # messages; ticks that were passed over may stand at the end
 
 
-def last_tick(address: str, partitions: dict[str, int]) -> Tick | None:
+def last_tick(
+    address: str, partitions: dict[str, int], *, stop: Event | None = None
+) -> Tick | None:
     """Return the latest tick on the log that fits the partitions, or None.
 
     Parameters
@@ -35,17 +37,23 @@ def last_tick(address: str, partitions: dict[str, int]) -> Tick | None:
         HOST:PORT of a broker.
     partitions : dict
         Partitions of each raw topic.
+    stop : Event, optional
+        Once it is set, a broker that is away is no longer waited for.
 
     Returns
     -------
     Tick or None
         The one with the greatest instant among the last thousand.
     """
+    return ask(address, lambda: _last_tick(address, partitions), "read the last tick", stop=stop)
+
+
+def _last_tick(address: str, partitions: dict[str, int]) -> Tick | None:
     place = TopicPartition(TICKS, 0)
     client = consumer(address, auto_offset_reset="earliest")
     try:
         client.assign([place])
-        end = client.end_offsets([place])[place]
+        end = known(client.end_offsets, [place])[place]
         client.seek(place, max(0, end - N_LOOKED_BACK))
         found: list[Tick] = []
         while client.position(place) < end:
@@ -53,7 +61,7 @@ def last_tick(address: str, partitions: dict[str, int]) -> Tick | None:
                 found += [tick for m in messages if (tick := _readable(m.value, partitions))]
         return max(found, key=lambda tick: (tick.at, sorted(tick.cut.items())), default=None)
     finally:
-        client.close()
+        close_quietly(client)
 
 
 def _readable(value: bytes, partitions: dict[str, int]) -> Tick | None:
@@ -88,13 +96,17 @@ class Ticker:
         stop: Event | None = None,
     ) -> None:
         self._partitions = raw_partitions(configuration.topics)
-        manifest.require(address, configuration.topics)
+        manifest.require(address, configuration.topics, stop=stop)
         self._digest = configuration.digest
         self._now = now
         self._retrying = Retrying(stop=stop)
-        self._last = last_tick(address, self._partitions)
-        self._reader: KafkaConsumer = consumer(address)
-        self._writer: KafkaProducer = producer(address)
+        self._last = last_tick(address, self._partitions, stop=stop)
+        self._reader: KafkaConsumer = ask(
+            address, lambda: consumer(address), "connect to read", stop=stop
+        )
+        self._writer: KafkaProducer = ask(
+            address, lambda: producer(address), "connect to write", stop=stop
+        )
 
     def tick(self) -> Tick | None:
         """Write a tick if something arrived, a day began or the configuration changed."""
@@ -116,5 +128,4 @@ class Ticker:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._reader.close()
-        self._writer.close()
+        close_quietly(self._reader, self._writer)

@@ -12,7 +12,7 @@ from client_errors import an_error, client_errors
 
 from surveillance.domain.errors import Defect, Gap, Misused
 from surveillance.stream.clients import BrokerAway, require_broker
-from surveillance.stream.retrying import Retrying, is_transient
+from surveillance.stream.retrying import BrokerRefused, Retrying, is_transient
 from surveillance.stream.writing import send, settle
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ def test_a_loader_or_ticker_repeats_or_ends_as_the_policy_says(error: Exception,
         assert len(lines) == 1
         assert counted == [True, False]
     else:
-        with pytest.raises(type(error)):
+        with pytest.raises(BrokerRefused) as caught:
             write()
+        assert caught.value.__cause__ is error
         assert lines == []
 
 
