@@ -24,6 +24,7 @@ from strategies import (
     contributions,
     encode,
 )
+from triaged import SIGNAL, TriagedEpochs, a_finding
 
 from surveillance.cli.schemas import schemas, write_schemas
 from surveillance.configuration.reader import SHIPPED
@@ -122,7 +123,7 @@ def test_the_configurations_that_ship_fit(path: Path) -> None:
     fits(f"configuration-{path.stem}", json.dumps(tomllib.loads(path.read_text("utf-8"))).encode())
 
 
-ROWS = {"pair": "finding", "watch": "watch-finding", "prior": "prior-fitted"}
+ROWS = {"pair": "finding", "watch": "watch-finding", "prior": "prior-fitted", "step": "signal-step"}
 WITH_PRIOR = replace(CONFIGURATION, criteria=replace(CONFIGURATION.criteria, prior=PriorFit()))
 EVENTS = {ALERTS: "alert", REVIEWS: "review-request", FEED: "feed-entry"}
 
@@ -145,6 +146,12 @@ def test_all_that_a_pipeline_says_fits() -> None:
                 continue
             fits(f"{name}-event", fact.value)
             fits(name, encode(json.loads(fact.value)["data"]))
+
+    desk = TriagedEpochs()  # in a random log a decision rarely meets the signal that it is about
+    for items in ((a_finding(),), (a_decision(SIGNAL),)):
+        for row in map(encode, desk.close(*items).rows):
+            fits(_name(row), row)
+            fitted[_name(row)] += 1
 
     assert fitted.keys() == {name for name in MADE if not name.startswith(NOT_SAID)}
 
