@@ -149,9 +149,9 @@ def test_all_that_a_pipeline_says_fits() -> None:
 
     desk = TriagedEpochs()  # in a random log a decision rarely meets the signal that it is about
     for items in ((a_finding(),), (a_decision(SIGNAL),)):
-        for row in map(encode, desk.close(*items).rows):
-            fits(_name(row), row)
-            fitted[_name(row)] += 1
+        for emitted in map(encode, desk.close(*items).rows):
+            fits(_name(emitted), emitted)
+            fitted[_name(emitted)] += 1
 
     assert fitted.keys() == {name for name in MADE if not name.startswith(NOT_SAID)}
 
