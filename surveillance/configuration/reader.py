@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from surveillance.configuration import types as parts
 from surveillance.configuration.types import Configuration
+from surveillance.domain.allowed import with_allowed
 from surveillance.domain.errors import Misconfigured
 from surveillance.domain.names import identity
 
@@ -105,7 +106,7 @@ def _read_part(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 - 
         # Editors on Windows begin a file with a mark that TOML does not know.
         return msgspec.toml.decode(content.removeprefix(BOM_UTF8), type=kind)
     except msgspec.ValidationError as error:
-        reason = str(error).replace("`", "'")
+        reason = with_allowed(str(error), kind)
         raise Misconfigured(str(path), reason, "fix the key; see docs/configuration.md") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(str(path), f"is not TOML ({error})", "fix the file") from None

@@ -18,6 +18,7 @@ from surveillance.intake.archive import Bounds, open_file, open_member, open_zip
 from surveillance.intake.file_lines import FileLine, bounded_lines
 from surveillance.intake.format import Read, Topic, Unusable, refuse_ahead, unusable
 from surveillance.intake.row_counts import FileTally, RowCounts
+from surveillance.intake.text import opened_text
 from surveillance.log.decode import (
     N_BYTES_MAX,
     decode_case,
@@ -37,7 +38,6 @@ _INNER_ENDINGS = (".ndjson", ".jsonl")
 # Lines are read in a stream, so a large file costs time alone. Repeated keys pack well:
 # 10 to 40 times is usual; a bomb of zeros packs 1,000 times.
 _BOUNDS = Bounds(n_bytes_max=2**40, ratio_max=200)
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a file with it; it is no part of the line
 
 
 class _File(NamedTuple):
@@ -117,10 +117,9 @@ class Ndjson(Generic[T]):
     def _read_lines(
         self, file: _File, counts: FileTally, today: date | None
     ) -> Iterator[Read | Unusable]:
-        for line in bounded_lines(file.stream):
+        stream, _ = opened_text(file.stream, file.named)
+        for line in bounded_lines(stream):
             content = line.content
-            if line.number == 1:
-                content = content.removeprefix(_BYTE_ORDER_MARK)
             if not content.strip():
                 counts.n_blank += 1
                 continue

@@ -82,7 +82,7 @@ def opened_text(stream: BinaryIO, place: str) -> tuple[BinaryIO, bool]:
         If the file is UTF-16 or UTF-32.
     """
     begin = _peek(stream)
-    if begin.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\x00" in begin[:4]:
+    if begin.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or _is_wide(begin[:4]):
         raise Misused(place, "is UTF-16 or UTF-32, not UTF-8", "save it as UTF-8")
     is_marked = begin.startswith(BOM_UTF8)
     if is_marked:
@@ -90,6 +90,17 @@ def opened_text(stream: BinaryIO, place: str) -> tuple[BinaryIO, bool]:
     if b"\r" in begin and b"\n" not in begin:
         return io.BufferedReader(_Unix(stream)), is_marked
     return stream, is_marked
+
+
+def _is_wide(begin: bytes) -> bool:
+    """Whether two or four bytes make a character, as JSON and headers begin: with ASCII."""
+    zeros = tuple(byte == 0 for byte in begin)
+    return zeros in {
+        (True, False, True, False),
+        (False, True, False, True),
+        (False, True, True, True),
+        (True, True, True, False),
+    }
 
 
 def _peek(stream: BinaryIO) -> bytes:

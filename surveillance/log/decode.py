@@ -12,12 +12,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from surveillance.domain.allowed import with_allowed
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.decision import Decision
 from surveillance.domain.errors import Refused
 from surveillance.domain.outcome import OutcomeRecord
 
 T = TypeVar("T")
+N_REASON_MAX = 400  # characters
 N_BYTES_MAX = 262_144  # a line; a case with more is a mistake or an attack
 
 _encode = msgspec.json.Encoder().encode
@@ -48,6 +50,7 @@ class Decoder(Generic[T]):
 
     def __init__(self, kind: Any) -> None:  # noqa: ANN401 - a type or a union of types
         self._decode = msgspec.json.Decoder(kind).decode
+        self._kind = kind
 
     def __call__(self, line: bytes) -> T:
         """Decode one line.
@@ -62,7 +65,8 @@ class Decoder(Generic[T]):
         try:
             record: T = self._decode(line)
         except msgspec.ValidationError as error:
-            raise refuse("wrong_shape", _plain(str(error))) from None
+            reason = with_allowed(str(error), self._kind)
+            raise refuse("wrong_shape", reason[:N_REASON_MAX]) from None
         except UnicodeDecodeError as error:  # msgspec lets this one out as it is
             raise refuse("bad_encoding", f"byte {error.start} is not UTF-8") from None
         except (msgspec.DecodeError, RecursionError) as error:
@@ -77,7 +81,7 @@ def _has_control(line: bytes) -> bool:
 
 
 def _plain(message: str) -> str:
-    return message.replace("`", "'")[:400]
+    return message.replace("`", "'")[:N_REASON_MAX]
 
 
 def _look_again(line: bytes) -> None:

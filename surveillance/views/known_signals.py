@@ -76,7 +76,7 @@ def read_known(path: Path) -> list[Known]:
         If the file cannot be read, lacks a column, or a value is wrong: names the line.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
             return [_known(path, number, row) for number, row in enumerate(rows, 2)]
     except OSError as error:

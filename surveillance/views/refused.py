@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from surveillance.views.results import Results
 
 _NDJSON = re.compile(r"\.(ndjson|jsonl)(:\d+)?$", re.IGNORECASE)  # a place in a file of lines
+_NUMBER = re.compile(r"(\d+)", re.ASCII)
 _decode = msgspec.json.Decoder(RefusedRecord).decode
 
 
@@ -56,15 +57,23 @@ def read_refused(source: Results, *, code: str | None = None) -> list[RefusedRec
         If the run's file cannot be read.
     """
     if source.directory is None:
-        return source.reader.refused(code=code)
+        return in_order(source.reader.refused(code=code))
     path = source.directory / FACT_FILES[REFUSED]
     records = _read(path) if path.exists() else []  # no file: nothing was refused
     chosen = [record for record in records if code in (None, record.code)]
-    return sorted(chosen, key=_order)
+    return in_order(chosen)
 
 
-def _order(record: RefusedRecord) -> tuple[str, str, int, int, int]:
-    return record.code, record.topic, record.partition, record.offset, record.line
+def in_order(records: Iterable[RefusedRecord]) -> list[RefusedRecord]:
+    """Sort records by code and place, with numbers as numbers: line 9 comes before line 10."""
+    return sorted(records, key=_order)
+
+
+def _order(record: RefusedRecord) -> tuple[object, ...]:
+    topic = tuple(
+        (len(part), part) if part.isdigit() else (0, part) for part in _NUMBER.split(record.topic)
+    )
+    return record.code, topic, record.partition, record.offset, record.line
 
 
 def _read(path: Path) -> list[RefusedRecord]:

@@ -14,6 +14,7 @@ from surveillance.intake.format import Read, Unusable
 from surveillance.intake.ndjson import CASES, OUTCOMES
 from surveillance.intake.registry import FORMATS
 from surveillance.intake.row_counts import RowCounts
+from surveillance.log.decode import decode_case
 
 ROOT = Path(__file__).parents[3]
 GOOD = (
@@ -195,3 +196,21 @@ def test_a_line_of_a_gigabyte_is_not_held(tmp_path: Path) -> None:
     codes, n_mib = json.loads(measured.stdout)
     assert codes == ["too_long"]
     assert n_mib < 100
+
+
+def test_the_lines_that_the_docs_show_are_records_of_the_format() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "intake.md").read_text("utf-8")
+    lines = page.split("```json\n")[1].split("```")[0].encode().splitlines()
+
+    cases = [decode_case(line) for line in lines]
+
+    assert [case.version for case in cases] == [1, 2]
+    assert {case.case_id for case in cases} == {"CLINIC-0001"}
+
+
+def test_a_file_in_utf_16_is_a_misuse_with_the_true_reason(tmp_path: Path) -> None:
+    path = tmp_path / "cases.ndjson"
+    path.write_bytes('{"case_id": "A"}\n'.encode("utf-16"))
+
+    with pytest.raises(Misused, match="is UTF-16 or UTF-32, not UTF-8"):
+        list(CASES.read(path))

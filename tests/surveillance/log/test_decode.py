@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from surveillance.domain.case import CaseVersion
 from surveillance.domain.errors import Refused
 from surveillance.log.decode import (
     N_BYTES_MAX,
+    Decoder,
     decode_case,
     decode_decision,
     decode_outcome,
@@ -113,3 +115,38 @@ def test_whatever_the_bytes_the_answer_is_a_record_or_a_refusal(
 def test_every_code_has_a_remedy() -> None:
     for name in CODES:
         assert refuse(name, "reason").remedy
+
+
+@pytest.mark.parametrize(
+    ("decode", "line", "reason"),
+    [
+        (
+            decode_case,
+            encode(a_case()).replace(b'"kind":"initial"', b'"kind":"first"'),
+            (
+                "'first' is not allowed at '$.kind': give one of amendment, follow_up, initial, "
+                "nullification, reinstatement"
+            ),
+        ),
+        (
+            decode_case,
+            encode(a_case()).replace(b'"role":"suspect"', b'"role":"guilty"'),
+            (
+                "'guilty' is not allowed at '$.products[0].role': give one of concomitant, "
+                "interacting, not_administered, suspect"
+            ),
+        ),
+        (
+            decode_outcome,
+            b'{"type":"dose"}',
+            "'dose' is not allowed at '$.type': give one of endpoint_event, follow_up, treatment",
+        ),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_answered_with_those_that_are(
+    decode: Decoder[Any], line: bytes, reason: str
+) -> None:
+    with pytest.raises(Refused) as caught:
+        decode(line)
+
+    assert caught.value.reason == reason

@@ -12,7 +12,7 @@ from surveillance.domain.refused_record import RefusedRecord
 from surveillance.intake.format import N_BYTES_KEPT, unusable
 from surveillance.intake.inputs import refused_at_intake
 from surveillance.log.refusals import N_CONTENT_MAX, refused_fact
-from surveillance.views.refused import at_place, sort_out, write_lines
+from surveillance.views.refused import at_place, in_order, sort_out, write_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,3 +77,10 @@ def test_a_record_is_found_by_the_place_that_is_shown_and_by_the_whole_one() -> 
     assert at_place([record, from_topic()], "cases.ndjson:12") == [record]
     assert at_place([record, from_topic()], record.place) == [record]
     assert at_place([record, from_topic()], "cases-received.v1/2@41:3") == [from_topic()]
+
+
+def test_places_are_listed_in_the_order_of_their_numbers() -> None:
+    places = ["a.zip/2.ndjson:9", "a.zip/2.ndjson:10", "a.zip/2.ndjson:101", "a.zip/10.ndjson:1"]
+    records = [from_file(place) for place in (places[1], places[3], places[0], places[2])]
+
+    assert [record.place for record in in_order(records)] == places
