@@ -53,6 +53,7 @@ _FILE_COLUMNS = (
     "country", "report_type", "reporter", "sex", "age_years", "products", "roles", "lots",
     "dose_dates", "events", "onset_dates", "seriousness", "outcomes", "onset_days", "is_serious",
     "is_fatal", "duplicates", "duplicate_of", "counts", "reason",
+    "completeness", "missing",
 )  # fmt: skip
 
 
@@ -204,6 +205,7 @@ def _file_row(one: ListedCase) -> list[object]:
         _joined(dict.fromkeys(item.outcome for item in events)), one.onset_days,
         "yes" if one.is_serious else "no", "yes" if one.is_fatal else "no",
         _joined(one.duplicates), one.duplicate_of, "no" if one.reason else "yes", one.reason,
+        one.completeness, _joined(one.missing),
     ]  # fmt: skip
 
 

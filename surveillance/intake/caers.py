@@ -255,7 +255,7 @@ def _refuse(name: str, row: _Row, error: Refused, counts: FileTally) -> Unusable
 def _read(name: str, rows: list[tuple[_Row, dict[str, str]]], today: date | None) -> Read:
     notes: list[str] = []
     part, values = Part(notes), rows[0][1]
-    received_on = part.date("created", _iso(values.get("created", "")))
+    received_on = part.date("C.1.5", _iso(values.get("created", "")))
     if received_on is None or received_on.year < YEAR_MIN:
         stated = repr(values["created"][:40]) if "created" in values else "not in this layout"
         reason = f"the day on which FDA received the report is {stated}"
@@ -321,9 +321,9 @@ def _products(rows: list[dict[str, str]], part: Part) -> tuple[Product, ...]:
 
 
 def _events(values: dict[str, str], received_on: date, part: Part) -> tuple[Event, ...]:
-    onset_on = part.date("onset", _iso(values.get("onset", "")))
+    onset_on = part.date("E.i.4", _iso(values.get("onset", "")))
     if onset_on is not None and onset_on > received_on:
-        part.note("onset", "after receipt", onset_on.isoformat())
+        part.note("E.i.4", "after receipt", onset_on.isoformat())
         onset_on = None
     stated: dict[str, Any] = {}
     outcome: Outcome | None = None

@@ -59,6 +59,21 @@ _CRITERIA = {
     "congenital_anomaly": "seriousnesscongenitalanomali",
     "other": "seriousnessother",
 }
+_ELEMENTS = {  # of E2B(R3), under which dates of other precision than a day are kept
+    "receivedate": "C.1.4",
+    "receiptdate": "C.1.5",
+    "lastmenstrualdate": "D.6",
+    "patientmedicalstartdate": "D.7.1.r.2",
+    "patientmedicalenddate": "D.7.1.r.4",
+    "patientdrugstartdate": "D.8.r.4",
+    "patientdrugenddate": "D.8.r.5",
+    "patientdeathdate": "D.9.1",
+    "reactionstartdate": "E.i.4",
+    "reactionenddate": "E.i.5",
+    "testdate": "F.r.1",
+    "drugstartdate": "G.k.4.r.4",
+    "drugenddate": "G.k.4.r.5",
+}
 _REMEDIES = {
     "no_id": "send the safety report id",
     "bad_date": "send the date of receipt of the most recent information, to the day",
@@ -112,7 +127,7 @@ class Fields(Part):
 
     def when(self, name: str) -> date | None:
         """Return a day; a year or a month is kept as it was stated."""
-        return self.date(name, self.string(name))
+        return self.date(_ELEMENTS.get(name, name), self.string(name))
 
     def measured(self, number: str, unit: str, known: dict[str, str]) -> Quantity | None:
         """Return a number with its unit."""
@@ -163,7 +178,7 @@ def build_case(tree: Tree, origin: Origin) -> CaseVersion:
     patient, source = report.part("patient"), report.part("primarysource")
     events = _events(report, patient, received_on)
     products = _products(patient, len(events), notes)
-    first = not_ahead("receivedate", report.when("receivedate"), received_on, report)
+    first = not_ahead("C.1.4", report.when("receivedate"), received_on, report)
     kind = _kind(report, identity.version, first == received_on)
     if not events and not products.products and kind != "nullification":
         raise _refuse("no_event", "the report names neither a reaction nor a drug")
@@ -390,9 +405,7 @@ def _event(
         llt=llt,
         verbatim=fields.prose("primarysourcereaction", verbatim, 20_000),
         meddra_version=fields.short(version, 10),
-        onset_on=not_ahead(
-            "reactionstartdate", fields.when("reactionstartdate"), received_on, fields
-        ),
+        onset_on=not_ahead("E.i.4", fields.when("reactionstartdate"), received_on, fields),
         end_on=fields.when("reactionenddate"),
         duration=fields.measured("reactionduration", "reactiondurationunit", codes.TIME_UNITS),
         outcome=fields.of("reactionoutcome", codes.OUTCOMES),

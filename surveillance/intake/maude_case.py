@@ -130,7 +130,8 @@ class _Fields(Part):
 
     def when(self, name: str) -> date | None:
         """Return a day, written as 20091008 or 10/08/2009."""
-        return self.date(name, _UNITED_STATES.sub(r"\3\1\2", self.string(name)))
+        element = "E.i.4" if name == "date_of_event" else name
+        return self.date(element, _UNITED_STATES.sub(r"\3\1\2", self.string(name)))
 
 
 def build_case(report: Report, parser: str, place: str, sha256: str) -> CaseVersion:
@@ -233,7 +234,7 @@ def _product(fields: _Fields, name: str, brand: str | None, generic: str | None)
 
 
 def _events(report: Report, received_on: date, master: _Fields) -> tuple[Event, ...]:
-    onset_on = not_ahead("date_of_event", master.when("date_of_event"), received_on, master)
+    onset_on = not_ahead("E.i.4", master.when("date_of_event"), received_on, master)
     seriousness = _seriousness(report, master)
     if seriousness.is_serious and not (report.patient_problems or report.device_problems):
         master.note("sequence_number_outcome", "no term that could carry it")

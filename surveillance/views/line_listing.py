@@ -24,6 +24,7 @@ from surveillance.domain.case import (
     Role,
     Sex,
 )
+from surveillance.domain.completeness import completeness
 from surveillance.domain.errors import Refused
 from surveillance.screening.versions import COUNTED_ROLES
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _CRITERIA = (
     "death", "life_threatening", "hospitalisation", "disabling", "congenital_anomaly", "other",
+    "intervention",
 )  # fmt: skip
 
 
@@ -104,6 +106,8 @@ class ListedCase(Struct, frozen=True, kw_only=True):
     duplicates: tuple[str, ...]  # cases that are marked as its duplicates
     duplicate_of: str | None
     reason: str | None = None  # why it does not count; None if it does
+    completeness: float | None = None  # after vigiGrade, in (0, 1]; None for a nullification
+    missing: tuple[str, ...] = ()  # what its completeness lacks
 
 
 class LineListing(Struct, frozen=True, kw_only=True):
@@ -215,6 +219,7 @@ def _line(stored: StoredVersion, pair: Pair, context: _Context) -> ListedCase:
     products = tuple(_product(one, pair) for one in case.products)
     events = tuple(_event(one, pair) for one in case.events)
     of_pair = [one for one in events if one.is_counted is not False]
+    scored = None if case.kind == "nullification" else completeness(case)
     return ListedCase(
         case_id=case.case_id,
         source=case.source,
@@ -236,6 +241,8 @@ def _line(stored: StoredVersion, pair: Pair, context: _Context) -> ListedCase:
         duplicates=tuple(context.copies.get(case.case_id, ())),
         duplicate_of=case.duplicate_of,
         reason=_reason(case, names_pair=context.names_pair),
+        completeness=None if scored is None else round(scored.score, 4),
+        missing=() if scored is None else scored.missing,
     )
 
 

@@ -43,7 +43,7 @@ def test_a_report_is_kept_field_by_field(tmp_path: Path) -> None:
     assert case.other_ids == ("DE-AUTHORITY-1", "D-1")
     assert case.patient.age_years == 1.5
     assert case.patient.death is not None
-    assert case.patient.death.dates_as_stated == {"patientdeathdate": "2010-01"}
+    assert case.patient.death.dates_as_stated == {"D.9.1": "2010-01"}
     assert case.patient.death.causes[0].name == "Sepsis"
     assert [(each.name, each.value, each.text) for each in case.tests] == [
         ("Ammonia", 120.0, None),
@@ -84,7 +84,7 @@ def test_a_drug_keeps_dose_interval_and_opinion(tmp_path: Path) -> None:
     assert (dose.amount, dose.unit) == (5.0, "mg")
     assert dose.route == "Intravenous (not otherwise specified)"
     assert (dose.start_on, str(dose.end_on)) == (None, "2010-01-01")
-    assert dose.dates_as_stated == {"drugstartdate": "2009"}
+    assert dose.dates_as_stated == {"G.k.4.r.4": "2009"}
     (pair,) = case.assessments
     assert (pair.onset_days, pair.causality) == (1, "related")
 
