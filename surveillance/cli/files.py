@@ -168,6 +168,11 @@ def _show(found: Contents) -> None:
     )
     if found.notes:
         print_lines(f"left out   {_counted(found.notes)}")
+    if found.mean_score is not None:
+        print_lines(
+            f"complete   {found.mean_score:.2f} on average after vigiGrade; "
+            f"{found.n_well_documented:,} versions are well documented"
+        )
     parts = sorted(found.completeness.items(), key=lambda item: -item[1])
     print_lines("present in " + ", ".join(f"{name} {share:.0%}" for name, share in parts))
 

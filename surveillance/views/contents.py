@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from surveillance.configuration.types import Configuration
 from surveillance.domain.case import CaseVersion
+from surveillance.domain.completeness import WELL_DOCUMENTED, completeness
 from surveillance.intake.format import Read
 from surveillance.log.decode import decode_case
 from surveillance.screening.keys import Naming
@@ -71,7 +72,9 @@ class Contents(Struct, frozen=True, kw_only=True):
     sources: dict[str, int]
     countries: list[tuple[str, int]]
     notes: list[tuple[str, int]]  # what was left out of records, by field
-    completeness: dict[str, float]  # share of the versions that stand with each part
+    completeness: dict[str, float]  # share of the versions with each part
+    mean_score: float | None  # after vigiGrade, of versions that are no nullification
+    n_well_documented: int
     refused: dict[str, int]  # by code
 
 
@@ -93,6 +96,7 @@ class _Tally:
         self.notes: Counter[str] = Counter()
         self.parts: Counter[str] = Counter()
         self.days: set[date] = set()
+        self.score = 0.0
 
     def add(self, case: CaseVersion) -> None:
         """Count a version."""
@@ -110,6 +114,9 @@ class _Tally:
         self.counts["fatal"] += any(event.is_fatal for event in case.events)
         self.counts["events"] += len(case.events)
         self.counts["products"] += len(case.products)
+        score = completeness(case).score
+        self.score += score
+        self.counts["well_documented"] += score > WELL_DOCUMENTED
         self.parts.update(name for name, is_there in _PARTS.items() if is_there(case))
 
     def _add_names(self, case: CaseVersion) -> None:
@@ -168,6 +175,8 @@ def contents_of(
         countries=_commonest(tally.countries),
         notes=_commonest(tally.notes),
         completeness={name: tally.parts[name] / n_standing for name in _PARTS if n_standing},
+        mean_score=tally.score / n_standing if n_standing else None,
+        n_well_documented=tally.counts["well_documented"],
         refused=dict(refused.most_common()),
     )
 

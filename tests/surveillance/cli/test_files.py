@@ -88,6 +88,8 @@ def test_inspect_shows_cases_dates_names_and_completeness(quarters: Path) -> Non
     found = longwatch("inspect", "faers", quarters, "--json").json()
     assert found["n_events"] == 3
     assert found["completeness"]["age"] == 1
+    assert 0 < found["mean_score"] < 1
+    assert f"{found['mean_score']:.2f} on average" in answer.out
     assert found["completeness"]["substance"] == pytest.approx(1 / 3)
 
 
