@@ -46,27 +46,28 @@ def a_finding(**changes: Any) -> Finding:  # noqa: ANN401 - its fields
 
 def a_watch_finding() -> WatchFinding:
     return WatchFinding(
-        criterion="hepatic",
+        criterion="hepatic_construct",
         criterion_version=1,
         change="met",
         on=DAY,
         epoch=7,
-        watch="hepatic",
+        design="hepatic",
         family="safety",
+        programme="P1",
         product="construct:C1",
         event="pt:hepatic failure",
         n_events=2,
         n_patients=5,
         person_days=900,
         expected=0.1,
-        llr=4.2,
-        critical_value=3.5,
+        statistic=4.2,
+        boundary=3.5,
+        scale="log_likelihood_ratio",
         alpha=0.01,
-        alpha_attained=0.009,
+        alpha_family=0.02,
         horizon=2.0,
         looks=3,
-        rate_per_patient_year=0.04,
-        rate_source="a published cohort",
+        source="a published cohort",
     )
 
 

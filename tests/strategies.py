@@ -8,6 +8,16 @@ import msgspec
 from hypothesis import strategies as st
 
 from surveillance.configuration import types as parts
+from surveillance.configuration.programmes import (
+    Biomarker,
+    Construct,
+    Design,
+    Excess,
+    NaturalHistory,
+    Programme,
+    Programmes,
+    Stratum,
+)
 from surveillance.configuration.types import Configuration
 from surveillance.domain.case import (
     CaseVersion,
@@ -50,20 +60,60 @@ def rows(said: Sequence[Any], kind: Any) -> list[Any]:  # noqa: ANN401 - a type 
 # Configurations
 
 
-def a_watch(**changes: Any) -> parts.Watch:  # noqa: ANN401 - its fields
-    """Return a watch of hepatic failure by construct, at one expected event a patient-year."""
+def a_stratum(**changes: Any) -> Stratum:  # noqa: ANN401 - its fields
+    """Return a natural history of one hepatic failure a patient-year in patients who differ."""
     values: dict[str, Any] = {
-        "name": "hepatic",
-        "programme": "P1",
-        "endpoint": "hepatic failure",
-        "level": "construct",
-        "family": "safety",
         "rate_per_patient_year": 1.0,
-        "rate_source": "made for a test",
+        "n_patients": 50,
+        "patient_years": 100.0,
+        "dispersion": 1.0,
+        "source": "made for a test",
+    }
+    return Stratum(**(values | changes))
+
+
+def an_excess(**changes: Any) -> Excess:  # noqa: ANN401 - its fields
+    """Return a planned test of hepatic failure by construct, at one expected event a year."""
+    values: dict[str, Any] = {
+        "events": ("hepatic failure",),
+        "name": "hepatic failure",
+        "background_per_patient_year": 1.0,
+        "source": "made for a test",
+        "level": "construct",
+        "min_events": 1,
         "alpha": 0.05,
         "horizon": 2.0,
     }
-    return parts.Watch(**(values | changes))
+    return Excess(**(values | changes))
+
+
+def programmes(
+    *names: str, strata: tuple[Stratum, ...] = (), constructs: tuple[str, ...] = ("K1", "K2"),
+    biomarkers: dict[str, Biomarker] | None = None, **designs: Design,
+) -> Programmes:  # fmt: skip
+    """Return programmes (P1 if none is named) on one platform, each with every design."""
+    chosen = designs or {"hepatic": an_excess()}
+    return Programmes(
+        natural_history={
+            "untreated": NaturalHistory(
+                population="made for a test",
+                endpoint={"hepatic failure": strata or (a_stratum(),)},
+            )
+        },
+        biomarker=biomarkers or {},
+        design=chosen,
+        programme=tuple(
+            Programme(
+                name=name,
+                platform="F",
+                products=("P",),
+                natural_history="untreated",
+                designs=tuple(chosen),
+                construct=tuple(Construct(name=construct) for construct in constructs),
+            )
+            for name in names or ("P1",)
+        ),
+    )
 
 
 def a_configuration(**changes: Any) -> Configuration:  # noqa: ANN401 - its fields
@@ -85,7 +135,7 @@ def a_configuration(**changes: Any) -> Configuration:  # noqa: ANN401 - its fiel
                 parts.Sentinel(name="sentinel", products=("*",), events=("pt:Death",)),
             )
         ),
-        "watches": parts.Watches(watch=(a_watch(),)),
+        "programmes": programmes(),
         "triage": parts.Triage(
             review=(parts.ReviewRule(name="fatal", min_fatal=1, ground="a ground to ask about"),)
         ),

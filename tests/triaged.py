@@ -44,13 +44,14 @@ def a_finding(criterion: str = "ic", **changes: Any) -> Finding:  # noqa: ANN401
 
 def a_crossing(**changes: Any) -> WatchFinding:  # noqa: ANN401 - its fields
     values: dict[str, Any] = {
-        "criterion": "hepatic",
+        "criterion": "hepatic_construct",
         "criterion_version": 1,
         "change": "met",
         "on": DAY,
         "epoch": 0,
-        "watch": "hepatic",
+        "design": "hepatic",
         "family": "effectiveness",
+        "programme": "P1",
         "product": "construct:K1",
         "event": "pt:hepatic failure",
         "n_events": 3,
@@ -58,14 +59,14 @@ def a_crossing(**changes: Any) -> WatchFinding:  # noqa: ANN401 - its fields
         "person_days": 40,
         "expected": 0.75,
         "rate_ratio": 4.0,
-        "llr": 4.0,
-        "critical_value": 3.0,
+        "statistic": 4.0,
+        "boundary": 3.0,
+        "scale": "log_likelihood_ratio",
         "alpha": 0.05,
-        "alpha_attained": 0.05,
+        "alpha_family": 0.05,
         "horizon": 2.0,
         "looks": 2,
-        "rate_per_patient_year": 1.0,
-        "rate_source": "made for a test",
+        "source": "made for a test",
     }
     return WatchFinding(**(values | changes))
 

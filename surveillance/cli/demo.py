@@ -127,7 +127,8 @@ class _Seen:
         null = nulls.constructs if isinstance(finding, WatchFinding) else nulls.products
         if isinstance(finding, Finding):
             self.false.setdefault(finding.criterion, 0)  # show zero as well
-        if finding.product in null:
+        is_test = isinstance(finding, Finding) or finding.scale != "count"
+        if is_test and finding.product in null:
             self.false[finding.criterion] = self.false.get(finding.criterion, 0) + 1
         for index, planted in enumerate(self.truth.planted):
             is_new = self.found[index] is None and all(i != index for i, _ in self._new)

@@ -29,6 +29,7 @@ from surveillance.cli.options import (
     limit_of,
     one_of,
 )
+from surveillance.configuration.programmes import criteria_of
 from surveillance.domain.errors import Misused
 from surveillance.domain.product import LEVELS, Level, split
 from surveillance.domain.signal import Signal, Status
@@ -139,7 +140,7 @@ def _require_criterion(source: Results, criterion: str | None) -> None:
     configuration = source.configuration()
     if configuration is not None:
         known += [one.name for one in configuration.criteria.criterion]
-        known += [one.name for one in configuration.watches.watch]
+        known += criteria_of(configuration.programmes)
     if criterion is not None and criterion not in known:
         listed = ", ".join(sorted(set(known))) or "none"
         raise Misused(f"--criterion {criterion!r}", "is not known here", f"known are: {listed}")

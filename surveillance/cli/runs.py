@@ -244,7 +244,9 @@ def check_config(
     print_lines(f"levels      {', '.join(found.products.levels)}")
     print_lines(f"groups      {', '.join([*found.products.group, *found.events.group]) or 'none'}")
     print_lines(f"criteria    {', '.join(c.name for c in found.criteria.criterion)}")
-    print_lines(f"watches     {', '.join(w.name for w in found.watches.watch) or 'none'}")
+    programmes = [one.name for one in found.programmes.programme]
+    print_lines(f"programmes  {', '.join(programmes) or 'none'}")
+    print_lines(f"designs     {', '.join(found.programmes.design) or 'none'}")
     print_lines(f"reviews     {', '.join(r.name for r in found.triage.review) or 'none'}")
     print_notes(of_configuration(found))
     return 0

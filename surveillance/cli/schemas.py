@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from surveillance.configuration import types as parts
+from surveillance.configuration.programmes import Programmes
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.contribution import Contribution
 from surveillance.domain.decision import Decision
-from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
+from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import DecisionPassedOver, Signal, SignalStep
@@ -38,6 +39,7 @@ _RECORDS: dict[str, Any] = {
     "decision": Decision,
     "finding": Finding,
     "watch-finding": WatchFinding,
+    "look": Look,
     "prior-fitted": PriorFitted,
     "signal": Signal,
     "signal-step": SignalStep,
@@ -50,7 +52,7 @@ _RECORDS: dict[str, Any] = {
     "configuration-products": parts.Products,
     "configuration-events": parts.Events,
     "configuration-criteria": parts.Criteria,
-    "configuration-watches": parts.Watches,
+    "configuration-programmes": Programmes,
     "configuration-triage": parts.Triage,
     "configuration-feed": parts.Feed,
     "configuration-names": parts.Names,

@@ -136,10 +136,12 @@ _PAIR_DROP = (
 )  # fmt: skip
 _WATCH_COLUMNS = {
     "criterion": "left", "change": "left", "product": "left", "event": "left", "events": "right",
-    "patients": "right", "expected": "right", "rate ratio": "right", "LLR": "right",
-    "boundary": "right", "alpha": "right", "looks": "right",
+    "patients": "right", "expected": "right", "rate ratio": "right", "statistic": "right",
+    "boundary": "right", "alpha": "right", "looks": "right", "level": "left",
 }  # fmt: skip
-_WATCH_DROP = ("looks", "alpha", "rate ratio", "patients", "change", "boundary", "LLR")
+_WATCH_DROP = (
+    "looks", "alpha", "level", "rate ratio", "patients", "change", "boundary", "statistic",
+)  # fmt: skip
 
 
 def print_findings(found: Sequence[Finding | WatchFinding], *, day: str) -> None:
@@ -191,9 +193,14 @@ def print_priors(found: Sequence[PriorFitted]) -> None:
 def _watch_row(item: WatchFinding) -> Sequence[object]:
     return (
         item.on, item.criterion, item.change, item.product, item.event, item.n_events,
-        item.n_patients, number(item.expected), number(item.rate_ratio), number(item.llr),
-        number(item.critical_value), number(item.alpha), item.looks,
+        item.n_patients, number(item.expected), number(item.rate_ratio), number(item.statistic),
+        number(item.boundary), number(item.alpha), item.looks, _level(item),
     )  # fmt: skip
+
+
+def _level(item: WatchFinding) -> str:
+    """Return which level most probably carries an excess, and how probably."""
+    return f"{item.level_of_excess}, {item.p_level:.0%}" if item.p_level else ABSENT
 
 
 def print_signals(found: Iterable[Signal]) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from surveillance.configuration import types as parts
+from surveillance.configuration.programmes import Programmes
 from surveillance.configuration.types import Configuration
 from surveillance.domain.allowed import with_allowed
 from surveillance.domain.errors import Misconfigured
@@ -31,7 +32,7 @@ _FILES: dict[str, Any] = {
     "products": parts.Products,
     "events": parts.Events,
     "criteria": parts.Criteria,
-    "watches": parts.Watches,
+    "programmes": Programmes,
     "triage": parts.Triage,
     "feed": parts.Feed,
     "names": parts.Names,

@@ -13,9 +13,10 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
 from surveillance.configuration.patterns import finder
+from surveillance.configuration.programmes import Programmes
 from surveillance.domain.case import Name
 from surveillance.domain.finding import Family
-from surveillance.domain.names import Spelling, upper
+from surveillance.domain.names import Spelling
 from surveillance.domain.product import Level
 from surveillance.domain.signal import Status
 
@@ -271,30 +272,6 @@ class Criteria(_Part, frozen=True, kw_only=True):
             raise ValueError("criterion: names must differ")
 
 
-class Watch(_Part, frozen=True, kw_only=True):
-    """`watches.toml`: a sequential test of endpoint events against natural history."""
-
-    name: Slug
-    version: Annotated[int, Meta(ge=1)] = 1
-    programme: Name
-    endpoint: Name
-    level: Literal["construct", "programme"]
-    family: Family
-    rate_per_patient_year: Positive
-    rate_ratio_under_null: Positive = 1.0  # e.g. 0.2 where an 80 % reduction was approved
-    rate_source: Annotated[str, Meta(min_length=5)]
-    alpha: Share = 0.01
-    horizon: Positive  # expected events under the null, to the end of surveillance
-    min_events: Annotated[int, Meta(ge=1)] = 1
-    multiplicity: str = "alpha holds for each construct apart; not shared over watches"
-
-
-class Watches(_Part, frozen=True, kw_only=True):
-    """`watches.toml`."""
-
-    watch: tuple[Watch, ...] = ()
-
-
 class Weights(_Part, frozen=True, kw_only=True):
     """Weights of the parts of the priority; the score is their weighted mean."""
 
@@ -365,7 +342,7 @@ class Configuration(_Part, frozen=True, kw_only=True):
     products: Products
     events: Events
     criteria: Criteria
-    watches: Watches
+    programmes: Programmes
     triage: Triage
     feed: Feed
     names: Names = Names()
@@ -375,11 +352,7 @@ class Configuration(_Part, frozen=True, kw_only=True):
         spelling = self.names.spelling
         criteria = tuple(_spelled(one, spelling) for one in self.criteria.criterion)
         force_setattr(self, "criteria", replace(self.criteria, criterion=criteria))
-        watches = tuple(
-            replace(watch, programme=upper(watch.programme), endpoint=spelling.term(watch.endpoint))
-            for watch in self.watches.watch
-        )
-        force_setattr(self, "watches", Watches(watch=watches))
+        force_setattr(self, "programmes", self.programmes.spelled(spelling.term))
 
 
 def _spelled(criterion: Criterion, spelling: Spelling) -> Criterion:

@@ -14,6 +14,7 @@ from msgspec import Struct
 N_CONSTRUCTS_MAX = 20  # that a finding names
 Change = Literal["met", "grown", "ceased"]
 Family = Literal["safety", "effectiveness", "compliance"]
+Scale = Literal["log_e", "log_likelihood_ratio", "count"]
 
 
 class Finding(Struct, frozen=True, kw_only=True, tag="pair", tag_field="type", omit_defaults=True):
@@ -68,38 +69,64 @@ class Finding(Struct, frozen=True, kw_only=True, tag="pair", tag_field="type", o
     configuration: str = ""
 
 
-class WatchFinding(
-    Struct, frozen=True, kw_only=True, tag="watch", tag_field="type", omit_defaults=True
-):
-    """A look of a sequential test on outcomes that crossed its boundary.
+class _Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a test of outcomes saw when it looked once, with its design.
 
-    The design is carried whole: alpha, how much of it the boundary attains over the whole
-    horizon, the horizon and the looks so far. How much of it those looks spent is not.
+    `alpha` is this test's part of the error budget `alpha_family` of its programme; the parts
+    of all tests of a family and programme add up to no more than the budget. Where `scale` is
+    ``count`` there is no test and no error rate.
     """
 
-    criterion: str
+    criterion: str  # the design and the level at which it looked
     criterion_version: int
-    change: Change
     on: date
     epoch: int
-    watch: str
+    design: str  # name in programmes.toml
     family: Family
-    product: str  # key at the level of the watch
+    programme: str
+    product: str  # key at the level of the test
     event: str  # key of the endpoint
-    n_events: int
+    patient_id: str = ""  # where the test is of one patient
     n_patients: int
+    n_events: int
     n_fatal: int = 0
     person_days: int
-    expected: float
+    expected: float  # events, at the rate of the null; 0 where no rate applies
+    statistic: float
+    boundary: float
+    scale: Scale
+    alpha: float | None = None
+    alpha_family: float | None = None
+    horizon: float | None = None  # expected events, where the test has an end
+    background_probability: float | None = None  # of so many events or more without the therapy
+    natural_history: str = ""  # name and version
+    source: str = ""
+    looks: int = 0  # of this test, this one included
+    notes: tuple[str, ...] = ()  # what was assumed or left out
+
+
+class Look(_Watched, frozen=True, kw_only=True, tag="look", tag_field="type", omit_defaults=True):
+    """One look of a test of outcomes, whether it crossed its boundary or not."""
+
+    is_crossing: bool
+    has_crossed: bool  # at this look or an earlier one whose support stands
+
+
+class WatchFinding(
+    _Watched, frozen=True, kw_only=True, tag="watch", tag_field="type", omit_defaults=True
+):
+    """A look that crossed its boundary for the first time, grew materially, or lost its support.
+
+    A crossing stands however the statistic falls afterwards. ``ceased`` states that events
+    which carried it were taken back; the crossing itself stays on the record.
+    """
+
+    change: Change
     rate_ratio: float | None = None
-    llr: float
-    critical_value: float
-    alpha: float
-    alpha_attained: float
-    horizon: float
-    looks: int
-    rate_per_patient_year: float
-    rate_source: str
+    is_sentinel: bool = False
+    level_of_excess: str = ""  # the level that most probably carries the excess
+    p_level: float | None = None  # its posterior probability, given that some level carries one
+    shared_ratio: float | None = None  # rate ratio of a construct, shared over the platform
     configuration: str = ""
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from surveillance.configuration.types import Topics
 from surveillance.domain.contribution import Contribution
 from surveillance.domain.decision import Decision
-from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
+from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.signal import DecisionPassedOver, Signal, SignalStep
 
 GENERATION = 2
@@ -37,7 +37,7 @@ OUTWARD = (ALERTS, REVIEWS, FEED)
 
 # The rows of each derived topic.
 ContributionsRow: TypeAlias = Contribution
-FindingsRow: TypeAlias = Finding | WatchFinding | PriorFitted | Decision
+FindingsRow: TypeAlias = Finding | WatchFinding | Look | PriorFitted | Decision
 SignalsRow: TypeAlias = Signal | SignalStep | DecisionPassedOver
 
 ROW_TYPES: dict[str, object] = {

@@ -10,13 +10,21 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from surveillance.domain.errors import Refused
-from surveillance.domain.outcome import FollowUp, OutcomeRecord, TreatmentGiven
+from surveillance.domain.names import identity, upper
+from surveillance.domain.outcome import (
+    Measurement,
+    OutcomeRecord,
+    TreatmentGiven,
+    day_of_outcome,
+)
 from surveillance.log.decode import decode_outcome
 from surveillance.log.lines import refuse_ahead
 from surveillance.log.partitioner import partition_of
+from surveillance.programmes.biomarkers import converted
 
 if TYPE_CHECKING:
-    from datetime import date
+    from surveillance.configuration.programmes import Programme
+    from surveillance.configuration.types import Configuration
 
 
 class Weighed(NamedTuple):
@@ -36,12 +44,16 @@ class OutcomeRules:
 
     Parameters
     ----------
-    n_partitions : int
-        Of the topic.
+    configuration : Configuration
+        Partitions of the topic, and the programmes with their constructs and biomarkers.
+        Where no programme is configured, every one is taken.
     """
 
-    def __init__(self, n_partitions: int) -> None:
-        self._n_partitions = n_partitions
+    def __init__(self, configuration: Configuration) -> None:
+        self._n_partitions = configuration.topics.outcomes
+        of = configuration.programmes.biomarker
+        self._biomarkers = {identity(code): biomarker for code, biomarker in of.items()}
+        self._programmes = {one.name: one for one in configuration.programmes.programme}
 
     def read(self, line: bytes, partition: int, at: int) -> Weighed:
         """Decode a line.
@@ -58,11 +70,12 @@ class OutcomeRules:
         Raises
         ------
         Refused
-            If it cannot be used, gives a day after `at`, or belongs to another partition.
+            If it cannot be used, gives a day after `at`, belongs to another partition, or names
+            a programme, construct or unit that the configuration does not know.
         """
         record = decode_outcome(line)
         refuse_ahead("received_on", record.received_on, at)
-        refuse_ahead("the day of the outcome", _day(record), at)
+        refuse_ahead("the day of the outcome", day_of_outcome(record), at)
         belongs = partition_of(record.programme_key, self._n_partitions)
         if belongs != partition:
             raise Refused(
@@ -72,7 +85,25 @@ class OutcomeRules:
                 "key messages by programme, in upper case and with single spaces, and use "
                 "Kafka's default partitioner",
             )
+        self._refuse_unknown(record)
         return Weighed(record, digest_of(line, is_nullified=record.is_nullified))
+
+    def _refuse_unknown(self, record: OutcomeRecord) -> None:
+        if not self._programmes:
+            return
+        programme = self._programmes.get(record.programme_key)
+        if programme is None:
+            raise Refused(
+                "unknown_programme",
+                f"programme {record.programme!r} is not in programmes.toml",
+                "mend the name, or add the programme and retry the record",
+            )
+        if isinstance(record, TreatmentGiven):
+            _refuse_unknown_construct(programme, record)
+        if isinstance(record, Measurement):
+            known = self._biomarkers.get(identity(record.code))
+            if known is not None:
+                converted(known, record)
 
 
 def digest_of(line: bytes, *, is_nullified: bool) -> bytes:
@@ -80,7 +111,10 @@ def digest_of(line: bytes, *, is_nullified: bool) -> bytes:
     return bytes([is_nullified]) + blake2b(line, digest_size=16).digest()
 
 
-def _day(record: OutcomeRecord) -> date:
-    if isinstance(record, TreatmentGiven):
-        return record.given_on
-    return record.seen_on if isinstance(record, FollowUp) else record.occurred_on
+def _refuse_unknown_construct(programme: Programme, record: TreatmentGiven) -> None:
+    if upper(record.construct) not in {one.name for one in programme.construct}:
+        raise Refused(
+            "unknown_construct",
+            f"construct {record.construct!r} is not one of programme {programme.name!r}",
+            "mend the name, or add the construct to programmes.toml and retry the record",
+        )

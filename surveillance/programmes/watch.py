@@ -1,29 +1,45 @@
-"""Outcomes → findings: endpoint events of treated patients against natural history.
+"""Outcomes → findings and looks: the treated, against natural history and the background.
 
-Records stand like case versions do: the greatest version of a record counts, so order
-and repetition do not matter. At each close patient-time and events are computed anew
-from what stands, and every watch looks once if it has something new to look at.
+Records stand like case versions do: the greatest version of a record counts, so order and
+repetition do not matter. At each close the programmes that have news, and those where a visit
+can have become overdue, are looked at: histories are made anew from what stands, and every
+design of the programme looks once. What a boundary is, and whether it was crossed, is
+decided by the tests of `detectors` alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
+from functools import partial
 
 import msgspec
 
-from detectors.sequential import poisson_maxsprt as maxsprt
-from surveillance.configuration.types import Configuration, Watch
-from surveillance.domain.finding import Change, WatchFinding
-from surveillance.domain.product import key
+from surveillance.configuration.programmes import (
+    Design,
+    Excess,
+    Level,
+    LostEffect,
+    Programme,
+    Sentinel,
+    Visits,
+)
+from surveillance.configuration.types import Configuration
+from surveillance.domain.errors import Misconfigured
+from surveillance.domain.finding import Change, Look, WatchFinding
+from surveillance.domain.outcome import OutcomeRecord
 from surveillance.log.cells import Cells
 from surveillance.log.decode import decode_outcome
 from surveillance.log.lines import Disposition, Ledger, day_of, take_lines
 from surveillance.log.messages import Output, Record
+from surveillance.log.partitioner import partition_of
 from surveillance.log.topics import OUTCOMES
-from surveillance.programmes.patient_time import Experience, experience_of
+from surveillance.programmes import biomarkers, listed_events, lost_effect, visits
+from surveillance.programmes.histories import History, histories_of
+from surveillance.programmes.looking import Member, Occasion
 from surveillance.programmes.records import OutcomeRules
 
-DAYS_A_YEAR = 365.25
+Row = Look | WatchFinding
 
 
 class Standing(msgspec.Struct, array_like=True):
@@ -38,26 +54,51 @@ class WatchProgress(msgspec.Struct, array_like=True):
     """How far one test has come."""
 
     looks: int = 0
-    n_events: int = 0
-    person_days: int = 0
     n_emitted: int = 0  # events when the crossing was last emitted; 0 before
     stands: bool = False  # a crossing was emitted and its support was not taken back
+    n_seen: int = -1  # events at the last look
+    last: Look | None = None  # while the crossing stands
+    epoch: int = -1  # of the last look
 
 
-class Watching(msgspec.Struct):
-    """State of one partition."""
+class ProgrammeState(msgspec.Struct, array_like=True):
+    """What is kept of one programme, as one cell."""
 
     records: dict[str, Standing] = {}
     progress: dict[str, WatchProgress] = {}
-    changed: set[str] = set()  # programmes
+
+
+class Watching(msgspec.Struct):
+    """State of one partition, beside the cells."""
+
+    changed: set[str] = set()  # programmes with news
+    due: dict[str, int] = {}  # programme: day, as an ordinal, on which a visit can be overdue
 
 
 class _Working:
     """The state with what does not outlive an epoch."""
 
-    def __init__(self, kept: Watching) -> None:
-        self.kept = kept
+    def __init__(self, kept: Watching, cells: Cells) -> None:
+        self.kept, self.cells = kept, cells
         self.ledger = Ledger()
+        self.open: dict[str, ProgrammeState] = {}
+
+    def programme(self, name: str) -> ProgrammeState:
+        """Return what is kept of a programme, to be changed in place."""
+        if name not in self.open:
+            stored = self.cells.get(name.encode())
+            self.open[name] = _decode(stored) if stored else ProgrammeState()
+        return self.open[name]
+
+    def put_back(self) -> None:
+        """Write what was opened to the cells."""
+        for name, state in self.open.items():
+            self.cells.set(name.encode(), _encode(state))
+        self.open = {}
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(ProgrammeState).decode
 
 
 class WatchOutcomes:
@@ -66,143 +107,232 @@ class WatchOutcomes:
     Parameters
     ----------
     configuration : Configuration
-        Watches, with designs and natural history.
+        Programmes, with natural history and designs.
     partition : int
         The partition that is read; a programme that belongs to another is refused.
+
+    Raises
+    ------
+    Misconfigured
+        If a design pools a platform whose programmes lie in several partitions.
     """
 
     name = "watch"
-    version = 1
+    version = 2
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._digest = configuration.digest
-        self._rules = OutcomeRules(configuration.topics.outcomes)
+        self._n_partitions = configuration.topics.outcomes
+        self._rules = OutcomeRules(configuration)
         self._place = (OUTCOMES, partition)
-        self._watches = [(watch, _design(watch)) for watch in configuration.watches.watch]
+        self._configured = configuration.programmes
+        self._by_name = {one.name: one for one in self._configured.programme}
+        self._refuse_divided_platforms()
 
-    def init(self, cells: Cells) -> _Working:  # noqa: ARG002 - the protocol
+    def init(self, cells: Cells) -> _Working:
         """Return the state before the first record."""
-        return _Working(Watching())
+        return _Working(Watching(), cells)
 
     def apply(self, state: _Working, item: Record) -> None:
         """Take the lines of one message in."""
         take_lines(state.ledger, self._place, item, lambda line: self._take(state, line, item.at))
 
     def close(self, state: _Working, epoch: int, at: int) -> Output:
-        """Compute patient-time and events anew, look once a watch, emit crossings."""
+        """Look at every programme with news; emit looks, crossings and lost support."""
         dispositions, facts = state.ledger.close(self._place)
-        rows: list[WatchFinding] = []
-        if state.kept.changed:
-            rows = self._look(state.kept, epoch, day_of(at))
-        state.kept.changed = set()
+        on, kept = day_of(at), state.kept
+        today = on.toordinal()
+        names = kept.changed | {name for name, day in kept.due.items() if day <= today}
+        rows: list[Row] = []
+        for name in sorted(names):
+            if name in self._by_name:
+                rows += self._look(state, self._by_name[name], epoch, on)
+        kept.changed = set()
+        state.put_back()
         return Output(rows, facts, dispositions)
 
     def dump(self, state: _Working) -> bytes:
         """Return the state as bytes."""
         return msgspec.msgpack.encode(state.kept)
 
-    def load(self, data: bytes, cells: Cells) -> _Working:  # noqa: ARG002 - the protocol
+    def load(self, data: bytes, cells: Cells) -> _Working:
         """Restore the state."""
-        return _Working(msgspec.msgpack.decode(data, type=Watching))
+        return _Working(msgspec.msgpack.decode(data, type=Watching), cells)
 
     def _take(self, state: _Working, line: bytes, at: int) -> Disposition:
         record, digest = self._rules.read(line, self._place[1], at)
-        programme = record.programme_key
-        new = Standing(record.version, digest, line)
-        old = state.kept.records.get(record.record_id)
-        if old is not None and (new.version, new.digest) <= (old.version, old.digest):
-            return "repeated" if new.digest == old.digest else "superseded"
-        state.kept.records[record.record_id] = new
-        state.kept.changed.add(programme)
-        if old is not None:
-            state.kept.changed.add(decode_outcome(old.line).programme_key)
-        return "applied"
+        return _stand(state, record, Standing(record.version, digest, line))
 
-    def _look(self, kept: Watching, epoch: int, on: date) -> list[WatchFinding]:
-        standing = [decode_outcome(record.line) for record in kept.records.values()]
-        found: list[WatchFinding] = []
-        for watch, design in self._watches:
-            if watch.programme not in kept.changed:
+    def _refuse_divided_platforms(self) -> None:
+        for name, design in self._configured.design.items():
+            if not (isinstance(design, Excess) and design.level == "platform"):
                 continue
-            records = [record for record in standing if record.programme_key == watch.programme]
-            experience = experience_of(records, watch.endpoint, watch.level)
-            for unit in sorted(experience):
-                progress = kept.progress.setdefault(
-                    f"{watch.name}/{watch.version}/{unit}", WatchProgress()
-                )
-                seen = experience[unit]
-                if (seen.n_events, seen.person_days) == (progress.n_events, progress.person_days):
-                    continue
-                finding = self._step(watch, design, progress, unit, seen, (epoch, on))
-                found += [finding] if finding else []
-        return found
+            for programme in self._by_name.values():
+                members = [one for one, _ in self._members(programme, name)]
+                if len({partition_of(one, self._n_partitions) for one in members}) > 1:
+                    raise Misconfigured(
+                        "programmes.toml",
+                        f"design {name!r} pools platform {programme.platform!r}, whose programmes "
+                        f"lie in several of {self._n_partitions} partitions",
+                        "set outcomes = 1 in topics.toml",
+                    )
 
-    def _step(
-        self,
-        watch: Watch,
-        design: maxsprt.Design,
-        progress: WatchProgress,
-        unit: str,
-        seen: Experience,
-        when: tuple[int, date],
-    ) -> WatchFinding | None:
-        progress.looks += 1
-        progress.n_events, progress.person_days = seen.n_events, seen.person_days
-        rate = watch.rate_per_patient_year * watch.rate_ratio_under_null
-        expected = rate * seen.person_days / DAYS_A_YEAR
-        if expected <= 0 or expected > design.horizon:
-            return None
-        limit = design.boundary
-        llr = float(maxsprt.log_likelihood_ratio(seen.n_events, expected))
-        is_crossing = seen.n_events >= limit.min_events and llr >= limit.critical_value
-        change = _change(progress, seen.n_events, is_crossing=is_crossing)
-        if change is None:
-            return None
-        return WatchFinding(
-            criterion=watch.name,
-            criterion_version=watch.version,
-            change=change,
-            on=when[1],
-            epoch=when[0],
-            watch=watch.name,
-            family=watch.family,
-            product=key(watch.level, unit),
-            event=key("pt", watch.endpoint),
-            n_events=seen.n_events,
-            n_patients=seen.n_patients,
-            n_fatal=seen.n_fatal,
-            person_days=seen.person_days,
-            expected=expected,
-            rate_ratio=seen.n_events / expected,
-            llr=llr,
-            critical_value=limit.critical_value,
-            alpha=watch.alpha,
-            alpha_attained=limit.attained_size,
-            horizon=watch.horizon,
-            looks=progress.looks,
-            rate_per_patient_year=watch.rate_per_patient_year,
-            rate_source=watch.rate_source,
-            configuration=self._digest,
+    def _members(self, programme: Programme, design: str) -> Iterator[tuple[str, Programme]]:
+        for name, one in sorted(self._by_name.items()):
+            if one.platform == programme.platform and design in one.designs:
+                yield name, one
+
+    def _look(self, state: _Working, programme: Programme, epoch: int, on: date) -> Iterator[Row]:
+        kept = state.programme(programme.name)
+        patients = _patients(kept)
+        for name in programme.designs:
+            design = self._configured.design[name]
+            occasion = Occasion(
+                on=on,
+                epoch=epoch,
+                name=name,
+                own=Member(programme, patients),
+                members=partial(self._platform, state, programme, name, patients),
+                history=self._configured.natural_history[programme.natural_history],
+                visits=self._visits(programme),
+            )
+            for look in self._looks(design, occasion):
+                yield from self._emit(kept, design, occasion, look)
+        yield from self._without_support(kept, epoch, on)
+        self._note_due(state, programme, patients, on)
+
+    def _platform(
+        self, state: _Working, programme: Programme, design: str, own: dict[str, History]
+    ) -> tuple[Member, ...]:
+        return tuple(
+            Member(one, own if name == programme.name else _patients(state.programme(name)))
+            for name, one in self._members(programme, design)
+            if partition_of(name, self._n_partitions) == self._place[1]
         )
 
+    def _looks(self, design: Design, occasion: Occasion) -> Iterator[Look]:
+        match design:
+            case LostEffect():
+                return lost_effect.looks(design, occasion)
+            case Excess():
+                return listed_events.excess_looks(design, occasion)
+            case Sentinel():
+                return listed_events.sentinel_looks(design, occasion)
+            case Level():
+                return biomarkers.looks(design, self._configured.biomarker[design.code], occasion)
+            case Visits():
+                return visits.looks(design, occasion)
 
-def _change(progress: WatchProgress, n_events: int, *, is_crossing: bool) -> Change | None:
-    """Say what is new, and keep it in `progress`; None if nothing is.
+    def _visits(self, programme: Programme) -> Visits | None:
+        designs = (self._configured.design[name] for name in programme.designs)
+        return next((one for one in designs if isinstance(one, Visits)), None)
 
-    A crossing stands however the ratio falls afterwards. It ceases only when events that
-    carried it were taken back.
+    def _note_due(
+        self, state: _Working, programme: Programme, patients: dict[str, History], on: date
+    ) -> None:
+        schedule = self._visits(programme)
+        days = [visits.next_due(schedule, one, on) for one in patients.values()] if schedule else []
+        known = [day.toordinal() for day in days if day is not None]
+        state.kept.due.pop(programme.name, None)
+        if known:
+            state.kept.due[programme.name] = min(known)
+
+    def _emit(
+        self, kept: ProgrammeState, design: Design, occasion: Occasion, look: Look
+    ) -> Iterator[Row]:
+        name = "/".join(
+            (look.criterion, str(look.criterion_version), look.product, look.patient_id, look.event)
+        )
+        progress = kept.progress.setdefault(name, WatchProgress())
+        progress.looks += 1
+        change = _change(progress, look)
+        look = msgspec.structs.replace(look, looks=progress.looks, has_crossed=progress.stands)
+        if look.scale != "count" or progress.n_seen != look.n_events:
+            yield look
+        progress.n_seen, progress.epoch = look.n_events, occasion.epoch
+        progress.last = look if progress.stands else None
+        if change is not None:
+            yield self._finding(design, occasion, look, change)
+
+    def _without_support(
+        self, kept: ProgrammeState, epoch: int, on: date
+    ) -> Iterator[WatchFinding]:
+        """End what stood and has nothing left to look at: its doses or values were taken back."""
+        for _, progress in sorted(kept.progress.items()):
+            if progress.last is None or progress.epoch == epoch:
+                continue
+            empty = msgspec.structs.replace(
+                progress.last, on=on, epoch=epoch, n_events=0, n_fatal=0, n_patients=0,
+                person_days=0, expected=0.0, statistic=0.0, background_probability=None,
+                notes=("everything that it looked at was taken back",),
+            )  # fmt: skip
+            progress.stands, progress.n_seen, progress.last = False, 0, None
+            yield self._as_finding(empty, "ceased", {})
+
+    def _finding(
+        self, design: Design, occasion: Occasion, look: Look, change: Change
+    ) -> WatchFinding:
+        extra: dict[str, object] = {"is_sentinel": isinstance(design, Sentinel)}
+        if isinstance(design, LostEffect) and change != "ceased":
+            extra |= _shared(design, occasion, look)
+        return self._as_finding(look, change, extra)
+
+    def _as_finding(self, look: Look, change: Change, extra: dict[str, object]) -> WatchFinding:
+        values = msgspec.structs.asdict(look)
+        del values["is_crossing"], values["has_crossed"]
+        values |= extra
+        values |= {
+            "change": change,
+            "rate_ratio": look.n_events / look.expected if look.expected else None,
+            "configuration": self._digest,
+        }
+        return WatchFinding(**values)
+
+
+def _patients(kept: ProgrammeState) -> dict[str, History]:
+    return histories_of(decode_outcome(record.line) for record in kept.records.values())
+
+
+def _stand(state: _Working, record: OutcomeRecord, new: Standing) -> Disposition:
+    """Keep the greatest version of a record; its identity is programme and record together."""
+    name = record.programme_key
+    records = state.programme(name).records
+    old = records.get(record.record_id)
+    if old is not None and (new.version, new.digest) <= (old.version, old.digest):
+        return "repeated" if new.digest == old.digest else "superseded"
+    records[record.record_id] = new
+    state.kept.changed.add(name)
+    return "applied"
+
+
+def _shared(design: LostEffect, occasion: Occasion, look: Look) -> dict[str, object]:
+    """Return which level carries the excess, and what the platform shows of a construct."""
+    found = lost_effect.attributed(design, occasion)
+    extra: dict[str, object] = {}
+    if found is not None:
+        extra |= {"level_of_excess": found[0], "p_level": found[1]}
+    ratios = lost_effect.shared_ratios(design, occasion)
+    unit = look.product.partition(":")[2]
+    if unit in ratios and look.product.startswith("construct:"):
+        extra["shared_ratio"] = ratios[unit]
+    return extra
+
+
+def _change(progress: WatchProgress, look: Look) -> Change | None:
+    """Return what is new, and keep it in `progress`; None if nothing is.
+
+    A crossing stands however the statistic falls afterwards. It ceases only when what carried
+    it was taken back: fewer events, or a series that no longer crosses when computed anew.
     """
-    if is_crossing and not progress.stands:
+    n_events = look.n_events
+    if look.is_crossing and not progress.stands:
         progress.n_emitted, progress.stands = n_events, True
         return "met"
-    if is_crossing and n_events >= 2 * progress.n_emitted:
+    if look.is_crossing and n_events >= 2 * progress.n_emitted > 0:
         progress.n_emitted = n_events
         return "grown"
-    if progress.stands and not is_crossing and n_events < progress.n_emitted:
+    is_taken_back = n_events < progress.n_emitted or bool(look.patient_id)
+    if progress.stands and not look.is_crossing and is_taken_back:
         progress.stands = False
         return "ceased"
     return None
-
-
-def _design(watch: Watch) -> maxsprt.Design:
-    return maxsprt.Design(watch.horizon, alpha=watch.alpha, min_events=watch.min_events)

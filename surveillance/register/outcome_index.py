@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from surveillance.configuration.types import Configuration
 
 Row = dict[str, Any]
-_Name = tuple[int, str]  # partition and record
+_Name = tuple[str, str]  # programme and record
 _N_RECORDS_A_QUERY = 500
 
 
@@ -40,7 +40,7 @@ class _Taken(NamedTuple):
     @property
     def name(self) -> _Name:
         """What its versions have in common."""
-        return self.partition, self.weighed.record.record_id
+        return self.weighed.record.programme_key, self.weighed.record.record_id
 
 
 class _Known:
@@ -57,11 +57,11 @@ class OutcomeIndex:
     Parameters
     ----------
     configuration : Configuration
-        Gives the number of partitions.
+        Partitions and programmes.
     """
 
     def __init__(self, configuration: Configuration) -> None:
-        self._rules = OutcomeRules(configuration.topics.outcomes)
+        self._rules = OutcomeRules(configuration)
         self._open: defaultdict[int, list[_Taken]] = defaultdict(list)
         self._closed: dict[int, list[_Taken]] = {}
         self.n_waiting = 0  # versions taken and not written yet
@@ -104,7 +104,7 @@ def _read(connection: Connection, names: set[_Name]) -> defaultdict[_Name, _Know
         query = select(*columns).where(outcome_versions.c.record_id.in_(some))
         for found in connection.execute(query).mappings():
             row = dict(found)
-            one = known[row["partition"], row["record_id"]]
+            one = known[row["programme"], row["record_id"]]
             one.digests.add(bytes(row["digest"]))
             if row["valid_from"] is not None and row["valid_to"] is None:
                 one.standing = row

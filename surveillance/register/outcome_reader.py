@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Engine, Select, and_, or_, select
 
+from surveillance.domain.names import upper
 from surveillance.log.decode import decode_outcome
 from surveillance.register import database
 from surveillance.register.outcome_tables import outcome_versions
 
 if TYPE_CHECKING:
-    from surveillance.domain.names import upper
-from surveillance.domain.outcome import OutcomeRecord
+    from surveillance.domain.outcome import OutcomeRecord
 
 _columns = outcome_versions.c
 

@@ -11,7 +11,14 @@ from typing import NamedTuple
 import msgspec
 from numpy.random import Generator
 
-from surveillance.domain.outcome import EndpointEvent, FollowUp, OutcomeRecord, TreatmentGiven
+from surveillance.domain.outcome import (
+    Baseline,
+    EndpointEvent,
+    Enrolled,
+    FollowUp,
+    OutcomeRecord,
+    TreatmentGiven,
+)
 from surveillance.simulate.content import Calendar, SimulatedLine
 from surveillance.simulate.natural_history import DAYS_PER_YEAR
 from surveillance.simulate.patients import Course
@@ -49,6 +56,7 @@ class Registry:
     def report(self, course: Course) -> list[ReportedOutcome]:
         """Return every record of a patient that is received in time."""
         reported = [
+            self._enrolled(course),
             *self._treatments(course),
             *self._visits(course),
             *self._events(course),
@@ -59,6 +67,20 @@ class Registry:
 
     def _received(self, day: int) -> int:
         return day + int(self._rng.poisson(self._platform.lag_days_mean))
+
+    def _enrolled(self, course: Course) -> ReportedOutcome:
+        first = course.infusions[0].day
+        counted = Baseline(endpoint=ENDPOINT, n_events=course.n_before, days=course.days_before)
+        record = Enrolled(
+            record_id=f"{course.patient_id}-EN",
+            programme=course.programme.name,
+            patient_id=course.patient_id,
+            received_on=self._calendar[first],
+            enrolled_on=self._calendar[first],
+            age_years=course.age_years,
+            baseline=(counted,),
+        )
+        return ReportedOutcome(first, record)
 
     def _treatments(self, course: Course) -> Iterator[ReportedOutcome]:
         for given in course.infusions:

@@ -13,6 +13,9 @@ from surveillance.simulate.natural_history import DAYS_PER_YEAR, NaturalHistory
 from surveillance.simulate.scenario import Construct, LostEffect, Platform, Programme, Scenario
 
 AGE_AT_FIRST_DOSE = (0.5, 6.0)  # years; assumed
+YEARS_BEFORE_MAX = (
+    1.5  # in which events before the first dose are known: that of the published figure
+)
 SENTINEL_LEAD_DAYS = 60  # the sentinel patient is treated so soon after the scenario begins
 
 
@@ -39,6 +42,8 @@ class Course(NamedTuple):
     died: int | None
     lost: int | None  # last contact before the patient was lost
     sentinel: int | None  # day of onset
+    n_before: int  # events counted before the first dose
+    days_before: int  # in so many days
 
     @property
     def last_seen(self) -> int:
@@ -47,8 +52,16 @@ class Course(NamedTuple):
         return max(contacts) if self.died is None else self.died
 
 
+def own_factor(rng: Generator, history: NaturalHistory) -> float:
+    """Draw the ratio of a patient's own event rate to the mean: gamma with mean 1."""
+    return float(rng.gamma(history.dispersion, 1 / history.dispersion))
+
+
 def events_by_day(
-    rng: Generator, history: NaturalHistory, remaining: np.ndarray[tuple[int], np.dtype[np.float64]]
+    rng: Generator,
+    history: NaturalHistory,
+    remaining: np.ndarray[tuple[int], np.dtype[np.float64]],
+    own: float | None = None,
 ) -> list[int]:
     """Draw the days of one patient's hyperammonaemic events.
 
@@ -58,6 +71,8 @@ def events_by_day(
     history : NaturalHistory
     remaining : ndarray, shape (n_days,)
         What the therapy leaves of the untreated rate on each day, in [0, 1].
+    own : float, optional
+        The patient's own factor; drawn if absent.
 
     Returns
     -------
@@ -65,7 +80,7 @@ def events_by_day(
         Places in `remaining`, one for each event. Given the patient's own rate the count is
         Poisson; over patients it is negative binomial.
     """
-    own = rng.gamma(history.dispersion, 1 / history.dispersion)
+    own = own_factor(rng, history) if own is None else own
     per_day = own * history.rate_per_patient_year / DAYS_PER_YEAR * remaining
     days: list[int] = np.repeat(np.arange(len(remaining)), rng.poisson(per_day)).tolist()
     return days
@@ -154,7 +169,12 @@ class _Patient:
         died, gone = self._ends(first, is_sentinel=is_sentinel)
         until = min(self._days - 1, died, gone)
         remaining = remaining_rate(self._platform.reduction, until - first + 1, self._lost)
-        events = [first + day for day in self._events(remaining)]
+        history = self._platform.natural_history
+        own = own_factor(self._rng, history)
+        days_before = int(min(age, YEARS_BEFORE_MAX) * DAYS_PER_YEAR)
+        before = own * history.rate_per_patient_year * days_before / DAYS_PER_YEAR
+        n_before = int(self._rng.poisson(before))
+        events = [first + day for day in events_by_day(self._rng, history, remaining, own)]
         infusions = tuple(given for given in planned if given.day <= until)
         visits = self._visits(first, until)
         seen = max(*events, *visits, *(given.day for given in infusions), first)
@@ -170,15 +190,14 @@ class _Patient:
             died=died if died == until else None,
             lost=seen if gone == until and gone != died else None,
             sentinel=first + self._sentinel.after_days if self._sentinel and is_sentinel else None,
+            n_before=n_before,
+            days_before=days_before,
         )
 
     def _first_dose(self, *, is_sentinel: bool) -> int:
         enrolment = self._lost.enrolment_days if self._lost else self._platform.enrolment_days
         day = int(self._rng.integers(0, enrolment))
         return SENTINEL_LEAD_DAYS if is_sentinel else day
-
-    def _events(self, remaining: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[int]:
-        return events_by_day(self._rng, self._platform.natural_history, remaining)
 
     def _planned(self, first: int) -> list[Infusion]:
         doses = self._platform.doses_mg_per_kg

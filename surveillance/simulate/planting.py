@@ -17,15 +17,7 @@ DISPROPORTIONALITY = ("evans", "ror", "ic")  # names in the shipped configuratio
 SENTINEL = "sentinel_hepatic"
 
 
-def watch_names(programme: str) -> tuple[str, str]:
-    """Return the watches of a programme in the shipped configuration: per construct, and whole.
-
-    Examples
-    --------
-    >>> watch_names("SIM-OTC")
-    ('effect_construct_sim-otc', 'effect_programme_sim-otc')
-    """
-    return f"effect_construct_{programme.lower()}", f"effect_programme_{programme.lower()}"
+LOST_EFFECT = ("effect_construct", "effect_programme")  # the same, of programmes.toml
 
 
 def excess(
@@ -102,7 +94,7 @@ def lost_effect(
         kind="lost_effect",
         products=(key("construct", planted.construct), key("programme", programme.name)),
         events=(key("pt", ENDPOINT),),  # the key in a watch's findings
-        criteria=watch_names(programme.name),
+        criteria=LOST_EFFECT,
         from_on=from_on,
         size=round(1 / (1 - platform.reduction), 3),
         n_planted=sum(

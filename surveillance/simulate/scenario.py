@@ -107,7 +107,7 @@ class Platform(_Part, frozen=True, kw_only=True):
     lost_declared_after_days: Days = 120
     lag_days_mean: Annotated[float, Meta(ge=0)] = 7.0  # from what happened to its receipt
     corrected_events: Share = 0.04  # of endpoint events: the day is amended
-    events_taken_back: Share = 0.03  # as a share of endpoint events: reported, then nullified
+    events_taken_back: Share = 0.06  # as a share of endpoint events: reported, then nullified
     reported_events: Share = 0.25  # of endpoint events, also sent as a case
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from hashlib import sha256
-from math import log2
+from math import log, log2
 from typing import Any, Literal
 
 import msgspec
 
 from surveillance.configuration.types import Configuration, OfPair, ReviewRule, Sentinel
 from surveillance.domain.decision import Decision
-from surveillance.domain.finding import Family, Finding, PriorFitted, WatchFinding
+from surveillance.domain.finding import Family, Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.product import split
 from surveillance.domain.signal import (
     DecisionPassedOver,
@@ -112,8 +112,8 @@ class TriageFindings:
         return TriageState()
 
     def apply(self, state: TriageState, item: FindingsRow) -> None:
-        """Hold one finding or decision until the close; a prior moves no signal."""
-        if not isinstance(item, PriorFitted):
+        """Hold one finding or decision until the close; looks and priors move no signal."""
+        if not isinstance(item, PriorFitted | Look):
             state.items.append(item)
 
     def close(self, state: TriageState, epoch: int, at: int) -> Output:
@@ -148,6 +148,7 @@ class TriageFindings:
         numbers = _numbers(finding)
         old = state.signals.get(name)
         is_sentinel = finding.criterion in self._sentinels
+        is_sentinel |= isinstance(finding, WatchFinding) and finding.is_sentinel
         is_sentinel |= old is not None and old.is_sentinel
         support = _supported(old.support if old else (), finding, numbers["n"])
         parts = priority.parts(
@@ -267,14 +268,13 @@ def _name(item: Taken) -> str:
 
 def _numbers(finding: Finding | WatchFinding) -> dict[str, Any]:
     if isinstance(finding, WatchFinding):
-        ratio = finding.rate_ratio or 0.0
         return {
             "family": finding.family,
             "n": finding.n_events,
             "n_serious": finding.n_events,
             "n_fatal": finding.n_fatal,
             "expected": finding.expected,
-            "evidence": log2(ratio) if ratio > 0 else 0.0,
+            "evidence": _evidence(finding),
         }
     return {
         "family": "safety",
@@ -284,6 +284,13 @@ def _numbers(finding: Finding | WatchFinding) -> dict[str, Any]:
         "expected": finding.expected,
         "evidence": finding.ic_lower if finding.ic_lower is not None else 0.0,
     }
+
+
+def _evidence(finding: WatchFinding) -> float:
+    """Return bits: of the rate ratio where events are expected, else of the e-value."""
+    if finding.rate_ratio:
+        return log2(finding.rate_ratio)
+    return finding.statistic / log(2) if finding.scale == "log_e" else 0.0
 
 
 def _supported(

@@ -19,16 +19,17 @@ from strategies import (
     a_case,
     a_configuration,
     a_decision,
-    a_watch,
+    an_excess,
     case_versions,
     contributions,
     encode,
+    programmes,
 )
 from triaged import SIGNAL, TriagedEpochs, a_finding
 
 from surveillance.cli.schemas import schemas, write_schemas
 from surveillance.configuration.reader import SHIPPED
-from surveillance.configuration.types import PriorFit, Watches
+from surveillance.configuration.types import PriorFit
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.contribution import Contribution
 from surveillance.domain.outcome import EndpointEvent
@@ -39,7 +40,9 @@ from surveillance.log.topics import ALERTS, FEED, REVIEWS
 ROOT = Path(__file__).parents[3]
 COMMITTED = ROOT / "docs" / "schema"
 MADE = schemas()
-CONFIGURATION = a_configuration(watches=Watches(watch=(a_watch(horizon=0.5, alpha=0.2),)))
+CONFIGURATION = a_configuration(
+    programmes=programmes("P1", "P2", hepatic=an_excess(horizon=0.5, alpha=0.2))
+)
 
 
 def fits(name: str, value: bytes) -> None:
@@ -123,7 +126,13 @@ def test_the_configurations_that_ship_fit(path: Path) -> None:
     fits(f"configuration-{path.stem}", json.dumps(tomllib.loads(path.read_text("utf-8"))).encode())
 
 
-ROWS = {"pair": "finding", "watch": "watch-finding", "prior": "prior-fitted", "step": "signal-step"}
+ROWS = {
+    "pair": "finding",
+    "watch": "watch-finding",
+    "look": "look",
+    "prior": "prior-fitted",
+    "step": "signal-step",
+}
 WITH_PRIOR = replace(CONFIGURATION, criteria=replace(CONFIGURATION.criteria, prior=PriorFit()))
 EVENTS = {ALERTS: "alert", REVIEWS: "review-request", FEED: "feed-entry"}
 

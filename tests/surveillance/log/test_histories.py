@@ -5,15 +5,16 @@ from random import Random
 
 import pytest
 from histories import Cluster, embedded, random_log
-from strategies import a_configuration, a_watch
+from strategies import a_configuration, an_excess, programmes
 
-from surveillance.configuration.types import Watches
 from surveillance.log.messages import End, decode_message
 from surveillance.log.topics import ALERTS, FEED, REFUSED, REVIEWS
 
 N_LOGS, N_HISTORIES = 40, 10  # of each of ten tests
 SPEAKERS = ("revise", "watch", "admit", "screen", "triage")  # publish speaks outward only
-CONFIGURATION = a_configuration(watches=Watches(watch=(a_watch(horizon=0.5, alpha=0.2),)))
+CONFIGURATION = a_configuration(
+    programmes=programmes("P1", "P2", hepatic=an_excess(horizon=0.5, alpha=0.2))
+)
 
 
 @pytest.mark.parametrize("part", range(10))

@@ -166,7 +166,7 @@ def test_what_stands_is_what_watch_has_at_every_epoch(epochs: Epochs) -> None:
         for offset, line in enumerate(some):
             stage.apply(state, record(line, offset=offset, at=AT))
         stage.close(state, epoch, AT)
-        held = [decode_outcome(one.line) for one in state.kept.records.values()]
+        held = [decode_outcome(one.line) for one in state.programme("P1").records.values()]
         expected.append(sorted((one for one in held if not one.is_nullified), key=str))
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/register.db"

@@ -291,7 +291,7 @@ def test_patient_time_and_events_are_those_that_the_truth_says(small: Simulated)
             first[who] = min(record.given_on, first.get(who, record.given_on))
         elif isinstance(record, FollowUp):
             last[who] = max(record.seen_on, last.get(who, record.seen_on))
-        elif record.endpoint == "hyperammonaemic event":
+        elif isinstance(record, EndpointEvent) and record.endpoint == "hyperammonaemic event":
             n_events[construct_of[who]] += 1
     days: Counter[str] = Counter()
     for who, construct in construct_of.items():

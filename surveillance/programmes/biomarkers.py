@@ -1,0 +1,116 @@
+"""One patient's biomarker against the same patient's values under full effect."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+
+from detectors.effectiveness import biomarker
+from surveillance.configuration.programmes import Biomarker, Level
+from surveillance.domain.errors import Refused
+from surveillance.domain.finding import Look
+from surveillance.domain.names import identity, upper
+from surveillance.domain.outcome import Measurement
+from surveillance.programmes.adapter import last_look
+from surveillance.programmes.histories import AtRisk, History
+from surveillance.programmes.looking import Occasion
+
+
+def converted(of: Biomarker, measured: Measurement) -> float:
+    """Return a value in the unit of the biomarker.
+
+    Parameters
+    ----------
+    of : Biomarker
+        With its unit, and the factors of others.
+    measured : Measurement
+        A value in any of them.
+
+    Returns
+    -------
+    float
+        The value; where it is below the limit of quantification, that limit.
+
+    Raises
+    ------
+    Refused
+        If the unit is none of them.
+    """
+    if measured.unit == of.unit:
+        return measured.value
+    factor = of.factors.get(measured.unit)
+    if factor is None:
+        known = ", ".join([of.unit, *of.factors])
+        raise Refused(
+            "unknown_unit",
+            f"{measured.code} is measured in {measured.unit!r}, and not in one of {known}",
+            "convert the value, or add the unit with its factor to programmes.toml",
+        )
+    return measured.value * factor
+
+
+def looks(design: Level, of: Biomarker, occasion: Occasion) -> Iterator[Look]:
+    """Look at the series of every patient who has a baseline.
+
+    Parameters
+    ----------
+    design : Level
+        The design.
+    of : Biomarker
+        Unit and direction.
+    occasion : Occasion
+        The programme and its patients.
+
+    Yields
+    ------
+    Look
+        One for each patient with a baseline and a later value.
+    """
+    for history in occasion.own.patients.values():
+        values, n_censored = _series(design, of, history)
+        baseline, later = values[: design.n_baseline], values[design.n_baseline :]
+        if not later or min(baseline) == max(baseline):
+            continue
+        plan = biomarker.from_baseline(
+            baseline, direction=of.worse, margin=design.margin, alpha=design.alpha
+        )
+        found = last_look(
+            biomarker.init, biomarker.step, plan, [biomarker.Observation(value=x) for x in later]
+        )
+        risk = [AtRisk(history, days=(occasion.on - history.doses[0].given_on).days + 1)]
+        notes = [f"{n_censored} values below the limit of quantification"] if n_censored else []
+        notes.append(f"mean change {found.change:.4g} over {found.number} values, {of.unit}")
+        yield occasion.look(
+            "construct",
+            upper(history.doses[-1].construct),
+            design.code,
+            risk,
+            criterion_version=design.version,
+            family="effectiveness",
+            patient_id=history.patient_id,
+            statistic=found.log_e,
+            boundary=found.critical_value,
+            scale="log_e",
+            alpha=design.alpha,
+            alpha_family=design.alpha,
+            is_crossing=found.has_crossed,  # of the whole series, computed anew
+            notes=notes,
+        )
+
+
+def _series(design: Level, of: Biomarker, history: History) -> tuple[list[float], int]:
+    """Return the values from the baseline on, and how many lay below the limit."""
+    if history.first_dose_on is None:
+        return [], 0
+    start = history.first_dose_on + timedelta(days=design.from_days)
+    used = [
+        m
+        for m in history.measurements
+        if identity(m.code) == identity(design.code) and m.taken_on >= start
+    ]
+    values = [converted(of, measured) for measured in used]
+    if design.is_log:
+        used = [m for m, value in zip(used, values, strict=True) if value > 0]
+        values = [math.log(value) for value in values if value > 0]
+    return values, sum(measured.is_below_limit for measured in used)
