@@ -54,7 +54,7 @@ def configure(directory: Path) -> Path:
     directory.mkdir()
     for path in sorted((SHIPPED / "ucd").glob("*.toml")):
         text = CRITERIA if path.name == "criteria.toml" else path.read_text(encoding="utf-8")
-        if path.name not in {"watches.toml", "triage.toml"}:
+        if path.name not in {"programmes.toml", "triage.toml"}:
             (directory / path.name).write_text(text, encoding="utf-8")
     return directory
 
