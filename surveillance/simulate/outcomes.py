@@ -25,8 +25,8 @@ from surveillance.simulate.patients import Course
 from surveillance.simulate.scenario import Platform, VersionMix
 from surveillance.simulate.truth import ConstructTruth
 
-ENDPOINT = "hyperammonaemic event"
-DEATH = "death"
+ENDPOINT = "Hyperammonaemic event"
+DEATH = "Death"
 
 _encode = msgspec.json.Encoder().encode
 

@@ -265,7 +265,7 @@ def test_the_first_event_of_a_listed_kind_is_found_with_its_background_probabili
     (finding,) = watched.find(event(38, is_fatal=True), day=38)
 
     assert (finding.n_events, finding.n_fatal, finding.is_sentinel) == (1, 1, True)
-    assert finding.event == "pt:acute liver failure"
+    assert finding.event == "pt:Acute liver failure"
     assert finding.background_probability == pytest.approx(3e-6 * 39 / DAYS_A_YEAR, rel=1e-5)
     assert finding.alpha is None
 

@@ -235,7 +235,7 @@ def test_the_sentinel_event_is_one_fatal_case_and_a_death_among_the_outcomes(
     deaths = [
         record
         for record in small.standing_outcomes()
-        if isinstance(record, EndpointEvent) and record.endpoint == "death"
+        if isinstance(record, EndpointEvent) and record.endpoint == "Death"
     ]
     assert any(death.occurred_on <= planted.from_on for death in deaths)
 
@@ -252,7 +252,7 @@ def test_the_lost_effect_is_an_excess_of_events_in_its_construct(small: Simulate
 
     n_seen = sum(
         isinstance(record, EndpointEvent)
-        and record.endpoint == "hyperammonaemic event"
+        and record.endpoint == "Hyperammonaemic event"
         and record.patient_id in patients
         and record.occurred_on >= planted.from_on
         for record in records
@@ -291,7 +291,7 @@ def test_patient_time_and_events_are_those_that_the_truth_says(small: Simulated)
             first[who] = min(record.given_on, first.get(who, record.given_on))
         elif isinstance(record, FollowUp):
             last[who] = max(record.seen_on, last.get(who, record.seen_on))
-        elif isinstance(record, EndpointEvent) and record.endpoint == "hyperammonaemic event":
+        elif isinstance(record, EndpointEvent) and record.endpoint == "Hyperammonaemic event":
             n_events[construct_of[who]] += 1
     days: Counter[str] = Counter()
     for who, construct in construct_of.items():
