@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from strategies import DAY, a_case, a_configuration, a_decision, a_watch, encode
+from strategies import DAY, a_case, a_configuration, a_decision, an_excess, encode, programmes
 
 from surveillance.configuration import types as parts
 from surveillance.domain.case import Dose, Event, Product
@@ -47,8 +47,10 @@ CONFIGURATION = a_configuration(
         ),
         prior=parts.PriorFit(min_pairs=50),
     ),
-    watches=parts.Watches(
-        watch=(a_watch(programme=PROGRAMME, endpoint=ENDPOINT, horizon=0.5, alpha=0.2),)
+    programmes=programmes(
+        PROGRAMME,
+        constructs=(name("CONSTRUCT"),),
+        endpoint=an_excess(events=(ENDPOINT,), name=ENDPOINT, horizon=0.5, alpha=0.2),
     ),
 )
 

@@ -42,6 +42,8 @@ TYPES = [*ROW_TYPES.values(), Alert, ReviewRequest, FeedEntry, RefusedRecord, En
 
 # Every list of every row and message, and what bounds it.
 BOUNDED = {
+    "Look.notes": "N_NOTES_MAX",
+    "WatchFinding.notes": "N_NOTES_MAX",
     "Contribution.products": "the bytes of a body, screening.versions",
     "Contribution.events": "the bytes of a body, screening.versions",
     "Finding.undefined": "the measures that there are",

@@ -101,7 +101,7 @@ def follow(log: Log, url: str, configuration: Configuration, seed: int) -> None:
                 is_read = not take_some(log, register, offsets, generator)
                 if is_read:
                     break
-            if is_read or generator.random() < 0.7:
+            if generator.random() < 0.7 or is_read:
                 register.commit()
         if is_read:
             register.commit()
