@@ -188,7 +188,7 @@ def _add_drug(
     text, amount = ("50 MG, QD", "50$MG") if mess[0] < 0.5 else ("UNK", "$")
     lot = f"LOT{int(mess[1] * 1e5)}" if mess[1] < 0.2 else ""
     spooled["DRUG"].append(
-        f"{key}${seq}${role}${name.upper()}{salt}{end}${substance}$1$Oral${text}$$$"
+        f"{key}${seq}${role}${said}{salt}{end}${substance}$1$Oral${text}$$$"
         f"{'YNUD'[int(mess[3] * 4)]}$${lot}$${len(name) * 7919 % 100_000:06d}${amount}$TABLET$QD"
     )
     if mess[1] < 0.65:
