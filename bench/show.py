@@ -107,7 +107,18 @@ def _stages(found: Found) -> Table:
 
 def _registers(found: Found) -> Table:
     table = Table(title="registers", title_justify="left")
-    columns = ("", "filled in s", "CPU s", "MB", "query", "rows", "median ms", "p95 ms", "most")
+    columns = (
+        "",
+        "filled in s",
+        "CPU s",
+        "MB",
+        "query",
+        "rows",
+        "median ms",
+        "p95 ms",
+        "most",
+        "p95 CPU",
+    )
     for column in columns:
         table.add_column(column, justify="left" if column in ("", "query") else "right")
     for name, one in found.get("register", {}).items():
@@ -116,7 +127,7 @@ def _registers(found: Found) -> Table:
         fill, first = one["fill"], [name]
         first += [f"{fill[key]:,.0f}" for key in ("wall_seconds", "cpu_seconds", "mb")]
         for query, times in one["queries"].items():
-            keys = ("median_ms", "p95_ms", "max_ms")
+            keys = ("median_ms", "p95_ms", "max_ms", "p95_cpu_ms")
             cells = [query, f"{times['n_rows']:,}", *(f"{times[key]:,.1f}" for key in keys)]
             table.add_row(*first, *cells)
             first = [""] * 4

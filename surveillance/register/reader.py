@@ -242,14 +242,21 @@ class RegisterReader:
         Signal
             Each as it is read; of equal ones, in the order of the names.
         """
-        table = schema.signal_states
-        query = _named(table).where(_standing(chosen, statuses))
+        table, products = schema.signal_states, _KEYS["product"]
+        order = (table.c.priority.desc(), table.c.signal_id)
+        some = select(table.c.signal_id, table.c.valid_from).where(_standing(chosen, statuses))
         if ids is not None:
-            query = query.where(table.c.signal_id.in_(list(ids)))
+            some = some.where(table.c.signal_id.in_(list(ids)))
         if level is not None:
-            query = query.where(_KEYS["product"].c.level == level)
-        ordered = query.order_by(table.c.priority.desc(), table.c.signal_id).limit(limit)
-        for row in self._each(ordered):
+            some = some.join(products, products.c.key_id == table.c.product)
+            some = some.where(products.c.level == level)
+        # First which, as far as it goes from an index; only then the rows.
+        which = some.order_by(*order).limit(limit).subquery()
+        both = (
+            table.c.signal_id == which.c.signal_id,
+            table.c.valid_from == which.c.valid_from,
+        )
+        for row in self._each(_named(table).join(which, and_(*both)).order_by(*order)):
             yield signal_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
 
     def priorities(self, on: date, statuses: Sequence[str]) -> Iterator[tuple[str, float]]:

@@ -92,18 +92,15 @@ def record(home: Path) -> tuple[Log, Configuration]:
 def follow(log: Log, url: str, configuration: Configuration, seed: int) -> None:
     """Read the topics by turns, and end the follower now and then with what it did not store."""
     generator = random.Random(seed)
-    is_read = False
-    while not is_read:
+    has_more = True
+    while has_more:
         register = FollowedRegister(url, IDENTITY, configuration)
         offsets = register.open()
-        for _ in range(generator.randrange(1, 6)):
-            for _ in range(40):
-                is_read = not take_some(log, register, offsets, generator)
-                if is_read:
-                    break
-            if generator.random() < 0.7 or is_read:
+        for _ in range(generator.randrange(40, 240)):
+            has_more = take_some(log, register, offsets, generator)
+            if generator.random() < 0.02:
                 register.commit()
-        if is_read:
+        if not has_more or generator.random() < 0.7:
             register.commit()
         register.close()
 
