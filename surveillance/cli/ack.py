@@ -38,19 +38,32 @@ def ack(
     found = paths(names, FORMATS["e2b"])
     out.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
+    unreadable: list[Misused] = []
     for path in found:
-        for shown, batch in acknowledged(path, today=clock.today()):
+        try:
+            batches = list(acknowledged(path, today=clock.today()))
+        except Misused as error:  # there is nobody to answer to
+            unreadable.append(error)
+            if len(unreadable) == len(found):
+                raise
+            continue
+        for shown, batch in batches:
             _write(out, shown, batch)
             counts[batch.code] += 1
             counts.update(each.code for each in batch.verdicts)
+    return _summed_up(counts, unreadable, out)
+
+
+def _summed_up(counts: Counter[str], unreadable: list[Misused], out: Path) -> int:
     batches = ", ".join(f"{counts[code]:,} {code}" for code in ("AA", "AE", "AR"))
     print_lines(
         f"{batches}; {counts['CA']:,} messages accepted (CA), {counts['CR']:,} rejected (CR)"
     )
+    for error in unreadable:
+        print_errors(f"longwatch: not answered: {error}")
     if counts["AE"] or counts["AR"]:
         print_errors(f"longwatch: some were rejected; the reasons stand in {out}")
-        return REFUSED_IN_PART
-    return 0
+    return REFUSED_IN_PART if counts["AE"] or counts["AR"] or unreadable else 0
 
 
 def _write(out: Path, shown: str, batch: Acknowledged) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from surveillance.domain.case import YEAR_MIN, CaseVersion, Provenance
 from surveillance.domain.case_detail import (
@@ -132,7 +132,8 @@ def build_case(message: Element, origin: Origin) -> CaseVersion:
     part.flag("C.1.9.1", _value(stated, "characteristic 2"))  # for its null flavour
     if not happened.events and not taken.products and kind != "nullification":
         raise _refuse("no_event", "the message names neither a reaction nor a drug")
-    sources, others = _sources(event, notes), _others(event, part)
+    related = _related(event)
+    sources, others = _sources(related, notes), _others(event, part)
     literature, documents = _references(event, part)
     comments = _comments(assessment, part)
     sender = child(event, "subjectOf1", "controlActEvent", "author", "assignedEntity")
@@ -148,7 +149,7 @@ def build_case(message: Element, origin: Origin) -> CaseVersion:
         reporter=sources[0].reporter if sources else "unknown",
         country=sources[0].country if sources else None,
         other_reporters=sources[1 : 1 + _N_FEW],
-        linked_case_ids=_linked(event),
+        linked_case_ids=_linked(related),
         other_ids=tuple(other for other, _ in others),
         other_id_sources=tuple(source for _, source in others),
         literature_ref=literature[0] if literature else None,
@@ -161,7 +162,7 @@ def build_case(message: Element, origin: Origin) -> CaseVersion:
         narrative_sha256=digest(_text(child(event, "text"))),
         is_expedited=part.flag("C.1.7", _value(stated, "23")),
         local_report_type=part.code("FDA.C.1.7.1", _value(stated, "C54588")),
-        first_sender=_first_sender(event, part),
+        first_sender=_first_sender(related, part),
         reason=_reason(stated, part),
         is_combination_product=part.flag("FDA.C.1.12", _value(stated, "C156384")),
         sender_type=part.code("C.3.1", child(sender, "code")),
@@ -286,7 +287,10 @@ def _assessment(event: Element) -> Element | None:
     return None
 
 
-def _related(event: Element) -> list[tuple[Element, Element, str]]:
+_Related = list[tuple[Any, Any, str]]  # the relation, the report, its code
+
+
+def _related(event: Element) -> _Related:
     """Return related reports: the relation, the report, and its code or null flavour."""
     found = []
     for relation in event.iterchildren("outboundRelationship"):
@@ -298,8 +302,8 @@ def _related(event: Element) -> list[tuple[Element, Element, str]]:
     return found
 
 
-def _first_sender(event: Element, part: Part) -> Literal["regulator", "other"] | None:
-    for _, report, code in _related(event):
+def _first_sender(related: _Related, part: Part) -> Literal["regulator", "other"] | None:
+    for _, report, code in related:
         if code == "1":
             author = child(report, "subjectOf2", "controlActEvent", "author", "assignedEntity")
             found = part.code("C.1.8.2", child(author, "code"))
@@ -309,10 +313,10 @@ def _first_sender(event: Element, part: Part) -> Literal["regulator", "other"] |
     return None
 
 
-def _linked(event: Element) -> tuple[str, ...]:
+def _linked(related: _Related) -> tuple[str, ...]:
     ids = [
         node.get("extension")
-        for _, report, code in _related(event)
+        for _, report, code in related
         if code == "NA"
         for holder in report.iterchildren("subjectOf2")
         if (node := child(holder, "controlActEvent", "id")) is not None
@@ -332,11 +336,11 @@ def _others(event: Element, part: Part) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())[:_N_MANY]
 
 
-def _sources(event: Element, notes: list[str]) -> tuple[OtherReporter, ...]:
+def _sources(related: _Related, notes: list[str]) -> tuple[OtherReporter, ...]:
     """Return the primary sources, the one for regulatory purposes (C.2.r.5) first."""
     first: list[OtherReporter] = []
     found: list[OtherReporter] = []
-    for relation, report, code in _related(event):
+    for relation, report, code in related:
         if code == "2":
             priority = child(relation, "priorityNumber")
             is_first = priority is not None and priority.get("value") == "1"

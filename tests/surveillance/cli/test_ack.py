@@ -33,3 +33,17 @@ def test_each_batch_of_a_folder_is_answered(
     assert [path.name for path in sorted(out.iterdir())] == ["a.xml.ack", "b.xml.ack"]
     assert b'typeCode="AA"' in (out / "b.xml.ack").read_bytes()
     assert ended("ack", str(sent), "--out", str(out)) == 2  # they are there already
+
+
+def test_a_file_that_is_no_batch_costs_none_of_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent, out = tmp_path / "sent", tmp_path / "out"
+    sent.mkdir()
+    (sent / "a.xml").write_bytes(b"<html/>")
+    (sent / "b.xml").write_bytes(INVENTED.read_bytes().replace(b"ZZFDA", b"ELSEWHERE"))
+
+    assert ended("ack", str(sent), "--out", str(out)) == 3
+    assert "not answered: " in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["b.xml.ack"]
+    assert ended("ack", str(sent / "a.xml"), "--out", str(out)) == 2  # and nothing to go on with
