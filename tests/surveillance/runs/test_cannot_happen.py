@@ -120,7 +120,7 @@ def test_a_criterion_whose_prior_was_never_fitted_is_named_with_the_last_reason(
 def test_names_that_a_criterion_asks_for_and_no_case_has_are_listed() -> None:
     listed = Sentinel(
         name="liver",
-        products=("product:P", "product:Missing", "*"),
+        products=("product:P", "product:MISSING", "*"),
         events=tuple(f"pt:E{i}" for i in range(9)),
     )
     reached = CountReached(name="five", products=("*",), events=("pt:E1",), min_count=5)
@@ -128,7 +128,7 @@ def test_names_that_a_criterion_asks_for_and_no_case_has_are_listed() -> None:
 
     (line,) = found(configuration, of("E0", FATAL), of("E1", product="Q"))
 
-    absent = "product:Missing, pt:E2, pt:E3, pt:E4, pt:E5 and 3 more"
+    absent = "product:MISSING, pt:E2, pt:E3, pt:E4, pt:E5 and 3 more"
     assert line == f"liver: 8 of 11 names are in no case: {absent}"
 
 
