@@ -18,7 +18,10 @@ KIND = Kind("MCCI_IN200100UV01", "PORR_IN049016UV", "urn:hl7-org:v3", has_doctyp
 
 def case_of(message: Element, content: bytes, place: str) -> CaseVersion:
     """Build the case version of one message."""
-    return build_case(message, Origin(place, hashlib.sha256(content).hexdigest()))
+    held = list(message.iter())  # an element that nobody holds is made anew each time it is met
+    case = build_case(message, Origin(place, hashlib.sha256(content).hexdigest()))
+    del held
+    return case
 
 
 E2B_R3 = XmlBatches("e2b", KIND, case_of)
