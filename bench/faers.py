@@ -71,7 +71,7 @@ def findings(path: str) -> dict[str, Any]:
         for item in messages_by_day(lines, run.manifest):
             if isinstance(item, RawMessage):
                 n_cases += item.value.count(b"\n") + 1
-                run.put(*item)
+                run.put(*item[:3])
             elif isinstance(item, EndOfDay):
                 run.tick(item.at)
     return _measured(

@@ -194,6 +194,7 @@ def test_what_no_message_could_hold_is_refused_by_the_stage(
     assert found["code"] == "too_many_names"
     assert "bytes of names" in found["reason"]
     assert "name fewer lots" in found["remedy"]
+    assert found["read_at"] == f"cases.ndjson:{replayed.lines.index(TOO_LARGE) + 1}"
     assert base64.b64decode(found["content"]) == TOO_LARGE
 
 
@@ -758,6 +759,37 @@ def test_the_day_of_a_decision_is_its_day_in_utc(tmp_path: Path) -> None:
     (decision,) = rows_of(tmp_path / "decisions.ndjson")
     assert answer.code == 0
     assert decision["decided_at"].startswith("2026-07-01T23:30")
+
+
+# --- what is wrong with a whole file -------------------------------------------------------
+
+
+def test_what_is_wrong_with_a_whole_file_is_said_once_with_how_many_and_where(
+    tmp_path: Path,
+) -> None:
+    bad = [a_line(f"B-{n}", patient={"sex": "M"}) for n in range(40)]
+    path = written(tmp_path, GOOD[0], *bad)
+
+    answer = longwatch("replay", "cases", path, "--out", tmp_path / "run")
+
+    first, last = answer.err.splitlines()
+    assert answer.code == 3
+    assert first == (
+        f"longwatch: {path}: 40 of 41 records are refused as wrong_shape, first at "
+        "cases.ndjson:2: 'M' is not allowed at '$.patient.sex': give one of female, male, unknown; "
+        "compare the record with the schema in docs/schema"
+    )
+    assert "40 record(s) refused" in last
+
+
+def test_a_source_without_a_rule_is_counted_and_named_once(tmp_path: Path) -> None:
+    path = written(tmp_path, *(a_line(f"C-{n}", source="clinic") for n in range(9)))
+
+    answer = longwatch("replay", "cases", path, "--out", tmp_path / "run")
+
+    assert answer.code == 0
+    assert summary_of(tmp_path / "run")["sources_without_rule"] == ["clinic"]
+    assert answer.out.count("source 'clinic'") == 1
 
 
 # --- two downloads of one year -------------------------------------------------------------

@@ -184,6 +184,13 @@ def _show(summary: dict[str, Any], directory: Path) -> None:
         f"{seconds['whole']:.1f} s, {summary['memory_mb']:.0f} MB; all of it in {directory}"
     )
     print_notes(summary["cannot_happen"])
+    print_notes(
+        [
+            f"sources.toml has no rule for source {source!r}: its versions are ordered by version "
+            "number, then by day of receipt"
+            for source in summary["sources_without_rule"]
+        ]
+    )
     print_lines(f"next: {called()} ranking --from-run {directory}")
 
 

@@ -12,6 +12,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from surveillance.cli.screen import print_errors
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
@@ -57,6 +58,11 @@ class Bar(Following):
         """Show how many records were read."""
         self._n_read = n_records
         self._bar.update(self._task, completed=n_records, description="reading and sorting")
+
+    def wrong(self, faults: list[str]) -> None:
+        """Print what is wrong with whole files, above the bar."""
+        for fault in faults:
+            print_errors(f"longwatch: {fault}")
 
     def day(self, on: date, n_records: int) -> None:
         """Show the day that was reached."""

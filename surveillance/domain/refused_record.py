@@ -21,6 +21,7 @@ class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     at: datetime | None  # of the epoch; None where the row never reached a log
     content: str  # base64
     n_bytes: int | None = None  # of the whole, where `content` is only its beginning
+    read_at: str | None = None  # file and line that it came from, in a run that was made of files
 
     @property
     def content_bytes(self) -> bytes:

@@ -28,6 +28,7 @@ class Read(NamedTuple):
     received_on: date
     key: str  # case_id, or programme
     line: bytes  # canonical JSON, no newline
+    place: str = ""  # file and line, where the line itself does not tell
 
 
 class Unusable(NamedTuple):

@@ -14,11 +14,12 @@ from surveillance.domain.refused_record import RefusedRecord
 from surveillance.intake.extracts import NO_DAYS, Extracts, Undecided
 from surveillance.intake.format import Format, OfExtracts, Read, Unusable, unreadable
 from surveillance.intake.registry import FORMATS, paths
-from surveillance.intake.row_counts import RowCounts
+from surveillance.intake.row_counts import FileTally, RowCounts
 from surveillance.intake.spool import in_order
 from surveillance.log import topics
 from surveillance.log.days import DatedLine
 
+_N_MANY = 10  # refused rows that are more than a few bad ones
 _TOPICS = {"cases": topics.CASES, "outcomes": topics.OUTCOMES, "decisions": topics.DECISIONS}
 
 
@@ -30,6 +31,9 @@ class Progress:
 
     def day(self, on: date, n_records: int) -> None:
         """Report that a day is done, with the number of records so far."""
+
+    def wrong(self, faults: list[str]) -> None:
+        """Report what is wrong with whole files, when all is read and before anything runs."""
 
 
 def within(
@@ -199,6 +203,10 @@ class _Counted:
     def report(self) -> None:
         self._progress.reading(self._n)
 
+    def wrong(self, faults: list[str]) -> None:
+        if faults:
+            self._progress.wrong(faults)
+
 
 class _Taking(NamedTuple):
     """What one reading of files needs beside the files."""
@@ -214,20 +222,45 @@ def _lines(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Dated
     taking.spool.mkdir(parents=True)
     topic = _TOPICS[chosen.topic]
     for read in in_order(_usable(chosen, found, taking), directory=taking.spool):
-        yield DatedLine(read.received_on, topic, read.key, read.line)
+        yield DatedLine(read.received_on, topic, read.key, read.line, read.place)
 
 
 def _usable(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Read]:
     n_unreadable = 0
+    earlier = set(taking.tally.files)
+    first: dict[str, Unusable] = {}
+
+    def refuse(item: Unusable) -> None:
+        first.setdefault(item.code, item)
+        taking.refuse(item)
+
+    noting = taking._replace(refuse=refuse)
     for path in found:
         try:
-            yield from _usable_of(chosen, path, taking)
+            yield from _usable_of(chosen, path, noting)
         except Misused as error:
             n_unreadable += 1
             if n_unreadable == len(found) or isinstance(error, Undecided):
                 raise  # there is nothing to go on with, or no way to choose
-            taking.refuse(unreadable(error))
+            noting.refuse(unreadable(error))
     taking.counted.report()
+    new = {name: one for name, one in taking.tally.files.items() if name not in earlier}
+    taking.counted.wrong(_wrong_as_a_whole(new, first))
+
+
+def _wrong_as_a_whole(files: Mapping[str, FileTally], first: dict[str, Unusable]) -> list[str]:
+    """Tell of each file that has one fault in most of its rows: how many, and where first."""
+    found = []
+    for name, counts in files.items():
+        code, n = (counts.refused.most_common(1) or [("", 0)])[0]
+        if n < _N_MANY or n * 2 <= counts.n_read:
+            continue
+        one = first[code]
+        found.append(
+            f"{name}: {n:,} of {counts.n_read:,} records are refused as {code}, first at "
+            f"{one.place}: {one.reason}; {one.remedy}"
+        )
+    return found
 
 
 def _usable_of(chosen: Format, path: Path, taking: _Taking) -> Iterator[Read]:

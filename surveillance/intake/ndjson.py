@@ -110,12 +110,12 @@ class Ndjson(Generic[T]):
         for file in _files(path):
             with file.stream:
                 counts = tally.of(file.named)
-                yield from self._read_lines(file, counts, today)
+                yield from self._read_lines(file, counts, today, tally.sources)
             if counts.n_read == 0:
                 raise Misused(file.named, "holds no record", "leave it out if none was received")
 
     def _read_lines(
-        self, file: _File, counts: FileTally, today: date | None
+        self, file: _File, counts: FileTally, today: date | None, sources: set[str]
     ) -> Iterator[Read | Unusable]:
         stream, _ = opened_text(file.stream, file.named)
         for line in bounded_lines(stream):
@@ -125,21 +125,23 @@ class Ndjson(Generic[T]):
                 continue
             counts.n_read += 1
             try:
-                read = self._read_line(content, line.n_bytes)
-                refuse_ahead(read.received_on, today)
+                record = self._decode_line(content, line.n_bytes)
+                refuse_ahead(self.day_of(record), today)
             except Refused as error:
                 counts.refused[error.code] += 1
                 yield _refused(f"{file.shown}:{line.number}", error, line)
                 continue
             counts.n_used += 1
             counts.n_emitted += 1
-            yield read
+            if isinstance(record, CaseVersion):
+                sources.add(record.source)
+            place = f"{file.shown}:{line.number}"
+            yield Read(self.day_of(record), self.key_of(record), content, place)
 
-    def _read_line(self, content: bytes, n_bytes: int) -> Read:
+    def _decode_line(self, content: bytes, n_bytes: int) -> T:
         if n_bytes > N_BYTES_MAX:
             raise refuse("too_long", f"the line has {n_bytes:,} bytes")
-        record = self.decode(content)
-        return Read(self.day_of(record), self.key_of(record), content)
+        return self.decode(content)
 
 
 def _refused(place: str, error: Refused, line: FileLine) -> Unusable:

@@ -38,6 +38,7 @@ class RowCounts:
     """The tallies of all files, in the order they were opened."""
 
     files: dict[str, FileTally] = field(default_factory=dict)
+    sources: set[str] = field(default_factory=set)  # whose version rules hold, of our own lines
 
     def of(self, file: str) -> FileTally:
         """Return the tally of a file, created on first use.

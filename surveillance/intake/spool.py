@@ -34,7 +34,7 @@ FAN_IN = 64  # runs merged at once: their buffers are 4 MiB
 _N_BYTES_BUFFER = 65_536
 _N_BYTES_OBJECTS = 180  # what Python adds to a payload: tuple, integer, bytes, place in a list
 _HEAD = struct.Struct(">qI")  # sort key, bytes of payload
-_SIZE = struct.Struct(">I")
+_SIZES = struct.Struct(">II")  # of key and place
 _first = itemgetter(0)
 
 
@@ -111,15 +111,17 @@ def stable_sort(
 
 
 def _pack(read: Read) -> bytes:
-    key = read.key.encode()
-    return b"".join((_SIZE.pack(len(key)), key, read.line))
+    key, place = read.key.encode(), read.place.encode()
+    return b"".join((_SIZES.pack(len(key), len(place)), key, place, read.line))
 
 
 def _unpack(day: int, payload: bytes) -> Read:
-    (n_key,) = _SIZE.unpack_from(payload)
-    line_at = _SIZE.size + n_key
-    key = payload[_SIZE.size : line_at].decode()
-    return Read(date.fromordinal(day), key, payload[line_at:])
+    n_key, n_place = _SIZES.unpack_from(payload)
+    place_at = _SIZES.size + n_key
+    line_at = place_at + n_place
+    key = payload[_SIZES.size : place_at].decode()
+    place = payload[place_at:line_at].decode()
+    return Read(date.fromordinal(day), key, payload[line_at:], place)
 
 
 class _Runs:

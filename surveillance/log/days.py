@@ -25,6 +25,7 @@ class DatedLine(NamedTuple):
     topic: str
     key: str
     value: bytes
+    place: str = ""  # file and line where it was read
 
 
 class RawMessage(NamedTuple):
@@ -33,6 +34,7 @@ class RawMessage(NamedTuple):
     topic: str
     partition: int
     value: bytes
+    places: tuple[str, ...] = ()  # where each of its lines was read
 
 
 class EndOfDay(NamedTuple):
@@ -99,6 +101,7 @@ class _Open:
         self._n_partitions = raw_partitions(manifest)
         self._n_lines = manifest.lines_per_message
         self._lines: dict[tuple[str, int], list[bytes]] = {}
+        self._places: dict[tuple[str, int], list[str]] = {}
         self._n_bytes: dict[tuple[str, int], int] = {}
 
     def add(self, line: DatedLine) -> RawMessage | None:
@@ -111,6 +114,7 @@ class _Open:
             full = self._close(place)
             lines, size = self._lines.setdefault(place, []), 0
         lines.append(line.value)
+        self._places.setdefault(place, []).append(line.place)
         self._n_bytes[place] = size + len(line.value) + 1
         if full is None and len(lines) >= self._n_lines:
             full = self._close(place)
@@ -118,7 +122,8 @@ class _Open:
 
     def _close(self, place: tuple[str, int]) -> RawMessage:
         self._n_bytes.pop(place)
-        return RawMessage(*place, b"\n".join(self._lines.pop(place)))
+        value = b"\n".join(self._lines.pop(place))
+        return RawMessage(*place, value, tuple(self._places.pop(place)))
 
     def flush(self) -> list[RawMessage]:
         """Close every message that holds anything, by topic and partition."""

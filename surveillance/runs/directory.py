@@ -10,13 +10,14 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import IO, TYPE_CHECKING, Self, cast
 
 import msgspec
 
 from surveillance.domain.errors import Defect, Misused
 from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
+from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import DecisionPassedOver
 from surveillance.intake.inputs import refused_at_intake
 from surveillance.log import topics
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from surveillance.log.messages import ClosedEpoch
 
 _encode = msgspec.json.Encoder().encode
+_decode_refused = msgspec.json.Decoder(RefusedRecord).decode
 _decode_tick = msgspec.json.Decoder(Tick).decode
 TICKS_FILE = "ticks.ndjson"
 TOPIC_FILES = {topic: f"topics/{topic}.ndjson.gz" for topic in topics.DERIVED}
@@ -50,6 +52,21 @@ FACT_FILES = {
 # Messages repeat keys. From the third level to the sixth they shrink by a seventh for twice the
 # time, a hundredth of the whole run's; beyond it by next to nothing.
 _LEVEL = 6
+
+
+class _Provenance(msgspec.Struct, frozen=True):
+    """Where a record itself says that it was read."""
+
+    place: str | None = None
+
+
+class _Placed(msgspec.Struct):
+    """What a record tells of its place; the rest is skipped."""
+
+    provenance: _Provenance = _Provenance()
+
+
+_decode_placed = msgspec.json.Decoder(_Placed).decode
 
 
 class RunDirectory:
@@ -74,6 +91,9 @@ class RunDirectory:
         self._stack = ExitStack()
         (directory / "topics").mkdir(parents=True, exist_ok=True)
         self._files: dict[str, IO[bytes]] = {}
+        # Where the lines of the messages were read: of the next epoch, and of the one that closes.
+        self._places: dict[tuple[str, int, int], tuple[str, ...]] = {}
+        self._places_before = self._places
         self._register = RegisterProcess(sqlite_url(directory / "register.db"), configuration)
 
     def __enter__(self) -> Self:
@@ -95,13 +115,22 @@ class RunDirectory:
         else:
             self._register.abandon()
 
-    def raw(self, topic: str, partition: int, offset: int, value: bytes) -> None:
-        """Take a message of a raw topic."""
+    def raw(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        value: bytes,
+        places: tuple[str, ...] = (),
+    ) -> None:
+        """Take a message of a raw topic, with the file and line of each of its lines."""
+        self._places[topic, partition, offset] = places
         self._register.take_raw(topic, partition, offset, value)
 
     def tick(self, epoch: int, at: int, value: bytes) -> None:
         """Take a tick."""
         self.line(TICKS_FILE, value)
+        self._places, self._places_before = {}, self._places
         self._register.take_epoch(epoch, at, _decode_tick(value).configuration)
 
     def closing(self, source: Source, closing: ClosedEpoch) -> None:
@@ -121,10 +150,23 @@ class RunDirectory:
             topic, closing.epoch, closing.messages, output.facts, output.dispositions
         )
         for fact in output.facts:
-            self.line(FACT_FILES[fact.topic], fact.value)
+            is_refusal = fact.topic == topics.REFUSED
+            self.line(
+                FACT_FILES[fact.topic], self._placed(fact.value) if is_refusal else fact.value
+            )
             self.n_rows[fact.topic] += 1
         if output.dispositions is not None:
             self._count(str(source), output.dispositions)
+
+    def _placed(self, value: bytes) -> bytes:
+        """Add to a record that a stage refused the file and line that it was read from."""
+        record = _decode_refused(value)
+        places = self._places_before.get((record.topic, record.partition, record.offset), ())
+        place = places[record.line] if record.line < len(places) else ""
+        if not place:
+            with suppress(msgspec.DecodeError):
+                place = _decode_placed(record.content_bytes).provenance.place or ""
+        return _encode(msgspec.structs.replace(record, read_at=place)) if place else value
 
     def refuse(self, unusable: Unusable) -> None:
         """Keep an input row that never reached a log, with its reason."""

@@ -179,6 +179,9 @@ def replay(  # noqa: PLR0913 - all but two by keyword
                 "n_epochs": len(fed.days),
                 "n_lines": fed.n_lines,
                 "files": tally.table(),
+                "sources_without_rule": sorted(
+                    tally.sources - configurations.current.sources.keys()
+                ),
                 "refused_at_intake": dict(sink.refused_by_code),
                 "dispositions": {name: dict(c) for name, c in sorted(sink.dispositions.items())},
                 "rows": dict(sorted(sink.n_rows.items())),
@@ -219,7 +222,8 @@ def _feed(
         if isinstance(item, RawMessage):
             n_lines += item.value.count(b"\n") + 1
             has_reports = has_reports or item.topic != topics.DECISIONS
-            sink.raw(item.topic, item.partition, run.put(*item), item.value)
+            offset = run.put(item.topic, item.partition, item.value)
+            sink.raw(item.topic, item.partition, offset, item.value, item.places)
         elif isinstance(item, EndOfDay):
             run.tick(item.at)
             days.append(item.on)

@@ -85,8 +85,7 @@ def _read(path: Path) -> list[RefusedRecord]:
 
 def place_of(record: RefusedRecord) -> str:
     """Return where a record lies: file and line, or topic, partition, offset and line."""
-    is_file = record.topic.startswith("file:")
-    return record.topic.removeprefix("file:") if is_file else record.place
+    return record.read_at or record.place
 
 
 def at_place(records: Iterable[RefusedRecord], place: str) -> list[RefusedRecord]:

@@ -65,7 +65,7 @@ def counted(quarters: list[Path], spool: Path) -> Counts:
     lines = lines_of("faers", quarters, refuse=print, spool=spool, progress=Progress())
     for item in messages_by_day(lines, run.manifest):
         if isinstance(item, RawMessage):
-            run.put(*item)
+            run.put(*item[:3])
         elif isinstance(item, EndOfDay):
             run.tick(item.at)
     return last[0]

@@ -63,13 +63,16 @@ def test_a_line_is_passed_on_as_it_came(tmp_path: Path) -> None:
     reads = list(CASES.read(written(tmp_path, GOOD + b"\r\n" + spaced)))
 
     day = date(2020, 1, 5)
-    assert reads == [Read(day, "A", GOOD), Read(day, "A", spaced)]
+    places = [f"{written(tmp_path, GOOD).name}:{line}" for line in (1, 2)]
+    assert reads == [Read(day, "A", GOOD, places[0]), Read(day, "A", spaced, places[1])]
 
 
 def test_outcomes_are_keyed_by_programme(tmp_path: Path) -> None:
-    assert list(OUTCOMES.read(written(tmp_path, OUTCOME))) == [
-        Read(date(2020, 1, 5), "CPS1", OUTCOME)
-    ]
+    spaced = OUTCOME.replace(b'"CPS1"', b'" cps1 "')
+
+    found = list(OUTCOMES.read(written(tmp_path, OUTCOME + b"\n" + spaced)))
+
+    assert [item.key for item in found if isinstance(item, Read)] == ["CPS1", "CPS1"]
 
 
 @pytest.mark.parametrize("name", BAD_LINES)

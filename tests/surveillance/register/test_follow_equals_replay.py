@@ -82,7 +82,7 @@ def record(home: Path) -> tuple[Log, Configuration]:
     )
     for item in messages_by_day(lines, run.manifest):
         if isinstance(item, RawMessage):
-            log.raw(item.topic, item.partition, run.put(*item), item.value)
+            log.raw(item.topic, item.partition, run.put(*item[:3]), item.value)
         elif isinstance(item, EndOfDay):
             run.tick(item.at)
     log.register.close()
