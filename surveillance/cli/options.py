@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import date
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,23 @@ from surveillance.domain.errors import Misused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+N_MAX = 1_000_000_000  # of rows to show, more than any database would take
+SEED_MAX = 2**63 - 1
+Seed = Annotated[int, typer.Option("--seed", min=0, max=SEED_MAX, help="Of the simulation.")]
+
+
+def number_of(given: float) -> float:
+    """Refuse what is no number: it would pass every range.
+
+    Raises
+    ------
+    Misused
+        If it is not a number.
+    """
+    if isnan(given):
+        raise Misused("nan", "is not a number", "give a number of seconds")
+    return given
 
 
 def text_of(given: str | None) -> str | None:
@@ -69,7 +87,8 @@ AsOf = Annotated[
     ),
 ]
 Limit = Annotated[
-    int | None, typer.Option("--limit", min=1, help="At most so many; a table has 40 without it.")
+    int | None,
+    typer.Option("--limit", min=1, max=N_MAX, help="At most so many; a table has 40 without it."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 

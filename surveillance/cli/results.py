@@ -16,6 +16,7 @@ from surveillance.cli import tables as showing
 from surveillance.cli.backtest_tables import print_backtest
 from surveillance.cli.detectors import detectors
 from surveillance.cli.options import (
+    N_MAX,
     AsJson,
     AsOf,
     EventName,
@@ -42,12 +43,13 @@ from surveillance.views.series import EVERY, NOTE, Every, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import date
 
     from surveillance.domain.finding import PriorFitted
     from surveillance.register.documents import AnyFinding
     from surveillance.register.reader import Chosen
     from surveillance.views.ranking import Board, Rank
-    from surveillance.views.series import Point
+    from surveillance.views.series import Point, Sums
 
 STATUSES: tuple[str, ...] = get_args(Status)
 
@@ -183,7 +185,9 @@ def ranking(
         str | None, typer.Option(help=f"Only products at one level: {', '.join(LEVELS)}.")
     ] = None,
     as_of: AsOf = None,
-    top: Annotated[int | None, typer.Option("--top", min=1, help="The first so many.")] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, max=N_MAX, help="The first so many.")
+    ] = None,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
@@ -239,7 +243,8 @@ def series(
     source = open_results(from_run, register)
     chosen = source.choose(product, event)
     pair = (chosen.product or "", chosen.event or "")
-    found = points(source.sums([pair])[pair], period, day_of(as_of))
+    until, sums = day_of(as_of), source.sums([pair])[pair]
+    found = points(sums, period, until)
     title = screen.visible(f"{pair[0]} and {pair[1]}")
     if plot is not None:
         drawing.save_svg(_drawing(found, title, drawing.WIDTH_OF_A_FILE), plot, title=title)
@@ -249,7 +254,16 @@ def series(
     if len(found) >= drawing.N_POINTS_MIN:
         screen.print_drawing(_drawing(found, title, screen.console().width))
     showing.print_points(title, found)
-    screen.print_lines(NOTE, "limits are 95 % limits" if found else f"{pair[0]} was never reported")
+    screen.print_lines(
+        NOTE, "limits are 95 % limits" if found else _why_nothing(pair[0], sums, until)
+    )
+
+
+def _why_nothing(product: str, sums: dict[date, Sums], until: date | None) -> str:
+    first = next((day for day, at in sums.items() if at.n_product > 0), None)
+    if first is None or until is None:
+        return f"{product} was never reported"
+    return f"{product} was not reported by {until}: its first report came on {first}"
 
 
 def _drawing(found: list[Point], title: str, width: int) -> str:

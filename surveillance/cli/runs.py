@@ -12,6 +12,7 @@ import typer
 from surveillance.cli import clock
 from surveillance.cli import demo as demonstration
 from surveillance.cli.gc_tuning import collect_seldom
+from surveillance.cli.options import Seed
 from surveillance.cli.screen import print_errors, print_json_line, print_json_lines, print_lines
 from surveillance.cli.tables import print_table
 from surveillance.cli.terminal import Bar, a_period, called, configurations
@@ -68,7 +69,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     *,
     kafka: Annotated[bool, typer.Option(help="Also on a Kafka started here.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 1,
+    seed: Seed = 1,
     scenario: Annotated[str, typer.Option(help="One of `longwatch simulate --help`.")] = "ucd",
     directory: Annotated[Path, typer.Option("--out", help="Where to keep it.")] = Path("demo"),
 ) -> int:
@@ -203,7 +204,7 @@ def print_notes(notes: list[str]) -> None:
 def simulate_command(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help=", ".join(SCENARIOS))],
     out_directory: Annotated[Path, typer.Option("--out", help="Directory to write.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    seed: Seed = 1,
 ) -> int:
     """Write simulated case versions and outcomes, with the truth beside them."""
     chosen = scenario_named(scenario)

@@ -15,18 +15,20 @@ import typer
 
 from surveillance.cli import clock
 from surveillance.cli.gc_tuning import collect_seldom
+from surveillance.cli.options import number_of
 from surveillance.cli.runs import SHIPPED_FOR, AsJson, Config, ExtractedOn
 from surveillance.cli.screen import print_errors, print_json_line, print_lines
 from surveillance.cli.terminal import Bar, a_period, configurations
 from surveillance.domain.errors import Misused
 from surveillance.intake.extracts import stated_days
 from surveillance.intake.format import Unusable
-from surveillance.intake.inputs import lines_of, refused_at_intake, within
+from surveillance.intake.inputs import Period, lines_of, refused_at_intake
 
 Broker = Annotated[
     str, typer.Option("--broker", help="HOST:PORT of a broker, or a list with commas.")
 ]
 DEFAULT_BROKER = "127.0.0.1:9092"
+SECONDS_MAX = 31_536_000.0  # a year
 
 topics_app = typer.Typer(help="The topics as they must be.", no_args_is_help=True)
 
@@ -86,7 +88,7 @@ def load(
     """Write old data onto Kafka, with the ticks of their own dates."""
     from surveillance.stream.loader import Loader  # noqa: PLC0415 - as above
 
-    period = a_period(from_day, until_day)
+    period = Period(*a_period(from_day, until_day))
     chosen, _ = configurations(config or [], default=SHIPPED_FOR.get(format_name, "vaers"))
     loader = Loader(broker, chosen.current)
 
@@ -104,9 +106,9 @@ def load(
             today=clock.today(),
             extracted_on=stated_days(extracted_on or []),
         )
-        lines = within(lines, *period)
-        written = loader.load(lines, progress=bar)
+        written = loader.load(period.of(lines), progress=bar)
         loader.close()
+    period.require_any()
     print_lines(
         f"{written['lines']:,} records in {written['messages']:,} messages, "
         f"{written['ticks']:,} ticks, to {broker}"
@@ -141,7 +143,9 @@ class _Refusals:
 def ticker(
     broker: Broker = DEFAULT_BROKER,
     config: Config = None,
-    every: Annotated[float, typer.Option(min=0.05, max=3600, help="Seconds.")] = 1.0,
+    every: Annotated[
+        float, typer.Option(min=0.05, max=3600, callback=number_of, help="Seconds.")
+    ] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Tick at most once, and exit.")] = False,
 ) -> int:
     """Cut the log into epochs as records arrive."""
@@ -202,7 +206,12 @@ def worker(
 def parity(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory of `replay`.")],
     broker: Broker = DEFAULT_BROKER,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the last epoch.")] = 0.0,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=SECONDS_MAX, callback=number_of, help="Seconds to wait for the last epoch."
+        ),
+    ] = 0.0,
     *,
     as_json: AsJson = False,
 ) -> int:

@@ -158,6 +158,7 @@ class _Inflating(io.RawIOBase):
         close_too: Callable[[], None] = _nothing,
     ) -> None:
         self._inner, self._place, self._close_too = inner, place, close_too
+        self.name = place
         self._n_bytes = 0
         by_ratio = max(bounds.n_bytes_free, bounds.ratio_max * n_bytes_packed)
         self._n_bytes_max = min(bounds.n_bytes_max, by_ratio)

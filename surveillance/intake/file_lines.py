@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from surveillance.domain.errors import Misused
 from surveillance.log.decode import N_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
+N_BLANK_MAX = 1_000_000  # one after the other, about a second of reading
 _N_BYTES_SKIPPED = 65_536  # at a time, on the way to the end of a line past the limit
 
 
@@ -35,6 +37,11 @@ def bounded_lines(stream: BinaryIO, *, n_bytes_max: int = N_BYTES_MAX) -> Iterat
     n_bytes_max : int
         Longest line that is kept whole, in bytes.
 
+    Raises
+    ------
+    Misused
+        If blank lines follow each other without end: a small file inflates to gigabytes of them.
+
     Yields
     ------
     FileLine
@@ -49,7 +56,7 @@ def bounded_lines(stream: BinaryIO, *, n_bytes_max: int = N_BYTES_MAX) -> Iterat
     2 b'twen' 6
     """
     n_asked = n_bytes_max + 2  # with CR and LF
-    number = 0
+    number = n_blank = 0
     while content := stream.readline(n_asked):
         number += 1
         if content.endswith(b"\n"):
@@ -59,6 +66,11 @@ def bounded_lines(stream: BinaryIO, *, n_bytes_max: int = N_BYTES_MAX) -> Iterat
             n_bytes = len(content)
             if n_bytes == n_asked:
                 n_bytes += _skip(stream)
+        n_blank = 0 if content and not content.isspace() else n_blank + 1
+        if n_blank > N_BLANK_MAX:
+            place = getattr(stream, "name", "a file")
+            reason = f"holds more than {N_BLANK_MAX:,} blank lines one after the other"
+            raise Misused(str(place), reason, "fetch it again, or remove them")
         yield FileLine(number, content[:n_bytes_max], n_bytes)
 
 

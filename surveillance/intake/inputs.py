@@ -45,6 +45,50 @@ def within(
             yield line
 
 
+class Period:
+    """The days of receipt that are asked for, and those that came.
+
+    Parameters
+    ----------
+    first, last : date, optional
+        As for `within`.
+    """
+
+    def __init__(self, first: date | None, last: date | None) -> None:
+        self._first, self._last = first, last
+        self._earliest = self._latest = None  # type: date | None
+        self._is_empty = True
+
+    def of(self, lines: Iterable[DatedLine]) -> Iterator[DatedLine]:
+        """Leave out lines as `within` does."""
+        for line in within(self._noted(lines), self._first, self._last):
+            self._is_empty = False
+            yield line
+
+    def _noted(self, lines: Iterable[DatedLine]) -> Iterator[DatedLine]:
+        for line in lines:  # in the order of their days
+            if self._earliest is None or line.on < self._earliest:
+                self._earliest = line.on
+            if self._latest is None or line.on > self._latest:
+                self._latest = line.on
+            yield line
+
+    def require_any(self) -> None:
+        """Refuse a period that left out every line there was.
+
+        Raises
+        ------
+        Misused
+            With the days on which something was received.
+        """
+        if self._is_empty and self._earliest is not None:
+            raise Misused(
+                f"--from {self._first or '-'} --until {self._last or '-'}",
+                f"leaves nothing: what was given came from {self._earliest} to {self._latest}",
+                "choose a period that holds some of it",
+            )
+
+
 def lines_of(
     format_name: str,
     names: Iterable[Path],

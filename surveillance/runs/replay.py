@@ -24,7 +24,7 @@ import msgspec
 from surveillance.configuration.at_hand import Configurations
 from surveillance.domain.errors import Misused
 from surveillance.intake.extracts import NO_DAYS
-from surveillance.intake.inputs import Progress, inputs_of, lines_of, within
+from surveillance.intake.inputs import Period, Progress, inputs_of, lines_of
 from surveillance.intake.registry import FORMATS
 from surveillance.intake.row_counts import RowCounts
 from surveillance.log import topics
@@ -149,13 +149,14 @@ def replay(  # noqa: PLR0913 - all but two by keyword
                     extracted_on=days,
                 )
 
+            period = Period(from_day, until_day)
             received = [lines(format_name, names, "reports", extracted_on)]
             received += [
                 lines(kind, [path], f"outcomes-{n}")
                 for n, (kind, path) in enumerate(beside.outcomes)
             ]
             merged = heapq.merge(
-                *(within(one, from_day, until_day) for one in received),
+                *(period.of(one) for one in received),
                 *(
                     [lines("decisions", list(beside.decisions), "decisions")]
                     if beside.decisions
@@ -165,6 +166,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
             )
             run = Embedded(configurations, sink, observe)
             fed = _feed(run, sink, merged, progress, clock)
+            period.require_any()
             summary: dict[str, Any] = {
                 "status": "finished",
                 "format": format_name,

@@ -34,8 +34,8 @@ def simulate(scenario: Scenario, seed: int, out: Path, progress: Progress | None
     seed : int
         Not negative. The same scenario and seed give the same bytes.
     out : Path
-        Made if it is not there. Gets `cases.ndjson`, `outcomes.ndjson`, `truth.json` and
-        `scenario.json`; files of these names are overwritten.
+        Made if it is not there. Gets `cases.ndjson`, `outcomes.ndjson` if there are any,
+        `truth.json` and `scenario.json`; files of these names are overwritten.
     progress : callable, optional
         Called once for each simulated day with background cases done, and all of them.
 
@@ -51,6 +51,8 @@ def simulate(scenario: Scenario, seed: int, out: Path, progress: Progress | None
         n_cases, cases_sha256 = _write(file, stream.lines())
     with (out / "outcomes.ndjson").open("wb") as file:
         n_outcomes, outcomes_sha256 = _write(file, (line.line for line in sorted(outcomes)))
+    if n_outcomes == 0:  # an empty file is refused where it is read: it may have been cut off
+        (out / "outcomes.ndjson").unlink()
     truth = Truth(
         scenario=scenario.name,
         seed=seed,

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from surveillance.views.series import Sums
 
 CAUTION = (
-    "A replay is not what was knowable then. These are the public files as they were "
-    "extracted in 2014, with events coded again to MedDRA in 2007; they are read by day of "
-    "receipt. A lead time assumes a reviewer who looked at this pair on that day: read it "
-    "with the rank and with what else came in that week. Ranks count every level at which "
-    "a product and an event are counted, so one matter takes several places."
+    "A replay is not what was knowable then. The files are as they stood when they were "
+    "extracted: cases may have been corrected, withdrawn or coded again since they came, and "
+    "they are read by day of receipt. A lead time assumes a reviewer who looked at this pair "
+    "on that day: read it with the rank and with what else came in that week. Ranks count "
+    "every level at which a product and an event are counted, so one matter takes several "
+    "places."
 )
 
 

@@ -127,17 +127,43 @@ def test_from_and_until_leave_out_what_was_received_on_other_days(
     assert sum(counts["applied"] for counts in summary["dispositions"].values()) == 3
 
 
+@pytest.mark.parametrize("period", [("--from", "2024-03-06"), ("--until", "2024-02-29")])
+def test_a_period_beyond_the_data_is_refused_with_the_days_they_have(
+    five_days: Path, tmp_path: Path, period: tuple[str, str]
+) -> None:
+    answer = longwatch("replay", "cases", five_days, "--out", tmp_path / "run", *period)
+
+    assert_refused_in_one_line(
+        answer, period[1], "leaves nothing: what was given came from 2024-03-01 to 2024-03-05"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_series_up_to_a_day_before_the_first_report_tells_when_that_came(
+    five_days: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert longwatch("replay", "cases", five_days, "--out", run).code == 0
+    asked = ("series", "--from-run", run, "--product", "P", "--event", "Pyrexia")
+
+    early = longwatch(*asked, "--as-of", "2024-02-29")
+    assert (
+        "product:P was not reported by 2024-02-29: its first report came on 2024-03-01" in early.out
+    )
+    assert "was not reported" not in longwatch(*asked).out
+
+
 def test_a_run_is_written_anew_in_the_place_of_an_earlier_one(
     five_days: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     longwatch("replay", "cases", five_days, "--out", run)
-    (run / "left-over").write_text("of the earlier run", encoding="utf-8")
+    (run / "notes").write_text("a person's", encoding="utf-8")
 
     answer = longwatch("replay", "cases", five_days, "--out", run, "--until", "2024-03-01")
 
     assert answer.code == 0
-    assert not (run / "left-over").exists()
+    assert (run / "notes").read_text(encoding="utf-8") == "a person's"
     assert json.loads((run / "run.json").read_bytes())["n_epochs"] == 1
 
 

@@ -64,6 +64,19 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
 # --- bytes
 
 
+def test_a_scenario_without_treated_patients_leaves_no_file_of_outcomes(tmp_path: Path) -> None:
+    alone = msgspec.structs.replace(
+        SCENARIOS["ucd-small"], platform=None, excess=None, sentinel=None, lost_effect=None
+    )
+
+    truth = simulate(alone, SEED, tmp_path)
+
+    assert truth.n_outcome_lines == 0
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "cases.ndjson", "truth.json", "scenario.json",
+    }  # fmt: skip
+
+
 def test_every_line_is_the_canonical_encoding_of_what_it_decodes_to(small: Simulated) -> None:
     for name, records in (("cases", small.cases), ("outcomes", small.outcomes)):
         lines = (small.out / f"{name}.ndjson").read_bytes().splitlines()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,8 +89,8 @@ def test_a_known_signal_that_is_not_in_the_run_is_kept_and_said_to_be_missing(
 def test_the_caution_comes_with_it(run: Path, look: Look) -> None:
     found = look("backtest", "--from-run", run, "--known", KNOWN, "--json").json
 
-    assert "2014" in found["caution"]
-    assert "2007" in found["caution"]
+    assert "as they stood when they were extracted" in found["caution"]
+    assert not re.search(r"\d{4}", found["caution"])  # whatever the data are
     assert "assumes a reviewer" in found["caution"]
 
 
