@@ -168,13 +168,14 @@ def _write_csv(found: LineListing, file: Path) -> None:
 def _write_xlsx(found: LineListing, file: Path) -> None:
     from openpyxl import Workbook  # noqa: PLC0415 - half a second that other commands need not wait
 
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("cases")
-    sheet.freeze_panes = "B2"
-    sheet.append(_FILE_COLUMNS)
-    for one in [*found.cases, *found.not_counted]:
-        sheet.append([_sheet_cell(sheet, value) for value in _file_row(one)])
-    book.save(file)
+    with file.open("wb") as opened:  # first: half a workbook complains as it is collected
+        book = Workbook(write_only=True)
+        sheet = book.create_sheet("cases")
+        sheet.freeze_panes = "B2"
+        sheet.append(_FILE_COLUMNS)
+        for one in [*found.cases, *found.not_counted]:
+            sheet.append([_sheet_cell(sheet, value) for value in _file_row(one)])
+        book.save(opened)
 
 
 def _sheet_cell(sheet: WriteOnlyWorksheet, value: object) -> object:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 from hashlib import sha256
+from os import SEEK_END
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -10,7 +12,8 @@ import msgspec
 import typer
 
 from surveillance.cli import clock
-from surveillance.cli.screen import print_lines
+from surveillance.cli.options import text_of
+from surveillance.cli.screen import print_lines, visible
 from surveillance.domain.decision import Action, PersonRole
 from surveillance.domain.errors import Misused, Refused
 from surveillance.log.decode import decode_decision
@@ -50,22 +53,49 @@ def decide(
         }
     )
     if append is not None:
-        with append.open("ab") as file:
-            file.write(line + b"\n")
+        _append(append, line)
     elif broker is not None:
         _send(broker, line)
     print_lines(f"{decode_decision(line).decision_id}: {action} {signal_id}, by {by}")
     return 0
 
 
+def _append(path: Path, line: bytes) -> None:
+    """Append a line, and end the one before it if somebody left it open."""
+    try:
+        with path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # two who decide at once write one after the other
+            n_bytes = file.seek(0, SEEK_END)
+            if n_bytes:
+                file.seek(n_bytes - 1)
+            is_open = n_bytes > 0 and file.read(1) != b"\n"
+            file.write((b"\n" if is_open else b"") + line + b"\n")
+    except OSError as error:
+        reason = f"cannot be written ({error.strerror})"
+        raise Misused(f"--append {path}", reason, "name another file") from None
+
+
 def _line(fields: dict[str, Any]) -> bytes:
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = {name: text_of(value) for name, value in fields.items() if value is not None}
+    for name, value in given.items():
+        _require_one_line(name, value or "")
     identity = sha256(msgspec.json.encode(given, order="deterministic")).hexdigest()
     line = msgspec.json.encode({"decision_id": f"D-{identity[:16]}", **given})
     try:
         return msgspec.json.encode(decode_decision(line))
     except Refused as error:
         raise Misused("decision", error.reason, "see `longwatch decide --help`") from None
+
+
+def _require_one_line(name: str, value: str) -> None:
+    """Refuse what cannot be seen; what others named a product is theirs, and has to be given."""
+    is_wrong = "\n" in value or "\r" in value if name == "signal_id" else visible(value) != value
+    if is_wrong:
+        raise Misused(
+            f"{name} {value!r}",
+            "holds a line feed or another character that cannot be seen",
+            "give it on one line, without controls",
+        )
 
 
 def _send(broker: str, line: bytes) -> None:

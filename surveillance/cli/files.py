@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -52,6 +53,8 @@ def convert(
 
     What is refused is written beside it, to FILE.refused.ndjson, with its reason and bytes.
     """
+    if not out.name:
+        raise Misused("--out ''", "names no file", "name one")
     beside = out.with_name(f"{out.name}.refused.ndjson")
     _require_free(out, beside, format_name, paths)
     tally, n_lines, refused = RowCounts(), 0, Counter[str]()
@@ -89,10 +92,12 @@ def _require_free(out: Path, beside: Path, format_name: str, paths: list[Path]) 
     if not out.parent.is_dir():
         raise Misused(str(out), "lies in a folder that does not exist", "make the folder first")
     given = {
-        path.resolve() for _, found in inputs_of(format_name, paths) for path in (*found, *paths)
+        os.path.realpath(path)
+        for _, found in inputs_of(format_name, paths)
+        for path in (*found, *paths)
     }
     for path in (out, beside):
-        if path.is_dir() or path.resolve() in given:
+        if path.is_dir() or os.path.realpath(path) in given:
             raise Misused(str(path), "is what is to be read, or a folder", "name another --out")
 
 

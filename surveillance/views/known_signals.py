@@ -78,12 +78,15 @@ def read_known(path: Path) -> list[Known]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
-            return [_known(path, number, row) for number, row in enumerate(rows, 2)]
+            found = [_known(path, number, row) for number, row in enumerate(rows, 2)]
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
         raise Misused(str(path), reason, "give a file of known signals") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise Misused(str(path), f"is not CSV in UTF-8 ({error})", "fix the file") from None
+    if not found:
+        raise Misused(str(path), "holds no signal", "write one on each line below the header")
+    return found
 
 
 def _known(path: Path, number: int, row: dict[str, str]) -> Known:

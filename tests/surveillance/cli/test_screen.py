@@ -127,6 +127,7 @@ def _calls(one: Hostile) -> dict[str, tuple[object, ...]]:
         "names unknown": ("cases", one.cases),
         "simulate": (HOSTILE, "--out", out),
         "check-config": (one.folder / HOSTILE,),
+        "ack": (one.folder / HOSTILE, "--out", out),
         "schema": (_within(one.folder, "schemas[/x]\x1b"),),
         "run export": (one.run, "--what", HOSTILE),
         "topics plan": broker,
@@ -235,7 +236,8 @@ json.dump(codes, open(sys.argv[2], "w", encoding="utf-8"))
 """
 _READING = (
     "check-config", "findings", "priors", "signals", "ranking", "series", "cases", "case",
-    "backtest", "detectors", "refused list", "refused show", "run export",
+    "backtest", "detectors", "refused list", "refused show", "run export", "inspect",
+    "names unknown",
 )  # fmt: skip
 _SCREENS = {
     "ascii": {"PYTHONIOENCODING": "ascii"},
