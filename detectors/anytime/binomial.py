@@ -308,7 +308,10 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     hits, trials = observation.hits, observation.trials
     _require_totals(hits, trials)
     if hits < state.hits or trials - hits < state.trials - state.hits:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.hits} hits after {state.hits}, "
+            f"{observation.trials} trials after {state.trials}"
+        )
     evidence = _log_e(state.design, hits, trials)
     record, look = record_look(state.record, evidence, alpha=state.design.alpha)
     return State(design=state.design, record=record, hits=hits, trials=trials), look

@@ -380,7 +380,10 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     _require_totals(observation)
     least = state.squares * (1.0 - _ROUNDING)
     if observation.n < state.n or observation.squares < least:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.n} observations after {state.n}, "
+            f"{observation.squares} as sum of squares after {state.squares}"
+        )
     evidence = _log_e(state.design, observation)
     record, look = record_look(state.record, evidence, alpha=state.design.alpha)
     following = State(

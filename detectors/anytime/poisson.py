@@ -326,7 +326,10 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
         If a total decreased (use `recompute` for a correction), or is invalid.
     """
     if observation.events < state.events or observation.expected < state.expected:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.events} events after {state.events}, "
+            f"{observation.expected} expected after {state.expected}"
+        )
     _require_totals(observation.events, observation.expected)
     evidence = _log_e(state.design, observation.events, observation.expected)
     record, look = record_look(state.record, evidence, alpha=state.design.alpha)

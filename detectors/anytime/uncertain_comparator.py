@@ -365,7 +365,10 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     """
     events, person_time = observation.events, observation.person_time
     if events < state.events or person_time < state.person_time:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.events} events after {state.events}, "
+            f"{observation.person_time} of person-time after {state.person_time}"
+        )
     _require_totals(events, person_time)
     evidence = _log_e(state.design, events, person_time)
     record, look = record_look(state.record, evidence, alpha=state.design.alpha)

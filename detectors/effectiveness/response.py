@@ -276,7 +276,10 @@ def _require_totals(state: State, observation: Observation) -> None:
     as_counts("events", observation.events)
     require_between("expected", observation.expected, -math.ulp(0.0), math.inf)
     if observation.events < state.events or observation.expected < state.expected:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.events} events after {state.events}, "
+            f"{observation.expected} expected after {state.expected}"
+        )
     if observation.events > 0 and observation.expected == 0:
         raise ValueError(f"events is {observation.events}: must be 0 where expected is 0")
 

@@ -152,7 +152,10 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     Planned looks are met to a relative 1e-9; a look that was not planned would spend more alpha.
     """
     if observation.events < state.events or observation.expected < state.expected:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.events} events after {state.events}, "
+            f"{observation.expected} expected after {state.expected}"
+        )
     design = state.design
     llr = llr_of_one(observation.events, observation.expected, design.tail)
     is_past_horizon = observation.expected > design.horizon

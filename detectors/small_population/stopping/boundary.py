@@ -279,7 +279,10 @@ def _checked(state: State, observation: Observation) -> tuple[int, int]:
     if type(patients) is not int or type(events) is not int or min(patients, events) < 0:
         patients, events = int(as_counts("patients", patients)), int(as_counts("events", events))
     if patients < state.patients or events < state.events:
-        raise ValueError(f"went back, so recompute: {observation} after {state.looks} looks")
+        raise ValueError(
+            f"went back, so recompute: {observation.patients} patients after {state.patients}, "
+            f"{observation.events} events after {state.events}"
+        )
     if events - state.events > patients - state.patients:
         raise ValueError(
             f"events is {events}: must not exceed patients, nor grow by more than they"

@@ -312,7 +312,10 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     if patients % 1 or events % 1 or not 0 <= events <= patients:
         raise ValueError(f"{observation}: must be whole, events not above patients")
     if patients < state.patients or events < state.events:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.patients} patients after {state.patients}, "
+            f"{observation.events} events after {state.events}"
+        )
     if events - state.events > patients - state.patients:
         raise ValueError(f"{observation}: events must not grow by more than patients")
     has_passed = state.first_stage_passed or (patients <= design.n1 and events > design.r1)
