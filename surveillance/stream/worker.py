@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,8 +22,6 @@ from typing import Any, NoReturn
 import faust
 import faust.streams
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError
-from faust.transport.drivers import aiokafka as driver
 
 from surveillance.configuration.at_hand import Configurations
 from surveillance.domain.errors import Defect, Gap
@@ -35,14 +33,14 @@ from surveillance.pipeline import Source, readers_of, sources
 from surveillance.stream.client_logs import limit_client_logs
 from surveillance.stream.clients import servers_of
 from surveillance.stream.fail_stop import fail_stop
+from surveillance.stream.faust_clients import Application, highwater, transport_of
 from surveillance.stream.partition_task import PartitionTask, WorkerContext
-from surveillance.stream.retrying import Retrying, is_transient
+from surveillance.stream.retrying import Retrying
 from surveillance.stream.store import Store
 from surveillance.triage.triage import TriageState
 
 GROUP = f"longwatch-g{topics.GENERATION}"
 ENDS_WITHIN_SECONDS = 10.0  # of SIGTERM, if no broker answers; supervisors wait as long
-FETCH_MAX_WAIT_MS = 50
 TICKS_WAIT_MS = 200
 
 
@@ -76,63 +74,20 @@ class Worker:
         self._address = address
         partitions = raw_partitions(configurations.current.topics)
         self.app = _application(address, data)
-        self._retrying = Retrying(metrics.broker)
+        self.retrying = Retrying(metrics.broker)
         self._context = WorkerContext(
-            configurations, store, Timeline(partitions), metrics, self._send, self._retrying
+            configurations, store, Timeline(partitions), metrics, self._send, self.retrying
         )
         self._tasks: dict[Place, list[PartitionTask]] = {}  # one a stage that reads there
         self._begun = asyncio.Event()  # a first task was opened
         self._ticks_from: int | None = None  # offset to read ticks from, where it changed
         self._next_tick = 0
-        self._attach({source.place[0] for source in sources(configurations.current.topics)})
+        self._attach(
+            frozenset(source.place[0] for source in sources(configurations.current.topics))
+        )
 
-    def _attach(self, read: set[str]) -> None:
-        worker = self
-
-        class Thread(driver.AIOKafkaConsumerThread):
-            """The driver's thread, whose fetches do not wait long on quiet partitions."""
-
-            def _create_worker_consumer(self, transport: Any) -> Any:  # noqa: ANN401 - the driver's
-                made = super()._create_worker_consumer(transport)
-                # Faust fixes 1.5 s, and aiokafka has one fetch under way: while it waits
-                # for quiet partitions, those with messages wait for it.
-                made._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001 - set before it starts
-                return made
-
-            async def _commit(self, offsets: Any) -> bool:  # noqa: ANN401 - the driver's
-                """Commit for lag displays only: the driver would end the process on a failure."""
-                client, assigned = self._ensure_consumer(), self.assignment()
-                committed = {tp: offset for tp, offset in offsets.items() if tp in assigned}
-                self.tp_last_committed_at.update(dict.fromkeys(committed, time.monotonic()))
-                try:
-                    await client.commit({TopicPartition(*tp): n for tp, n in committed.items()})
-                except (CommitFailedError, IllegalStateError):
-                    return False  # the partitions went to another worker meanwhile
-                except Exception as error:  # noqa: BLE001 - judged by the policy
-                    if not is_transient(error):
-                        fail_stop(error)
-                    return False
-                return True
-
-        class Consumer(driver.Consumer):
-            """Starts each partition where its stored state ends, not where the group committed."""
-
-            def _new_consumer_thread(self) -> Thread:
-                return Thread(self, loop=self.loop, beacon=self.beacon)
-
-            async def seek_to_committed(self) -> dict[Any, int]:
-                resume = worker.open_partitions(
-                    [tp for tp in self.assignment() if tp.topic in read]
-                )
-                worker.refuse_ahead(await worker.end_offsets(self, resume))
-                await self.seek_wait(resume)
-                return resume
-
-        class Transport(driver.Transport):
-            """The driver, with our consumer."""
-
-        Transport.Consumer = Consumer
-        self.app.transport = Transport(self.app.conf.broker_consumer, self.app)
+    def _attach(self, read: frozenset[str]) -> None:
+        self.app.transport = transport_of(self.app, self, read)
         for topic in sorted(read):
             source = self.app.topic(topic, key_type=bytes, value_type=bytes)
             self.app.agent(source, name=f"read-{topic}", concurrency=1)(self._receive)
@@ -147,16 +102,6 @@ class Worker:
         # A task that is given up asks no more; its failure is not news to anybody.
         acknowledgement.add_done_callback(lambda done: done.cancelled() or done.exception())
         return acknowledgement
-
-    async def end_offsets(self, client: Any, resume: dict[Any, int]) -> dict[Any, int]:  # noqa: ANN401
-        """Return where the assigned partitions end, waiting for a broker that is away."""
-        try:
-            found: dict[Any, int] = await self._retrying.wait_for(
-                lambda: client.highwaters(*resume), "read where the topics end"
-            )
-        except Exception as error:  # noqa: BLE001 - Faust would log it and go on
-            fail_stop(error)
-        return found
 
     def _all_tasks(self) -> Iterator[PartitionTask]:
         return chain.from_iterable(self._tasks.values())
@@ -192,7 +137,7 @@ class Worker:
         else:
             return resume
 
-    def refuse_ahead(self, ends: dict[Any, int]) -> None:
+    def refuse_ahead(self, ends: Mapping[Any, int]) -> None:
         """End the process if a state has folded more than its topic now holds."""
         for tp, end in ends.items():
             for task in self._tasks.get((tp.topic, tp.partition), ()):
@@ -231,7 +176,7 @@ class Worker:
         """Read ticks outside the consumer group, from the earliest that a task here needs."""
         try:
             await self._begun.wait()
-            await self._retrying.wait_for(self._read_ticks, "read ticks")
+            await self.retrying.wait_for(self._read_ticks, "read ticks")
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - a task would be lost
@@ -287,7 +232,7 @@ class Worker:
         try:
             while not app.should_stop:
                 for place, tasks in list(self._tasks.items()):
-                    end = _highwater(app.consumer, place)
+                    end = highwater(app.consumer, place)
                     if end is not None:
                         self._gauge(place, tasks, end)
                 self._forget_ticks()
@@ -335,6 +280,7 @@ class _Process(faust.Worker):
         A state owns its offset, so there is nothing to save, and what fails from here on is
         nobody's concern.
         """
+        Application.is_ending = True
         threading.excepthook = lambda _: None
         logging.disable(logging.CRITICAL)
         last = threading.Timer(ENDS_WITHIN_SECONDS, os._exit, (0,))
@@ -343,21 +289,13 @@ class _Process(faust.Worker):
         super()._schedule_shutdown(number)
 
 
-def _highwater(client: Any, place: Place) -> int | None:  # noqa: ANN401 - Faust's
-    """Return the end of a partition as last fetched; None while a rebalance takes it away."""
-    try:
-        return client.highwater(faust.types.TP(*place)) or 0
-    except (AssertionError, IllegalStateError):  # the client asserts that it is assigned
-        return None
-
-
 def _require_cython() -> None:
     if getattr(faust.streams, "_CStreamIterator", None) is None:
         raise Defect("Faust runs without its compiled stream iterator, which acks what it skips")
 
 
 def _application(address: str, data: Path) -> faust.App:
-    return faust.App(
+    return Application(
         GROUP,
         broker=[f"kafka://{one}" for one in servers_of(address)],
         datadir=data,
