@@ -279,7 +279,10 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     look with more events than `n_max` is past the end, and can still cross.
     """
     if observation.events < state.events or observation.person_time < state.person_time:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.events} events after {state.events}, "
+            f"{observation.person_time} of person-time after {state.person_time}"
+        )
     design, number = state.design, state.looks + 1
     ratio = observation.person_time / design.historical_time
     counted = min(observation.events, design.n_max or observation.events)

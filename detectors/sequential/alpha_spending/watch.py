@@ -192,4 +192,7 @@ def _require(state: State, observation: Observation) -> None:
     if expected == 0 and events > 0:
         raise ValueError(f"events is {events}: must be 0 where expected is 0")
     if events < state.events or expected < state.expected:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.events} events after {state.events}, "
+            f"{observation.expected} expected after {state.expected}"
+        )

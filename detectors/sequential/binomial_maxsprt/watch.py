@@ -186,9 +186,16 @@ def step(state: State, observation: Observation) -> tuple[State, BinomialLook]:
     """
     more, more_exposed = observation.events - state.events, observation.exposed - state.exposed
     if more < 0 or more_exposed < 0:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.events} events after {state.events}, "
+            f"{observation.exposed} exposed after {state.exposed}"
+        )
     if more_exposed > more:
-        raise ValueError(f"exposed must not rise by more than events: {observation} after {state}")
+        raise ValueError(
+            f"exposed must not rise by more than events: "
+            f"{observation.events} events after {state.events}, "
+            f"{observation.exposed} exposed after {state.exposed}"
+        )
     design, limit = state.design, state.design.boundary
     is_past_horizon = observation.events > design.n_max
     llr = _llr(design, observation, is_past_horizon=is_past_horizon)

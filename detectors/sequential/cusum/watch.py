@@ -177,7 +177,11 @@ def _log_likelihood_ratio(state: State, observation: Observation) -> float:
     expected = observation.expected - state.expected
     if expected == 0:
         if events:
-            raise ValueError(f"events came where none were expected: {observation} after {state}")
+            raise ValueError(
+                f"events came where none were expected: "
+                f"{observation.events} events after {state.events}, "
+                f"{observation.expected} expected after {state.expected}"
+            )
         return 0.0
     law = law_of_look(expected, state.design.dispersion, observation.trials - state.trials)
     per_event, per_look = weights(law, state.design.rate_ratio)
@@ -193,10 +197,17 @@ def _require_observation(state: State, observation: Observation) -> None:
         raise ValueError(f"expected is {observation.expected}: must be a number, not negative")
     events, trials = observation.events - state.events, observation.trials - state.trials
     if events < 0 or trials < 0 or observation.expected < state.expected:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.events} events after {state.events}, "
+            f"{observation.expected} expected after {state.expected}"
+        )
     if state.design.trials_per_look:
         expected = observation.expected - state.expected
         if events > trials or expected > trials or expected == trials > 0:
-            raise ValueError(f"trials must exceed what is expected: {observation} after {state}")
+            raise ValueError(
+                f"trials must exceed what is expected: "
+                f"{observation.events} events after {state.events}, "
+                f"{observation.expected} expected after {state.expected}"
+            )
     elif trials:
         raise ValueError(f"trials is {trials}: must be 0, as the design counts none")

@@ -179,8 +179,15 @@ def _new_look(state: State, observation: Observation) -> OneLook:
     if not 0 <= mean < math.inf:
         raise ValueError(f"expected is {mean}: must be a number, not negative")
     if count < state.events or mean < state.expected:
-        raise ValueError(f"went back, so recompute: {observation} after {state}")
+        raise ValueError(
+            f"went back, so recompute: {observation.events} events after {state.events}, "
+            f"{observation.expected} expected after {state.expected}"
+        )
     newest = (count - state.events, mean - state.expected)
     if newest[0] and not newest[1]:
-        raise ValueError(f"events came where none were expected: {observation} after {state}")
+        raise ValueError(
+            f"events came where none were expected: "
+            f"{observation.events} events after {state.events}, "
+            f"{observation.expected} expected after {state.expected}"
+        )
     return newest
