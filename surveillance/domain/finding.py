@@ -40,6 +40,12 @@ class Finding(Struct, frozen=True, kw_only=True, tag="pair", tag_field="type", o
     n_total: int
     n_serious: int = 0
     n_fatal: int = 0
+    n_total_serious: int = 0  # cases with any serious event, whatever the product
+    n_total_fatal: int = 0
+    n_pair_before: int = 0  # at the beginning of the previous quarter, three to six months ago
+    n_total_before: int = 0
+    n_timed: int = 0  # cases with a known interval from first dose to onset
+    product_first_on: date | None = None  # first report of the product in this log
     expected: float
     prr: float | None = None
     prr_lower: float | None = None

@@ -6,6 +6,7 @@ multiplies products with events and adds everything up in arrays.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
 from surveillance.screening.keyed_sums import Ints, KeyedSums, add_up
+from surveillance.screening.periods import begins
 
 UNKNOWN_DAY = -1
 _FEATURE_BITS = 24
@@ -90,12 +92,59 @@ class Features(msgspec.Struct):
     countries: list[str] = []
     reporters: list[str] = []
     constructs: list[str] = []
+    n_before: int = 0  # cases at the beginning of the previous quarter
 
     def of(self, kind: str) -> list[str]:
         """Return the list of a kind of feature."""
         if kind == "country":
             return self.countries
         return self.reporters if kind == "reporter" else self.constructs
+
+
+class Past:
+    """Counts of the pairs at the beginning of this quarter, and of the one before it.
+
+    Cases that came since the latter are the recent ones: those of three to six months. Two
+    copies of the counts are kept, and no history.
+    """
+
+    def __init__(self) -> None:
+        self.today: date | None = None
+        self._n_pair = [np.zeros(0, np.int64), np.zeros(0, np.int64)]  # the older one first
+        self._n_total = [0, 0]
+
+    @property
+    def n_total(self) -> int:
+        """Reports at the beginning of the previous quarter."""
+        return self._n_total[0]
+
+    def n_pair(self, places: Ints) -> Ints:
+        """Return the counts of pairs at the beginning of the previous quarter."""
+        counts = np.zeros(len(places), np.int64)
+        known = places < len(self._n_pair[0])
+        counts[known] = self._n_pair[0][places[known]]
+        return counts
+
+    def turn(self, today: date, n_pair: Ints, n_total: int) -> None:
+        """Keep the counts where a quarter begins with this close."""
+        if self.today is not None and begins("quarter", self.today, today):
+            self._n_pair = [self._n_pair[1], n_pair.copy()]
+            self._n_total = [self._n_total[1], n_total]
+        self.today = today
+
+    def dump(self) -> tuple[int, list[bytes], list[int]]:
+        """Return everything, ready for msgpack."""
+        day = 0 if self.today is None else self.today.toordinal()
+        return day, [array.tobytes() for array in self._n_pair], self._n_total
+
+    @classmethod
+    def load(cls, data: tuple[int, list[bytes], list[int]]) -> Past:
+        """Restore what `dump` returned."""
+        past = cls()
+        day, arrays, past._n_total = data
+        past.today = date.fromordinal(day) if day else None
+        past._n_pair = [np.frombuffer(array, np.int64) for array in arrays]
+        return past
 
 
 class Counts:
@@ -107,6 +156,10 @@ class Counts:
         self.n_total = 0
         self.pair_product, self.pair_event = Growing(), Growing()
         self.n_pair, self.n_serious, self.n_fatal = Growing(), Growing(), Growing()
+        self.n_timed = Growing()  # cases with a known interval from first dose to onset
+        self.n_total_serious, self.n_total_fatal = 0, 0
+        self.product_first = Growing()  # day of the first report, as an ordinal; 0 unknown
+        self.past = Past()
         self.tally = KeyedSums()
         self._index: dict[int, int] = {}
         self._waiting = _Waiting()
@@ -131,15 +184,29 @@ class Counts:
                 waiting.construct_rows.append(line)
                 waiting.constructs.append(self.features.number(key))
         number = self.events.number
+        worst = 0
         for key, flags, onset in row.events:
             waiting.events.append(number(key))
             waiting.flags.append(flags)
             waiting.onsets.append(UNKNOWN_DAY if onset is None else onset)
+            worst |= flags
+        self.n_total_serious += row.weight * bool(worst & SERIOUS)
+        self.n_total_fatal += row.weight * bool(worst & FATAL)
 
-    def settle(self) -> Ints:
-        """Add up what waits; return the places of the pairs that moved, ascending."""
+    def settle(self, today: date | None = None) -> Ints:
+        """Add up what waits; return the places of the pairs that moved, ascending.
+
+        Parameters
+        ----------
+        today : date, optional
+            The day of the close: it dates the first report of a product, and the first close
+            of a quarter keeps the counts as they were before it. Without it neither is known.
+        """
         waiting, self._waiting = self._waiting, _Waiting()
+        if today is not None:
+            self.past.turn(today, self.n_pair.values, self.n_total)
         self.n_product.grow(len(self.products))
+        self.product_first.grow(len(self.products))
         self.n_event.grow(len(self.events))
         if not waiting.weights:
             return np.zeros(0, np.int64)
@@ -147,6 +214,9 @@ class Counts:
         self.n_total += int(crossed.weights.sum())
         np.add.at(self.n_product.values, crossed.products, crossed.product_weights)
         np.add.at(self.n_event.values, crossed.events, crossed.event_weights)
+        if today is not None:
+            first = self.product_first.values
+            first[(first == 0) & (self.n_product.values > 0)] = today.toordinal()
         keys = crossed.products[crossed.p] << 32 | crossed.events[crossed.e]
         distinct, inverse = np.unique(keys, return_inverse=True)
         places = self._places(distinct)
@@ -155,6 +225,8 @@ class Counts:
         for array, bit in ((self.n_serious, SERIOUS), (self.n_fatal, FATAL)):
             has = (crossed.flags[crossed.e] & bit) != 0
             np.add.at(array.values, spot[has], crossed.w[has])
+        timed = crossed.is_timed
+        np.add.at(self.n_timed.values, spot[timed], crossed.w[timed])
         self.tally.add(*crossed.features(spot))
         return np.sort(places)
 
@@ -166,6 +238,7 @@ class Counts:
         if len(index) > n_before:
             for array in (
                 self.pair_product, self.pair_event, self.n_pair, self.n_serious, self.n_fatal,
+                self.n_timed,
             ):  # fmt: skip
                 array.grow(len(index))
             self.pair_product.values[places] = keys >> 32
@@ -186,10 +259,18 @@ class Counts:
             self.n_total,
         )
 
+    def first_report(self, place: int) -> date | None:
+        """Return the day of the first report of the product of a pair, where it is known."""
+        day = int(self.product_first.values[self.pair_product.values[place]])
+        return date.fromordinal(day) if day else None
+
     def about(self, places: Ints) -> dict[int, Features]:
         """Return what is known of pairs beyond their counts, by place."""
         found = {place: Features() for place in places.tolist()}
         distinct = np.unique(places)
+        before = self.past.n_pair(distinct)
+        for place, n_before in zip(distinct.tolist(), before.tolist(), strict=True):
+            found[place].n_before = n_before
         keys, sums = self.tally.between(distinct << _FEATURE_BITS, (distinct + 1) << _FEATURE_BITS)
         for key in keys[sums > 0].tolist():
             features, code = found[key >> _FEATURE_BITS], key & _FEATURE_MASK
@@ -200,13 +281,32 @@ class Counts:
                 features.onset_days_min = code - _DAYS_BASE
         return found
 
+    def n_countries(self, places: Ints) -> Ints:
+        """Count the countries of the cases of each pair; 0 where the log knows only one."""
+        numbers = [
+            number
+            for number, name in enumerate(self.features.names)
+            if name.startswith("country:") and name != "country:"
+        ]
+        counted = np.zeros(len(places), np.int64)
+        if len(numbers) <= 1:  # one country is not told from none: no need to look
+            return counted
+        keys, sums = self.tally.whole()
+        keys = keys[sums > 0]
+        keys = keys[np.isin(keys & _FEATURE_MASK, numbers)]
+        if len(keys) and len(places):
+            found, n = np.unique(keys >> _FEATURE_BITS, return_counts=True)
+            spots = np.minimum(np.searchsorted(found, places), len(found) - 1)
+            counted = np.where(found[spots] == places, n[spots], 0)
+        return counted
+
     def dump(self) -> bytes:
         """Return everything, settled, as bytes."""
         keys, sums = self.tally.whole()
         arrays = (
             self.n_product.values, self.n_event.values, self.pair_product.values,
             self.pair_event.values, self.n_pair.values, self.n_serious.values,
-            self.n_fatal.values, keys, sums,
+            self.n_fatal.values, keys, sums, self.n_timed.values, self.product_first.values,
         )  # fmt: skip
         return msgspec.msgpack.encode(
             (
@@ -215,13 +315,15 @@ class Counts:
                 self.events.names,
                 self.features.names,
                 [array.tobytes() for array in arrays],
+                (self.n_total_serious, self.n_total_fatal),
+                self.past.dump(),
             )
         )
 
     @classmethod
     def load(cls, data: bytes) -> Counts:
         """Restore what `dump` returned."""
-        n_total, products, events, features, arrays = msgspec.msgpack.decode(data)
+        n_total, products, events, features, arrays, totals, past = msgspec.msgpack.decode(data)
         counts = cls()
         counts.n_total = n_total
         counts.products, counts.events = Names(products), Names(events)
@@ -231,6 +333,9 @@ class Counts:
         counts.pair_product, counts.pair_event = Growing(restored[2]), Growing(restored[3])
         counts.n_pair, counts.n_serious = Growing(restored[4]), Growing(restored[5])
         counts.n_fatal, counts.tally = Growing(restored[6]), KeyedSums(restored[7], restored[8])
+        counts.n_timed, counts.product_first = Growing(restored[9]), Growing(restored[10])
+        counts.n_total_serious, counts.n_total_fatal = totals
+        counts.past = Past.load(past)
         keys = restored[2] << 32 | restored[3]
         counts._index = {key: place for place, key in enumerate(keys.tolist())}
         return counts
@@ -253,6 +358,10 @@ class _Crossed:
         self.p = (n_products.cumsum() - n_products)[self.row] + by_product
         self.e = (n_events.cumsum() - n_events)[self.row] + by_event
         self.w = self.weights[self.row]
+        self._start, self._onset = _ints(waiting.starts)[self.p], _ints(waiting.onsets)[self.e]
+        self.is_timed: NDArray[np.bool_] = (self._start != UNKNOWN_DAY) & (
+            self._onset >= self._start
+        )
         self._waiting = waiting
 
     def features(self, spot: Ints) -> tuple[Ints, Ints]:
@@ -270,10 +379,7 @@ class _Crossed:
         return add_up(np.concatenate(keys), np.concatenate(weights))
 
     def _onsets(self, base: Ints) -> tuple[Ints, Ints]:
-        start = _ints(self._waiting.starts)[self.p]
-        onset = _ints(self._waiting.onsets)[self.e]
-        known: NDArray[np.bool_] = (start != UNKNOWN_DAY) & (onset >= start)
-        days = np.minimum(onset - start, _DAYS_BASE - 1)
+        known, days = self.is_timed, np.minimum(self._onset - self._start, _DAYS_BASE - 1)
         return base[known] + _DAYS_BASE + days[known], self.w[known]
 
     def _constructs(self, base: Ints) -> tuple[Ints, Ints]:

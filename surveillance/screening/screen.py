@@ -98,7 +98,7 @@ class Screen:
     def close(self, state: ScreenState, epoch: int, at: int) -> Output:
         """Sum up, evaluate, and emit what changed."""
         counts = state.counts
-        moved = counts.settle()
+        moved = counts.settle(_day(at))
         emitted = [state.emitted.setdefault(_identity(rule), Emitted()) for rule in self._rules]
         for one in emitted:
             one.height.grow(len(counts))
