@@ -95,12 +95,14 @@ def a_prior(**changes: Any) -> PriorFitted:  # noqa: ANN401 - its fields
 def a_signal(**changes: Any) -> Signal:  # noqa: ANN401 - its fields
     signal = Signal(
         signal_id=SIGNAL_ID,
+        matter_id="M-1",
         family="safety",
         product="product:P",
         event="pt:E",
         status="detected",
         first_on=DAY,
         on=DAY,
+        evaluated_on=DAY,
         epoch=7,
         priority=0.4,
         parts=(),

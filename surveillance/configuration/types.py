@@ -22,6 +22,7 @@ from surveillance.domain.signal import Status
 
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Positive = Annotated[float, Meta(gt=0)]
+Weight = Annotated[float, Meta(ge=0, le=100)]
 Slug = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,59}$")]
 Every = Literal["day", "month", "quarter", "year"]  # at the first close of each, in UTC
 Levels = Annotated[tuple[Level, ...], Meta(min_length=1)]
@@ -61,6 +62,7 @@ class ListedProduct(_Part, frozen=True, kw_only=True):
     aliases: tuple[Name, ...] = ()
     platform: Name | None = None
     programme: Name | None = None
+    constructs: tuple[Name, ...] = ()  # so that their signals belong to the matters of the product
 
 
 class Group(_Part, frozen=True, kw_only=True):
@@ -273,13 +275,34 @@ class Criteria(_Part, frozen=True, kw_only=True):
 
 
 class Weights(_Part, frozen=True, kw_only=True):
-    """Weights of the parts of the priority; the score is their weighted mean."""
+    """Weights of the parts of the priority; the score is their weighted mean.
 
-    evidence: Annotated[float, Meta(ge=0)] = 3.0
-    severity: Annotated[float, Meta(ge=0)] = 3.0
-    growth: Annotated[float, Meta(ge=0)] = 1.0
-    corroboration: Annotated[float, Meta(ge=0)] = 1.0
-    sentinel: Annotated[float, Meta(ge=0)] = 2.0
+    Equal ones are the default: none is fitted. The parts and the argument are in
+    docs/decisions/0012.
+
+    Raises
+    ------
+    ValueError
+        If every part that can be known of any pair weighs nothing.
+    """
+
+    version: Annotated[int, Meta(ge=1)] = 1
+    strength: Weight = 1.0
+    size: Weight = 1.0
+    severity: Weight = 1.0
+    novelty: Weight = 1.0
+    impact: Weight = 1.0
+    trend: Weight = 1.0
+    quality: Weight = 1.0
+    spread: Weight = 1.0
+    plausibility: Weight = 3.0  # an event that people named beforehand is to be seen
+    stimulated: Weight = 1.0  # taken off
+    indication: Weight = 1.0  # taken off
+
+    def __post_init__(self) -> None:
+        positive = ("strength", "size", "severity", "novelty")
+        if not any(getattr(self, name) for name in positive):
+            raise ValueError(f"weights: one of {', '.join(positive)} must be above 0")
 
 
 class ReviewRule(_Part, frozen=True, kw_only=True):
@@ -300,6 +323,7 @@ class Triage(_Part, frozen=True, kw_only=True):
     """`triage.toml`: priority, alerts and requests for review."""
 
     weights: Weights = Weights()
+    list_min_cases: Annotated[int, Meta(ge=1)] = 3  # below, only sentinel events are listed
     alert_priority: Annotated[float, Meta(ge=0, le=1)] = 0.5
     review: tuple[ReviewRule, ...] = ()
 

@@ -28,12 +28,16 @@ class Support(Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_standing: bool = True
 
 
-class PriorityPart(Struct, frozen=True, kw_only=True):
-    """One part of the priority: a value from 0 to 1, and its weight."""
+class PriorityPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One part of the priority: a value from 0 to 1, what it came from, and its weight.
+
+    Without a value the part is unknown, and counts for nothing.
+    """
 
     name: str
-    value: float
-    weight: float
+    value: float | None = None
+    basis: float | None = None
+    weight: float = 1.0
 
 
 class Review(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,15 +64,21 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="signal", tag_field="type"):
-    """A product-event pair that was taken up, as it stands at the end of an epoch."""
+    """A product-event pair that was taken up, as it stands at the end of an epoch.
+
+    Cases, expectation, evidence and priority are those of the end of `evaluated_on`, the day
+    of the latest finding. A decision changes the status later, and none of these.
+    """
 
     signal_id: str
+    matter_id: str
     family: Family
     product: str
     event: str
     status: Status
     first_on: date
-    on: date
+    on: date  # of the latest change, by a finding or by people
+    evaluated_on: date
     epoch: int
     priority: float
     parts: tuple[PriorityPart, ...]

@@ -34,6 +34,7 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
     is_open: bool
     first_on: date
     on: date
+    evaluated_on: date  # n is that of the end of this day
     n: int | None  # None: below the smallest cell
     n_fewer_than: int | None
     criteria: tuple[str, ...]
@@ -106,6 +107,7 @@ class Publish:
             is_open=signal.status in ("detected", "under_review", "confirmed"),
             first_on=signal.first_on,
             on=signal.on,
+            evaluated_on=signal.evaluated_on,
             n=None if is_small else signal.n,
             n_fewer_than=self._feed.smallest_cell if is_small else None,
             criteria=tuple(item.criterion for item in signal.support if item.is_standing),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from surveillance.configuration.patterns import finder
-from surveillance.configuration.types import Configuration, Group, ListedProduct
+from surveillance.configuration.groups import Groups
+from surveillance.configuration.types import Configuration, ListedProduct
 from surveillance.domain.case import Product
 from surveillance.domain.names import identity, upper
 from surveillance.domain.product import LEVELS, Level, key
@@ -32,8 +30,8 @@ class Naming:
                 self._listed[identity(name)] = product
         self._spelling = configuration.names.spelling
         self._substances = SubstanceNames(configuration.substances)
-        self._product_groups = _Groups(configuration.products.group)
-        self._event_groups = _Groups(configuration.events.group)
+        self._product_groups = Groups(configuration.products.group)
+        self._event_groups = Groups(configuration.events.group)
         self._products: dict[tuple[object, ...], tuple[str, ...]] = {}
         self._events: dict[str, tuple[str, ...]] = {}
 
@@ -61,7 +59,7 @@ class Naming:
             "lot": [f"{name}/{lot}" for lot in map(self._spelling.lot, lots) if lot],
         }
         keys = [key(level, item) for level in self._levels for item in names[level]]
-        groups = [key("group", group) for group in self._product_groups.of(name)]
+        groups = [key("group", group) for group in sorted(self._product_groups.holding(name))]
         return tuple(dict.fromkeys(keys + groups))
 
     def event_keys(self, pt: str) -> tuple[str, ...]:
@@ -69,7 +67,7 @@ class Naming:
         keys = self._events.get(pt)
         if keys is None:
             name = self._spelling.term(pt)
-            groups = (key("group", group) for group in self._event_groups.of(name))
+            groups = (key("group", group) for group in sorted(self._event_groups.holding(name)))
             keys = self._events[pt] = (key("pt", name), *groups)
         return keys
 
@@ -77,27 +75,3 @@ class Naming:
 def _spelled(name: str | None) -> list[str]:
     spelled = upper(name or "")
     return [spelled] if spelled else []
-
-
-class _Groups:
-    """Which groups a name belongs to."""
-
-    def __init__(self, groups: Mapping[str, Group]) -> None:
-        self._names = {
-            group: {identity(name) for name in definition.names}
-            for group, definition in groups.items()
-        }
-        self._patterns = {
-            group: finder(definition.pattern)
-            for group, definition in groups.items()
-            if definition.pattern is not None
-        }
-
-    def of(self, name: str) -> list[str]:
-        """Return the groups that hold `name`, in the order of their own names."""
-        return sorted(
-            group
-            for group in self._names
-            if identity(name) in self._names[group]
-            or (group in self._patterns and self._patterns[group](name))
-        )

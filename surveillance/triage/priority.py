@@ -1,71 +1,174 @@
-"""A first priority: a weighted mean of parts from 0 to 1, each shown with the signal.
+"""The priority: a weighted mean of parts from 0 to 1, each shown with what it came from.
 
-It orders work and implies nothing about causality. Every part can be recomputed by hand
-from the fields of the signal.
+It orders work and implies nothing about causality. Every part can be computed by hand from the
+fields of the signal. A part whose number is not known counts for nothing: it is neither 0 nor 1,
+and its weight is left out. The arguments for the parts are in docs/decisions/0012.
+
+Parts are computed for many signals at once, from arrays, in which NaN stands for unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from surveillance.configuration.types import Weights
-from surveillance.domain.signal import PriorityPart, Support
+from surveillance.domain.signal import PriorityPart
 
-EVIDENCE_AT_FULL = 4.0  # bits: sixteen times what was expected counts as full evidence
+Floats = NDArray[np.float64]
+
+BITS_OF_FULL_STRENGTH = 3.0  # the lower limit: at least eight times what was expected
+BITS_OF_FULL_SIZE = 4.0  # the estimate: sixteen times
+BITS_OF_FULL_IMPACT = 7.0  # a hundred and twenty-seven cases beyond what was expected
 SERIOUS_AT_MOST = 0.7  # a pair without deaths stays below one with
+MONTHS_NEW = 24.0  # as long as periodic safety reports are due every six months
+DAYS_A_MONTH = 30.4375
+N_DIGITS = 4  # of a part, so that it can be checked by hand
+
+POSITIVE = (
+    "strength", "size", "severity", "novelty", "impact", "trend", "quality", "spread",
+    "plausibility",
+)  # fmt: skip
+NEGATIVE = ("stimulated", "indication")
 
 
-def parts(
-    weights: Weights,
-    *,
-    evidence: float,
-    n: int,
-    n_serious: int,
-    n_fatal: int,
-    support: Sequence[Support],
-    n_criteria: int,
-    uncounted: frozenset[str] = frozenset(),
-    is_sentinel: bool,
-) -> tuple[PriorityPart, ...]:
-    """Compute the parts of the priority.
+class Facts(NamedTuple):
+    """What is known of signals, an array each, or of one signal, a number each.
+
+    What is not known is NaN. `usual_serious` and `usual_fatal` are the shares of serious and fatal
+    cases among all reports of the log; `recent_expected` is what would have come since the
+    beginning of the previous quarter if the cases of the pair had come in as all reports did.
+    """
+
+    evidence: Any  # lower limit of the IC, in bits; NaN before there is one
+    n: Any
+    expected: Any
+    n_serious: Any
+    n_fatal: Any
+    usual_serious: Any
+    usual_fatal: Any
+    months_known: Any  # since the first report of the product
+    n_recent: Any
+    recent_expected: Any
+    n_timed: Any  # cases with a known interval from first dose to onset
+    n_countries: Any  # NaN for a single one: the log may hold no other
+    is_watched: Any  # 1 for an event of a watch list; NaN for all others
+    is_listed: Any  # 1 in the label, 0 not in it; NaN without a label
+    is_indication: Any  # 1, 0; NaN where no indications are known
+    is_publicised: Any  # 1 where the event was in public; NaN where nothing is known
+
+
+class Part(NamedTuple):
+    """One part for many signals, and the numbers it came from."""
+
+    value: Floats  # from 0 to 1; NaN where unknown
+    basis: Floats
+
+
+def parts(facts: Facts) -> dict[str, Part]:
+    """Compute the parts of the priority of many signals.
 
     Parameters
     ----------
-    weights : Weights
-        Weight of each part.
-    evidence : float
-        Lower limit of the IC, or base-2 logarithm of the rate ratio; in bits.
-    n, n_serious, n_fatal : int
-        Cases or events, and how many were serious or fatal.
-    support : sequence of Support
-        Criteria that were ever met.
-    n_criteria : int
-        Criteria that every pair could meet by a disproportion or an excess.
-    uncounted : frozenset of str
-        Criteria outside that number: sentinel events, bare counts, and tests of a family that
-        not every pair belongs to.
-    is_sentinel : bool
-        Whether the pair is on a list of sentinel events.
+    facts : Facts
+        Arrays of shape (n_signals,).
 
     Returns
     -------
-    tuple of PriorityPart
-        Evidence, severity, growth, corroboration, sentinel.
+    dict of str to Part
+        By name, in the order of `POSITIVE` and `NEGATIVE`.
     """
-    n_standing = sum(item.is_standing and item.criterion not in uncounted for item in support)
-    n_first = min((item.n for item in support), default=n)
-    severity = 1.0 if n_fatal else SERIOUS_AT_MOST * n_serious / n if n else 0.0
-    values = (
-        ("evidence", min(max(evidence / EVIDENCE_AT_FULL, 0.0), 1.0), weights.evidence),
-        ("severity", severity, weights.severity),
-        ("growth", 1 - n_first / n if n else 0.0, weights.growth),
-        ("corroboration", min(n_standing / max(n_criteria, 1), 1.0), weights.corroboration),
-        ("sentinel", float(is_sentinel), weights.sentinel),
+    with np.errstate(divide="ignore", invalid="ignore"):  # no case, no share: unknown
+        found = _uncut(facts)
+    return {name: Part(_cut(part.value), part.basis) for name, part in found.items()}
+
+
+def _uncut(facts: Facts) -> dict[str, Part]:
+    beyond = np.log2((facts.n + 0.5) / (facts.expected + 0.5))
+    recent = np.log2((facts.n_recent + 0.5) / (facts.recent_expected + 0.5))
+    excess = np.maximum(facts.n - facts.expected, 0.0)
+    share = facts.n_timed / facts.n
+    return {
+        "strength": Part(facts.evidence / BITS_OF_FULL_STRENGTH, facts.evidence),
+        "size": Part(beyond / BITS_OF_FULL_SIZE, beyond),
+        "severity": _severity(facts),
+        "novelty": _novelty(facts),
+        "impact": Part(np.log2(1 + excess) / BITS_OF_FULL_IMPACT, excess),
+        "trend": Part(recent / BITS_OF_FULL_SIZE, recent),
+        "quality": Part(share, share),
+        "spread": Part(1 - 1 / facts.n_countries, facts.n_countries),
+        "plausibility": Part(facts.is_watched, facts.is_watched),
+        "stimulated": Part(facts.is_publicised, facts.is_publicised),
+        "indication": Part(facts.is_indication, facts.is_indication),
+    }
+
+
+def _cut(values: Floats) -> Floats:
+    cut: Floats = np.round(np.clip(values, 0.0, 1.0), N_DIGITS).astype(np.float64)
+    return cut
+
+
+def _severity(facts: Facts) -> Part:
+    """Return how far serious and fatal cases go beyond what is usual in this log."""
+    serious = _beyond_usual(facts.n_serious, facts.n, facts.usual_serious)
+    fatal = _beyond_usual(facts.n_fatal, facts.n, facts.usual_fatal)
+    value = SERIOUS_AT_MOST * serious + (1 - SERIOUS_AT_MOST) * fatal
+    return Part(value, (facts.n_serious + facts.n_fatal) / facts.n)
+
+
+def _beyond_usual(n_of_kind: Floats, n: Floats, usual: Floats) -> Floats:
+    """Return the share beyond the usual one, after one usual report was added."""
+    usual = np.nan_to_num(usual)
+    return np.maximum((n_of_kind + usual) / (n + 1) - usual, 0.0)
+
+
+def _novelty(facts: Facts) -> Part:
+    """Return how new product and pair are; nothing is new about what the label lists."""
+    product = np.clip(1 - facts.months_known / MONTHS_NEW, 0.0, 1.0)
+    pair = np.clip(facts.n_recent / facts.n, 0.0, 1.0)
+    value = np.where(facts.is_listed == 1, 0.0, (product + pair) / 2)
+    return Part(value, facts.months_known)
+
+
+def scores(of: dict[str, Part], weights: Weights) -> Floats:
+    """Return the priority of many signals, from 0 to 1.
+
+    Parameters
+    ----------
+    of : dict of str to Part
+        From `parts`.
+    weights : Weights
+        Of each part.
+    """
+    zeros = np.zeros(len(of["strength"].value))
+    whole, above = zeros.copy(), zeros.copy()
+    for name, part in of.items():
+        weight = float(getattr(weights, name))
+        value = weight * np.nan_to_num(part.value)
+        if name in POSITIVE:
+            whole += weight * ~np.isnan(part.value)
+            above += value
+        else:
+            above -= value
+    score = np.divide(above, whole, out=zeros, where=whole > 0)
+    rounded: Floats = np.round(np.clip(score, 0.0, 1.0), N_DIGITS)
+    return rounded
+
+
+def shown(of: dict[str, Part], weights: Weights, index: int) -> tuple[PriorityPart, ...]:
+    """Return the parts of one signal, as it carries them."""
+    return tuple(
+        PriorityPart(
+            name=name,
+            value=_known(part.value[index]),
+            basis=_known(np.round(part.basis[index], N_DIGITS)),
+            weight=float(getattr(weights, name)),
+        )
+        for name, part in of.items()
     )
-    return tuple(PriorityPart(name=name, value=max(v, 0.0), weight=w) for name, v, w in values)
 
 
-def score(of: Sequence[PriorityPart]) -> float:
-    """Return the weighted mean of the parts, from 0 to 1."""
-    whole = sum(part.weight for part in of)
-    return sum(part.value * part.weight for part in of) / whole if whole else 0.0
+def _known(value: np.float64) -> float | None:
+    return None if np.isnan(value) else float(value)

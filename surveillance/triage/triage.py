@@ -6,7 +6,7 @@ never retracted: support that no longer stands is marked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from hashlib import sha256
 from math import log, log2
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from surveillance.configuration.types import Configuration, OfPair, ReviewRule, Sentinel
+from surveillance.configuration.types import Configuration, ReviewRule, Sentinel
 from surveillance.domain.decision import Decision
 from surveillance.domain.finding import Family, Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.product import split
@@ -32,7 +32,9 @@ from surveillance.log.lines import day_of
 from surveillance.log.messages import Fact, Output
 from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
 from surveillance.triage import priority
+from surveillance.triage.facts import facts_of
 from surveillance.triage.life_cycle import MOVES, why_not, with_step
+from surveillance.triage.matters import Matters
 
 Taken = Finding | WatchFinding | Decision
 
@@ -96,16 +98,14 @@ class TriageFindings:
     """
 
     name = "triage"
-    version = 1
+    version = 2
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._triage = configuration.triage
         criteria = configuration.criteria.criterion
         self._sentinels = {c.name for c in criteria if isinstance(c, Sentinel)}
-        # Criteria that every pair may meet; lists and families leave pairs out, and do not count.
-        self._n_criteria = sum(isinstance(c, OfPair) for c in criteria)
-        self._uncounted = frozenset(c.name for c in criteria if not isinstance(c, OfPair))
+        self._matters = Matters(configuration)
 
     def init(self, cells: Cells) -> TriageState:  # noqa: ARG002 - the protocol
         """Return the state before the first finding."""
@@ -118,16 +118,14 @@ class TriageFindings:
 
     def close(self, state: TriageState, epoch: int, at: int) -> Output:
         """Move signals, first by findings, then by decisions; emit what changed."""
-        decided: list[SignalStep | DecisionPassedOver] = []
-        before: dict[str, Signal | None] = {}  # of every signal that is touched
         items, state.items = state.items, []
-        for item in sorted(items, key=lambda item: isinstance(item, Decision)):
-            name = _name(item)
-            before.setdefault(name, state.signals.get(name))
-            if isinstance(item, Decision):
-                decided.append(self._decide(state, item, epoch, day_of(at)))
-            else:
-                self._take_up(state, name, item)
+        before = {name: state.signals.get(name) for name in map(_name, items)}
+        self._take_up(state, [item for item in items if not isinstance(item, Decision)])
+        decided = [
+            self._decide(state, item, epoch, day_of(at))
+            for item in items
+            if isinstance(item, Decision)
+        ]
         facts: list[Fact] = []
         changed = [name for name in before if state.signals.get(name) is not before[name]]
         for name in changed:
@@ -143,44 +141,52 @@ class TriageFindings:
         """Restore the state."""
         return msgspec.msgpack.decode(data, type=TriageState)
 
-    def _take_up(self, state: TriageState, name: str, finding: Finding | WatchFinding) -> None:
-        """Open the signal of a finding, or add the finding to it."""
-        numbers = _numbers(finding)
-        old = state.signals.get(name)
-        is_sentinel = finding.criterion in self._sentinels
-        is_sentinel |= isinstance(finding, WatchFinding) and finding.is_sentinel
-        is_sentinel |= old is not None and old.is_sentinel
-        support = _supported(old.support if old else (), finding, numbers["n"])
-        parts = priority.parts(
-            self._triage.weights,
-            evidence=numbers["evidence"],
-            n=numbers["n"],
-            n_serious=numbers["n_serious"],
-            n_fatal=numbers["n_fatal"],
-            support=support,
-            n_criteria=self._n_criteria if isinstance(finding, Finding) else 1,
-            uncounted=self._uncounted,
-            is_sentinel=is_sentinel,
-        )
-        first = Step(on=finding.on, status="detected", action="detect", n=numbers["n"])
-        state.signals[name] = Signal(
-            signal_id=name,
-            product=finding.product,
-            event=finding.event,
-            status=old.status if old else "detected",
-            first_on=old.first_on if old else finding.on,
-            on=finding.on,
-            epoch=finding.epoch,
-            priority=priority.score(parts),
-            parts=parts,
-            support=support,
-            is_sentinel=is_sentinel,
-            reviews=old.reviews if old else (),
-            history=old.history if old else (first,),
-            n_steps=old.n_steps if old else 1,
-            configuration=self._configuration.digest,
-            **numbers,
-        )
+    def _take_up(self, state: TriageState, found: Sequence[Finding | WatchFinding]) -> None:
+        """Open the signals of findings, or add the findings to them, by the last one of each."""
+        latest: dict[str, Finding | WatchFinding] = {}
+        support: dict[str, tuple[Support, ...]] = {}
+        for finding in found:
+            name = signal_of(finding)
+            old = state.signals.get(name)
+            before = support.get(name, old.support if old else ())
+            support[name] = _supported(before, finding, _n(finding))
+            latest[name] = finding
+        is_watched = {
+            name: any(one.criterion in self._sentinels for one in support[name])
+            or (isinstance(finding, WatchFinding) and finding.is_sentinel)
+            or (name in state.signals and state.signals[name].is_sentinel)
+            for name, finding in latest.items()
+        }
+        parts = priority.parts(facts_of([(one, is_watched[name]) for name, one in latest.items()]))
+        scores = priority.scores(parts, self._triage.weights).tolist()
+        for index, (name, finding) in enumerate(latest.items()):
+            old = state.signals.get(name)
+            first = Step(on=finding.on, status="detected", action="detect", n=_n(finding))
+            state.signals[name] = Signal(
+                signal_id=name,
+                matter_id=self._matters.of(finding.product, finding.event).matter_id,
+                family="safety" if isinstance(finding, Finding) else finding.family,
+                product=finding.product,
+                event=finding.event,
+                status=old.status if old else "detected",
+                first_on=old.first_on if old else finding.on,
+                on=finding.on,
+                evaluated_on=finding.on,
+                epoch=finding.epoch,
+                priority=scores[index],
+                parts=priority.shown(parts, self._triage.weights, index),
+                support=support[name],
+                n=_n(finding),
+                n_serious=_n_serious(finding),
+                n_fatal=finding.n_fatal,
+                expected=finding.expected,
+                evidence=_evidence(finding),
+                is_sentinel=is_watched[name],
+                reviews=old.reviews if old else (),
+                history=old.history if old else (first,),
+                n_steps=old.n_steps if old else 1,
+                configuration=self._configuration.digest,
+            )
 
     def _decide(
         self, state: TriageState, decision: Decision, epoch: int, on: date
@@ -266,24 +272,21 @@ def _name(item: Taken) -> str:
     return signal_of(item)
 
 
-def _numbers(finding: Finding | WatchFinding) -> dict[str, Any]:
-    if isinstance(finding, WatchFinding):
-        return {
-            "family": finding.family,
-            "n": finding.n_events,
-            "n_serious": finding.n_events,
-            "n_fatal": finding.n_fatal,
-            "expected": finding.expected,
-            "evidence": _evidence(finding),
-        }
-    return {
-        "family": "safety",
-        "n": finding.n_pair,
-        "n_serious": finding.n_serious,
-        "n_fatal": finding.n_fatal,
-        "expected": finding.expected,
-        "evidence": finding.ic_lower if finding.ic_lower is not None else 0.0,
-    }
+def _n(finding: Finding | WatchFinding) -> int:
+    return finding.n_pair if isinstance(finding, Finding) else finding.n_events
+
+
+def _n_serious(finding: Finding | WatchFinding) -> int:
+    return finding.n_serious if isinstance(finding, Finding) else finding.n_events
+
+
+def _evidence(finding: Finding | WatchFinding) -> float:
+    """Return bits: the lower limit of the IC, or of the rate ratio, else of the e-value."""
+    if isinstance(finding, Finding):
+        return finding.ic_lower or 0.0
+    if finding.rate_ratio:
+        return log2(finding.rate_ratio)
+    return finding.statistic / log(2) if finding.scale == "log_e" else 0.0
 
 
 def _evidence(finding: WatchFinding) -> float:

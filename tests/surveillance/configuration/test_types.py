@@ -25,7 +25,7 @@ from surveillance.configuration import types as parts
             parts.Criteria,
             "criterion: names must differ",
         ),
-        ("[weights]\nevidence = -1", parts.Triage, "evidence"),
+        ("[weights]\nstrength = -1", parts.Triage, "strength"),
         ("smallest_cell = 0", parts.Feed, "smallest_cell"),
     ],
 )

@@ -1,123 +1,120 @@
-"""The parts of a priority can be recomputed by hand, and make up the score."""
+"""The parts of a priority can be computed by hand, and make up the score."""
 
-from datetime import date
+from math import log2, nan
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from surveillance.configuration.types import Weights
-from surveillance.domain.signal import Support
-from surveillance.triage.priority import parts, score
+from surveillance.triage.priority import NEGATIVE, POSITIVE, Facts, parts, scores, shown
 
-ON = date(2024, 1, 1)
-
-
-def support(criterion: str, n: int, *, is_standing: bool = True) -> Support:
-    return Support(criterion=criterion, first_on=ON, last_on=ON, n=n, is_standing=is_standing)
+ZEROS = dict.fromkeys((*POSITIVE, *NEGATIVE), 0.0)
 
 
-def computed(**changes: Any) -> dict[str, float]:  # noqa: ANN401 - arguments of `parts`
-    values: dict[str, Any] = {
-        "evidence": 2.0,
-        "n": 8,
-        "n_serious": 4,
-        "n_fatal": 0,
-        "support": (support("ic", 2), support("ror", 4), support("evans", 4, is_standing=False)),
-        "n_criteria": 3,
-        "uncounted": frozenset({"sentinel"}),
-        "is_sentinel": False,
-    }
-    return {part.name: part.value for part in parts(Weights(), **(values | changes))}
+def weighing(**given: float) -> Weights:
+    """Return weights that are 0 but for those given."""
+    return msgspec.convert({**ZEROS, **given}, Weights)
+
+
+def facts(**changes: float) -> Facts:
+    values: dict[str, float] = {
+        "evidence": 0.75, "n": 3, "expected": 0.25, "n_serious": 3, "n_fatal": 0,
+        "usual_serious": 0.2, "usual_fatal": 0.02, "months_known": 6, "n_recent": 3,
+        "recent_expected": 0.5, "n_timed": 2, "n_countries": nan, "is_watched": nan,
+        "is_listed": nan, "is_indication": nan, "is_publicised": nan,
+    }  # fmt: skip
+    return Facts(**{name: np.array([value]) for name, value in (values | changes).items()})
+
+
+def computed(**changes: float) -> dict[str, float]:
+    return {name: float(part.value[0]) for name, part in parts(facts(**changes)).items()}
 
 
 def test_parts_worked_by_hand() -> None:
-    assert computed() == {
-        "evidence": 2 / 4,
-        "severity": 0.7 * 4 / 8,
-        "growth": 1 - 2 / 8,
-        "corroboration": pytest.approx(2 / 3),
-        "sentinel": 0.0,
-    }
+    found = computed()
+
+    share = (3 + 0.2) / 4  # one usual report was added
+    assert found["strength"] == 0.25
+    assert found["size"] == round(log2(3.5 / 0.75) / 4, 4)
+    assert found["severity"] == round(0.7 * (share - 0.2), 4)
+    assert found["novelty"] == round((0.75 + 1) / 2, 4)
+    assert found["impact"] == round(log2(1 + 2.75) / 7, 4)
+    assert found["trend"] == round(log2(3.5 / 1) / 4, 4)
+    assert found["quality"] == round(2 / 3, 4)
+    assert np.isnan([found[name] for name in ("spread", "plausibility", *NEGATIVE)]).all()
 
 
 @pytest.mark.parametrize(
     ("changes", "part", "value"),
     [
-        ({"evidence": 9.0}, "evidence", 1.0),
-        ({"evidence": -3.0}, "evidence", 0.0),
-        ({"n_fatal": 1}, "severity", 1.0),
-        ({"n_serious": 8}, "severity", 0.7),
-        ({"n": 0, "n_serious": 0}, "severity", 0.0),
-        ({"n": 1, "n_serious": 0}, "growth", 0.0),
-        ({"n": 0, "n_serious": 0}, "growth", 0.0),
-        ({"support": ()}, "growth", 0.0),
-        ({"n_criteria": 0}, "corroboration", 1.0),
-        ({"is_sentinel": True}, "sentinel", 1.0),
-        ({"support": (support("sentinel", 1),)}, "corroboration", 0.0),
+        ({"evidence": 9.0}, "strength", 1.0),
+        ({"evidence": -3.0}, "strength", 0.0),
+        ({"expected": 9.0}, "impact", 0.0),
+        ({"n_serious": 0}, "severity", 0.0),
+        ({"months_known": 30, "n_recent": 0}, "novelty", 0.0),
+        ({"is_listed": 1}, "novelty", 0.0),
+        ({"n_countries": 4}, "spread", 0.75),
+        ({"is_watched": 1}, "plausibility", 1.0),
     ],
 )
-def test_parts_at_their_limits(changes: dict[str, Any], part: str, value: float) -> None:
+def test_parts_at_their_limits(changes: dict[str, float], part: str, value: float) -> None:
     assert computed(**changes)[part] == value
 
 
-def test_the_score_is_the_weighted_mean_of_the_parts() -> None:
-    weights = Weights(evidence=2, severity=1, growth=0, corroboration=0, sentinel=1)
-    of = parts(
-        weights,
-        evidence=2.0,
-        n=1,
-        n_serious=0,
-        n_fatal=1,
-        support=(),
-        n_criteria=3,
-        uncounted=frozenset(),
-        is_sentinel=False,
-    )
+def test_severity_does_not_end_at_one_death() -> None:
+    found = [computed(n=20, n_serious=20, n_fatal=n)["severity"] for n in (0, 1, 5, 20)]
 
-    assert score(of) == (2 * 0.5 + 1 * 1 + 1 * 0) / 4
+    assert found == sorted(set(found))
 
 
-def test_without_weights_there_is_no_score() -> None:
-    assert score(()) == 0.0
+def test_where_all_cases_are_serious_none_of_them_stands_out() -> None:
+    assert computed(usual_serious=1.0, usual_fatal=1.0, n_fatal=3)["severity"] < 0.1
 
 
-weight = st.floats(0, 1e6)
+def test_what_is_unknown_counts_for_nothing() -> None:
+    weights = weighing(strength=1, spread=1)
+
+    assert scores(parts(facts()), weights).tolist() == [0.25]
+    assert scores(parts(facts(n_countries=2)), weights).tolist() == [0.375]
+    assert scores(parts(facts(evidence=nan)), weights).tolist() == [0.0]
+
+
+def test_an_indication_and_publicity_are_taken_off() -> None:
+    weights = weighing(strength=2, indication=1, stimulated=1)
+
+    assert scores(parts(facts(evidence=3.0, is_indication=1)), weights).tolist() == [0.5]
+    assert scores(parts(facts(is_indication=1, is_publicised=1)), weights).tolist() == [0.0]
+
+
+def test_a_part_is_shown_with_what_it_came_from() -> None:
+    found = {part.name: part for part in shown(parts(facts()), Weights(), 0)}
+
+    assert (found["strength"].value, found["strength"].basis) == (0.25, 0.75)
+    assert (found["spread"].value, found["spread"].weight) == (None, 1.0)
+
+
+def test_weights_that_leave_nothing_to_order_by_are_refused() -> None:
+    with pytest.raises(msgspec.ValidationError, match="strength"):
+        weighing(impact=1.0)
+
+
+weight: Any = st.floats(0, 100)
+number: Any = st.integers(0, 50).map(float) | st.just(nan)
 
 
 @given(
-    st.builds(
-        Weights,
-        evidence=weight,
-        severity=weight,
-        growth=weight,
-        corroboration=weight,
-        sentinel=weight,
-    ),
-    st.floats(-50, 50),
-    st.integers(0, 100),
-    st.integers(0, 100),
-    st.booleans(),
+    st.builds(dict, **dict.fromkeys(Facts._fields, number)),
+    st.fixed_dictionaries(dict.fromkeys((*POSITIVE, *NEGATIVE), weight)),
 )
-def test_parts_and_score_lie_between_0_and_1(
-    weights: Weights,
-    evidence: float,
-    n: int,
-    n_first: int,
-    is_sentinel: bool,  # noqa: FBT001 - drawn
+def test_every_part_and_every_score_lies_between_0_and_1(
+    changes: dict[str, float], weights: dict[str, float]
 ) -> None:
-    of = parts(
-        weights,
-        evidence=evidence,
-        n=n,
-        n_serious=n,
-        n_fatal=0,
-        support=(support("ic", n_first),),
-        n_criteria=2,
-        uncounted=frozenset(),
-        is_sentinel=is_sentinel,
-    )
+    found = parts(facts(**changes))
 
-    assert all(0 <= part.value <= 1 for part in of)
-    assert 0 <= score(of) <= 1 + 1e-12
+    values = np.concatenate([part.value for part in found.values()])
+    assert (np.isnan(values) | ((values >= 0) & (values <= 1))).all()
+    assert 0 <= scores(found, weighing(**weights | {"strength": 1.0}))[0] <= 1

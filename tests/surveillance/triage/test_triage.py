@@ -11,9 +11,10 @@ from strategies import DAY, DIGEST, a_configuration, a_decision, encode, instant
 from triaged import RULE, SIGNAL, TriagedEpochs, a_crossing, a_finding, kinds
 
 from surveillance.configuration.types import (
-    Criteria,
-    Evans,
-    Exact,
+    Events,
+    Group,
+    ListedProduct,
+    Products,
     ReviewRule,
     Triage,
     Weights,
@@ -31,34 +32,29 @@ from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.cloudevents import CloudEvent
 from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
 from surveillance.triage import priority
+from surveillance.triage.facts import facts_of
+from surveillance.triage.matters import Matter
 from surveillance.triage.triage import TriageFindings, signal_id, signal_of
 
 
 def test_a_finding_opens_a_signal_with_all_that_it_says() -> None:
-    signal = TriagedEpochs().signal(a_finding(n_serious=2, n_fatal=1))
+    finding = a_finding(n_serious=2, n_fatal=1)
+    signal = TriagedEpochs().signal(finding)
 
-    parts = priority.parts(
-        Weights(),
-        evidence=1.0,
-        n=4,
-        n_serious=2,
-        n_fatal=1,
-        support=signal.support,
-        n_criteria=3,
-        uncounted=frozenset({"sentinel"}),
-        is_sentinel=False,
-    )
+    parts = priority.parts(facts_of([(finding, False)]))
     assert signal == Signal(
         signal_id=SIGNAL,
+        matter_id=Matter("product:P", "pt:Rash").matter_id,
         family="safety",
         product="product:P",
         event="pt:Rash",
         status="detected",
         first_on=DAY,
         on=DAY,
+        evaluated_on=DAY,
         epoch=0,
-        priority=priority.score(parts),
-        parts=parts,
+        priority=priority.scores(parts, Weights())[0],
+        parts=priority.shown(parts, Weights(), 0),
         support=(Support(criterion="ic", first_on=DAY, last_on=DAY, n=4),),
         n=4,
         n_serious=2,
@@ -73,8 +69,39 @@ def test_a_finding_opens_a_signal_with_all_that_it_says() -> None:
 def test_the_score_of_a_signal_can_be_computed_from_its_parts() -> None:
     signal = TriagedEpochs().signal(a_finding(), a_finding("sentinel", n_serious=3))
 
-    whole = sum(part.weight for part in signal.parts)
-    assert signal.priority == sum(p.value * p.weight for p in signal.parts) / whole > 0
+    known = [(part.value, part.weight) for part in signal.parts if part.value is not None]
+    whole = sum(weight for _, weight in known)
+    assert signal.priority == round(sum(value * weight for value, weight in known) / whole, 4) > 0
+
+
+def test_a_decision_changes_the_day_of_a_signal_and_not_the_day_of_its_counts() -> None:
+    desk = TriagedEpochs()
+    desk.close(a_finding())
+
+    signal = desk.signal(a_decision(SIGNAL))
+
+    assert (signal.on, signal.evaluated_on) == (desk.today, DAY)
+
+
+def test_all_levels_and_terms_of_one_event_are_one_matter() -> None:
+    listed = ListedProduct(name="P", platform="PF", programme="PG", constructs=("K1",))
+    configuration = a_configuration(
+        products=Products(product=(listed,), group={"p": Group(names=("P",))}),
+        events=Events(group={"skin": Group(pattern="rash"), "rashes": Group(names=("Rash",))}),
+    )
+    desk = TriagedEpochs(configuration)
+
+    found = {
+        desk.signal(a_finding(product=product, event=event)).matter_id
+        for product in (
+            "platform:PF", "programme:PG", "product:P", "construct:K1", "lot:P/1", "group:p",
+        )
+        for event in ("pt:Rash", "pt:Rash pruritic", "group:skin")
+    }  # fmt: skip
+
+    assert found == {Matter("platform:PF", "group:skin").matter_id}
+    apart = [a_finding(product="product:Q"), a_finding(event="pt:Fever", product="product:P")]
+    assert not found & {desk.signal(one).matter_id for one in apart}
 
 
 def test_a_crossing_opens_a_signal_of_its_family_with_its_rate_ratio_in_bits() -> None:
@@ -317,7 +344,7 @@ def test_support_that_has_ceased_does_not_count_for_a_review() -> None:
 
 
 def test_an_alert_says_why_it_is_sent() -> None:
-    loud = a_configuration(triage=Triage(alert_priority=0.3))
+    loud = a_configuration(triage=Triage(alert_priority=0.25))
     desk = TriagedEpochs(loud)
 
     assert kinds(desk.close(a_finding())) == []
@@ -368,21 +395,6 @@ def test_the_same_items_give_the_same_bytes() -> None:
         return encode([desk.close(item) for item in items])
 
     assert run() == run()
-
-
-def test_a_test_of_a_family_that_not_every_pair_belongs_to_does_not_change_corroboration() -> None:
-    alone = Criteria(criterion=(Evans(name="evans"),))
-    beside = Criteria(criterion=(Evans(name="evans"), Exact(name="exact")))
-
-    parts = []
-    for criteria in (alone, beside):
-        stage = TriageFindings(a_configuration(criteria=criteria))
-        state = stage.init(Cells(nothing_stored))
-        stage.apply(state, a_finding(criterion="evans"))
-        (signal, *_) = stage.close(state, 0, instant()).rows
-        parts.append(signal.parts)
-
-    assert parts[0] == parts[1]
 
 
 def test_a_fit_of_the_prior_moves_no_signal() -> None:
