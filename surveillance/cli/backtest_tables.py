@@ -19,8 +19,7 @@ _CROSSINGS = {
 }  # fmt: skip
 _RANKS = {
     "to the end of": "left", "why this day": "left", "n": "right", "priority": "right",
-    "rank": "right", "of": "right", "tied": "right", "in level": "right",
-    "of all in it": "right",
+    "rank": "right", "of": "right", "tied": "right",
 }  # fmt: skip
 _WEEKS = {
     "a week": "left", "weeks": "right", "in all": "right", "mean": "right", "median": "right",
@@ -75,9 +74,9 @@ def _print_pair(pair: PairTested) -> None:
     ]  # fmt: skip
     drop = ("ROR lower", "chi-square", "expected", "all", "event", "product")
     print_table("first crossings", _CROSSINGS, rows, drop=drop)
-    title = f"rank of {pair.signal_id} over time"
+    title = f"rank of the matter {pair.matter_id} over time"
     ranks = [_rank(one) for one in pair.ranks]
-    print_table(title, _RANKS, ranks, drop=("tied", "of all in it", "of"))
+    print_table(title, _RANKS, ranks, drop=("tied", "of"))
 
 
 def _lead(days: int | None) -> str:
@@ -86,7 +85,7 @@ def _lead(days: int | None) -> str:
 
 def _rank(one: Placed) -> tuple[object, ...]:
     priority = None if one.priority is None else f"{one.priority:.3f}"
-    place = (one.rank, one.n_ranked, one.n_tied, one.rank_in_level, one.n_in_level)
+    place = (one.rank, one.n_ranked, one.n_tied)
     return (one.on, one.why, one.n_pair, priority, *place)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from surveillance.domain.finding import PriorFitted, WatchFinding
     from surveillance.domain.signal import PriorityPart, Signal
-    from surveillance.views.ranking import Rank
+    from surveillance.views.ranking import Rank, RankedMatter, RankedSignal
     from surveillance.views.series import Point
 
 WIDTH_OF_ALL = 10_000
@@ -209,14 +209,14 @@ def print_signals(found: Iterable[Signal]) -> None:
         "signal": "left", "status": "left", "priority": "right", "product": "left",
         "event": "left", "n": "right", "serious": "right", "fatal": "right", "expected": "right",
         "evidence": "right", "criteria that stand": "left", "first": "left", "changed": "left",
-        "reviews": "left",
+        "counted to": "left", "reviews": "left",
     }  # fmt: skip
     rows = [
         (
             item.signal_id, item.status, f"{item.priority:.3f}", item.product, item.event, item.n,
             item.n_serious, item.n_fatal, number(item.expected), number(item.evidence),
             ", ".join(one.criterion for one in item.support if one.is_standing) or ABSENT,
-            item.first_on, item.on, _reviews(item),
+            item.first_on, item.on, item.evaluated_on, _reviews(item),
         )
         for item in found
     ]  # fmt: skip
@@ -232,26 +232,46 @@ def _reviews(item: Signal) -> str:
     return ", ".join(f"{n} {answer}" for answer, n in answers.items()) or ABSENT
 
 
-def print_ranking(title: str, found: Sequence[tuple[Rank, Signal]]) -> None:
+def print_matters(title: str, found: Sequence[tuple[RankedMatter, Signal]]) -> None:
+    """Print ranked matters by one of their signals, with the parts of its priority."""
+    rows = [(_place(matter.rank), len(matter.signals), *_standing(item)) for matter, item in found]
+    _print_ranked(title, "signals", [item for _, item in found], rows)
+
+
+def print_ranking(title: str, found: Sequence[RankedSignal]) -> None:
     """Print ranked signals, with the parts of their priority."""
-    parts = [part.name for part in found[0][1].parts] if found else []
+    rows = [(_place(one.rank), one.rank_in_level, *_standing(one.signal)) for one in found]
+    _print_ranked(title, "in level", [one.signal for one in found], rows)
+
+
+def _print_ranked(
+    title: str, beside: str, signals: Sequence[Signal], rows: Sequence[Sequence[object]]
+) -> None:
+    parts = [part.name for part in signals[0].parts] if signals else []
+    unknown = [name for index, name in enumerate(parts) if _is_unknown(signals, index)]
     columns = {
-        "rank": "right", "in level": "right", "priority": "right",
-        **dict.fromkeys(parts, "right"),
-        "product": "left", "event": "left", "n": "right", "serious": "right", "fatal": "right",
+        "rank": "right", beside: "right", "priority": "right", "product": "left", "event": "left",
+        "n": "right", "expected": "right", "evidence": "right", "serious": "right",
+        "fatal": "right", "counted to": "left", **dict.fromkeys(parts, "right"),
         "status": "left", "first": "left", "signal": "left",
     }  # fmt: skip
-    rows = [
-        (
-            _place(rank), rank.rank_in_level, f"{rank.priority:.3f}",
-            *(_part(part) for part in item.parts),
-            item.product, item.event, item.n, item.n_serious, item.n_fatal, item.status,
-            item.first_on, item.signal_id,
-        )
-        for rank, item in found
-    ]  # fmt: skip
-    drop = ("signal", "first", *reversed(parts), "status", "serious", "fatal", "in level")
+    drop = ("signal", "first", *reversed(parts), "status", "evidence", "expected", "serious",
+            beside)  # fmt: skip
     print_table(title, columns, rows, drop=drop)
+    if unknown:
+        print_lines(f"unknown for all of these: {', '.join(unknown)}")
+
+
+def _is_unknown(signals: Sequence[Signal], index: int) -> bool:
+    return all(item.parts[index].value is None for item in signals if len(item.parts) > index)
+
+
+def _standing(item: Signal) -> Sequence[object]:
+    return (
+        f"{item.priority:.3f}", item.product, item.event, item.n, number(item.expected),
+        number(item.evidence), item.n_serious, item.n_fatal, item.evaluated_on,
+        *(_part(part) for part in item.parts), item.status, item.first_on, item.signal_id,
+    )  # fmt: skip
 
 
 def _place(rank: Rank) -> str:
@@ -259,7 +279,7 @@ def _place(rank: Rank) -> str:
 
 
 def _part(part: PriorityPart) -> str:
-    return f"{part.value:.2f}x{part.weight:g}"
+    return ABSENT if part.value is None else f"{part.value:.2f}x{part.weight:g}"
 
 
 def print_points(title: str, found: Iterable[Point]) -> None:

@@ -45,9 +45,14 @@ class Change(NamedTuple):
 
     signal_id: str
     changed_on: date
+    product: str
+    event: str
     level: str
     status: str
     priority: float
+    n: int
+    n_fatal: int
+    is_sentinel: bool
 
 
 class Counted(NamedTuple):
@@ -279,15 +284,39 @@ class RegisterReader:
     def changes(self, until: date | None = None) -> list[Change]:
         """Return every state of every signal up to a day, in the order of the epochs."""
         table = schema.signal_states.c
-        level = _KEYS["product"].c.level
+        products, events = _KEYS["product"], _KEYS["event"]
         query = (
-            select(table.signal_id, table.changed_on, level, table.status, table.priority)
-            .join(_KEYS["product"], _KEYS["product"].c.key_id == table.product)
+            select(
+                table.signal_id,
+                table.changed_on,
+                products.c.key.label("product_key"),
+                events.c.key.label("event_key"),
+                products.c.level,
+                table.status,
+                table.priority,
+                table.n,
+                table.n_fatal,
+                table.is_sentinel,
+            )
+            .join(products, products.c.key_id == table.product)
+            .join(events, events.c.key_id == table.event)
             .order_by(table.valid_from, table.signal_id)
         )
         if until is not None:
             query = query.where(table.changed_on <= until)
         return [Change(*row) for row in self._all(query)]
+
+    def first_met(self) -> list[tuple[str, str, str, date]]:
+        """Return criterion, product, event and the day on which it was first met, for all pairs."""
+        table, products, events = schema.findings.c, _KEYS["product"], _KEYS["event"]
+        keys = (table.criterion, products.c.key, events.c.key)
+        query = (
+            select(*keys, func.min(table.found_on))
+            .join(products, products.c.key_id == table.product)
+            .join(events, events.c.key_id == table.event)
+            .where(table.change == "met")
+        )
+        return [(row[0], row[1], row[2], row[3]) for row in self._all(query.group_by(*keys))]
 
     def first_alert(self, product: str, event: str) -> date | None:
         """Return the day of the first finding of a pair."""

@@ -9,15 +9,20 @@ import msgspec
 
 from surveillance.domain.finding import Finding
 from surveillance.register.reader import Chosen
+from surveillance.triage.matters import Matters
 from surveillance.triage.triage import signal_id
 from surveillance.views.known_signals import Known, Match, match
-from surveillance.views.ranking import Standings
+from surveillance.views.matter_lists import MatterLists
+from surveillance.views.ranking import rank_of
 from surveillance.views.weeks import Weekly, weekly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from surveillance.configuration.types import Weights
     from surveillance.register.reader import Counted
+    from surveillance.triage.matters import Matter
+    from surveillance.views.matter_lists import DayList
     from surveillance.views.ranking import Rank
     from surveillance.views.results import Results
     from surveillance.views.series import Sums
@@ -26,9 +31,9 @@ CAUTION = (
     "A replay is not what was knowable then. The files are as they stood when they were "
     "extracted: cases may have been corrected, withdrawn or coded again since they came, and "
     "they are read by day of receipt. A lead time assumes a reviewer who looked at this pair "
-    "on that day: read it with the rank and with what else came in that week. Ranks count "
-    "every level at which a product and an event are counted, so one matter takes several "
-    "places."
+    "on that day: read it with the rank and with what else came in that week. Ranks are "
+    "those of matters, as if nothing on the list had ever been acknowledged. One pair that is "
+    "known beforehand proves nothing about others: weights must not be chosen by it."
 )
 
 
@@ -56,12 +61,10 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     on: date
     why: str  # "first crossing: evans, ic", "month end", "first regulator action", "withdrawn"
     n_pair: int
-    priority: float | None = None  # None: not on the list
+    priority: float | None = None  # of its matter; None: not on the list
     rank: int | None = None
     n_ranked: int | None = None
     n_tied: int | None = None
-    rank_in_level: int | None = None
-    n_in_level: int | None = None
 
 
 class PairTested(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +75,7 @@ class PairTested(msgspec.Struct, frozen=True, kw_only=True):
     matched_product: str
     matched_event: str
     signal_id: str
+    matter_id: str
     first_report_on: date | None
     first_alert_on: date | None
     alert_lead_days_to_first_action: int | None
@@ -110,11 +114,34 @@ class _Run:
 
     def __init__(self, source: Results, pairs: Iterable[tuple[str, str]]) -> None:
         self.reader = source.reader
-        self.standings = Standings(self.reader.changes())
+        self.roots = Matters(source.required_configuration())
+        self.weights = source.required_configuration().triage.weights
+        self._source = source
         self.sums = source.sums(pairs)
         self.alerts = self.reader.alerts_by_day()
         self.newly_met = self.reader.newly_met_by_day()
         self.last_day = self.reader.last_day()
+
+    def lists(self, days: Iterable[date]) -> dict[date, _Ranks]:
+        """Return the ranks of all matters at the end of each day."""
+        found = MatterLists(self._source)
+        return {day.on: _Ranks(found, day, self.weights) for day in found.on(sorted(set(days)))}
+
+
+class _Ranks:
+    """The ranks of all matters at the end of one day."""
+
+    def __init__(self, lists: MatterLists, day: DayList, weights: Weights) -> None:
+        best, priorities = day.order(weights)
+        self._ordered = priorities[::-1]
+        self._priorities = {
+            lists.matters[number]: float(priority)
+            for number, priority in zip(day.matters[best].tolist(), priorities, strict=True)
+        }
+
+    def of(self, matter: Matter, on: date) -> Rank | None:
+        own = self._priorities.get(matter)
+        return None if own is None else rank_of(self._ordered, own, on)
 
 
 def backtest(source: Results, known: Sequence[Known]) -> Backtest:
@@ -142,13 +169,24 @@ def backtest(source: Results, known: Sequence[Known]) -> Backtest:
     matched = [match(one, keys, configuration) for one in known]
     pairs = {(p.key, e.key) for found in matched for p, e in found.pairs}
     run = _Run(source, pairs)
+    crossings = {pair: _crossings(run, pair) for pair in pairs}
+    ranked = {
+        day
+        for one, found in zip(known, matched, strict=True)
+        for p, e in found.pairs
+        for day, _ in _days(one, crossings[p.key, e.key], run.last_day)
+    }
+    ranks = run.lists(ranked)
     return Backtest(
         caution=CAUTION,
         log_ends_on=run.last_day,
         signals=tuple(
             Tested(
                 known=one,
-                pairs=tuple(_tested(run, one, *pair) for pair in found.pairs),
+                pairs=tuple(
+                    _tested(run, one, *pair, crossings[pair[0].key, pair[1].key], ranks)
+                    for pair in found.pairs
+                ),
                 not_matched=tuple(found.missing),
                 burden=_burden(run, one),
                 is_in_log=_is_in_log(run, one),
@@ -158,26 +196,37 @@ def backtest(source: Results, known: Sequence[Known]) -> Backtest:
     )
 
 
-def _tested(run: _Run, known: Known, product: Match, event: Match) -> PairTested:
-    pair = (product.key, event.key)
+def _crossings(run: _Run, pair: tuple[str, str]) -> list[Finding]:
     found = run.reader.findings(Chosen(*pair), first=True)
-    crossings = tuple(_crossing(known, item) for item in found if isinstance(item, Finding))
+    return [item for item in found if isinstance(item, Finding)]
+
+
+def _tested(
+    run: _Run,
+    known: Known,
+    product: Match,
+    event: Match,
+    found: Sequence[Finding],
+    ranks: dict[date, _Ranks],
+) -> PairTested:
+    pair = (product.key, event.key)
+    matter = run.roots.of(*pair)
     sums = run.sums[pair]
     alerted = run.reader.first_alert(*pair)
-    name = signal_id(*pair, "safety")
     return PairTested(
         product=product.key,
         event=event.key,
         matched_product=product.how,
         matched_event=event.how,
-        signal_id=name,
+        signal_id=signal_id(*pair, "safety"),
+        matter_id=matter.matter_id,
         first_report_on=next((day for day, at in sums.items() if at.n_pair > 0), None),
         first_alert_on=alerted,
         alert_lead_days_to_first_action=_lead(alerted, known.first_regulator_action),
-        crossings=crossings,
+        crossings=tuple(_crossing(known, item) for item in found),
         ranks=tuple(
-            _placed(run.standings, name, sums, day, why)
-            for day, why in _days(known, crossings, run.last_day)
+            _placed(ranks[day].of(matter, day), sums, day, why)
+            for day, why in _days(known, found, run.last_day)
         ),
     )
 
@@ -204,19 +253,19 @@ def _lead(day: date | None, until: date | None) -> int | None:
     return None if day is None or until is None else (until - day).days
 
 
-def _days(known: Known, crossings: Sequence[Crossing], last: date | None) -> list[tuple[date, str]]:
+def _days(known: Known, crossings: Sequence[Finding], last: date | None) -> list[tuple[date, str]]:
     """Return the days to rank on: first crossings, month ends, action, withdrawal."""
     if not crossings or last is None:
         return []
     until = known.withdrawn or known.first_regulator_action
-    first = min(item.first_on for item in crossings)
+    first = min(item.on for item in crossings)
     why = dict.fromkeys(_month_ends(first, until), "month end")
     if known.withdrawn:
         why[known.withdrawn] = "withdrawn"
     why[known.first_regulator_action] = "first regulator action"
     for item in crossings:
-        crossed = [other.criterion for other in crossings if other.first_on == item.first_on]
-        why[item.first_on] = f"first crossing: {', '.join(crossed)}"
+        crossed = [other.criterion for other in crossings if other.on == item.on]
+        why[item.on] = f"first crossing: {', '.join(crossed)}"
     return sorted((day, reason) for day, reason in why.items() if day <= last)
 
 
@@ -231,9 +280,8 @@ def _month_ends(first: date, last: date) -> Iterable[date]:
         month = after.replace(day=28)
 
 
-def _placed(standings: Standings, name: str, sums: dict[date, Sums], on: date, why: str) -> Placed:
+def _placed(rank: Rank | None, sums: dict[date, Sums], on: date, why: str) -> Placed:
     n_pair = next((at.n_pair for day, at in reversed(sums.items()) if day <= on), 0)
-    rank: Rank | None = standings.board(on).rank(name)
     if rank is None:
         return Placed(on=on, why=why, n_pair=n_pair)
     return Placed(why=why, n_pair=n_pair, **rank._asdict())

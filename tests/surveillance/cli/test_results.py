@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 PAIR_OPTIONS = ("--product", "ROTAVIRUS (ROTASHIELD)", "--event", "Intussusception")
 FIRST_CROSSING = sorted(one.on for one in given() if one.case_id.startswith("R-"))[2]
+
+
+def outward_of(path: Path) -> list[Any]:
+    """Read what went outward; nothing where there was none."""
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    return [msgspec.json.decode(line) for line in lines]
 
 
 def signals_on(run: Path, day: date) -> list[Signal]:
@@ -226,29 +232,62 @@ def test_a_json_record_leaves_no_field_out(run: Path, look: Look) -> None:
     assert found["support"][0]["is_standing"] is True
 
 
-def test_ranking_is_by_priority_as_it_was_on_the_day(run: Path, look: Look) -> None:
+def test_ranking_of_signals_is_by_priority_as_it_was_on_the_day(run: Path, look: Look) -> None:
     day = date(1999, 2, 15)
 
-    found = look("ranking", "--from-run", run, "--as-of", day, "--json").json
+    found = look("ranking", "--from-run", run, "--as-of", day, "--signals", "--json").json
 
-    standing = signals_on(run, day)
-    assert len(found) == len(standing)
+    standing = {one.signal_id for one in signals_on(run, day)}
+    assert {item["signal_id"] for item in found} == standing
     for item in found:
-        own = next(one for one in standing if one.signal_id == item["signal_id"])
-        level = item["product"].partition(":")[0]
-        inside = [one for one in standing if one.product.startswith(f"{level}:")]
-        assert item["priority"] == own.priority
-        assert item["rank"] == 1 + sum(one.priority > own.priority for one in standing)
-        assert item["n_tied"] == sum(one.priority == own.priority for one in standing)
-        assert item["rank_in_level"] == 1 + sum(one.priority > own.priority for one in inside)
+        inside = [
+            one for one in found if one["product"].split(":")[0] == item["product"].split(":")[0]
+        ]
+        own = item["priority"]
+        assert item["rank"] == 1 + sum(one["priority"] > own for one in found)
+        assert item["n_tied"] == sum(one["priority"] == own for one in found)
+        assert item["rank_in_level"] == 1 + sum(one["priority"] > own for one in inside)
         assert item["n_in_level"] == len(inside)
+
+
+def test_every_number_of_a_ranking_is_of_the_day_it_is_headed_by(run: Path, look: Look) -> None:
+    for day in ("1999-01-31", "1999-02-15"):
+        for option in ((), ("--signals",)):
+            found = look("ranking", "--from-run", run, "--as-of", day, *option, "--json").json
+            assert found
+            for item in found[:6]:
+                pair = ("--product", item["product"], "--event", item["event"])
+                point = look("series", "--from-run", run, *pair, "--as-of", day, "--json").json[-1]
+                assert item["evaluated_on"] == day
+                assert (item["n"], item["n_serious"], item["n_fatal"]) == (
+                    point["n_pair"], point["n_serious"], point["n_fatal"],
+                )  # fmt: skip
+                assert item["expected"] == pytest.approx(point["expected"])
+                assert item["evidence"] == pytest.approx(point["ic_lower"])
+
+
+def test_every_other_count_carries_the_day_that_it_is_of(run: Path, look: Look) -> None:
+    signals = look("signals", "--from-run", run, "--json").json
+    feed = [row["data"] for row in outward_of(run / "feed.ndjson")]
+    alerted = [row["data"]["signal"] for row in outward_of(run / "alerts.ndjson")]
+
+    assert signals
+    assert feed
+    for item in [*signals[:9], *feed[:9], *alerted[:9]]:
+        pair = ("--product", item["product"], "--event", item["event"])
+        as_of = ("--as-of", item["evaluated_on"])
+        point = look("series", "--from-run", run, *pair, *as_of, "--json").json[-1]
+        assert item["n"] in (None, point["n_pair"])
 
 
 def test_ranking_of_a_pair_is_its_rank_among_all(run: Path, look: Look) -> None:
     everything = look("ranking", "--from-run", run, "--json").json
     (own,) = look("ranking", "--from-run", run, *PAIR_OPTIONS, "--json").json
 
-    assert own in everything
+    (matter,) = [one for one in everything if one["matter_id"] == own["matter_id"]]
+    assert own["signal_id"] in matter["signals"]
+    assert (own["product"], own["event"]) == PAIR
+    assert (own["rank"], own["n_signals"]) == (matter["rank"], matter["n_signals"])
     assert own["n_ranked"] == len(everything)
 
 
@@ -261,9 +300,11 @@ def test_ranking_at_a_level_shows_only_that_level(run: Path, look: Look) -> None
 def test_ranking_shows_the_parts_of_the_priority(run: Path, look: Look) -> None:
     found = look("ranking", "--from-run", run, "--top", "1", "--json").json[0]
 
-    weights = sum(part["weight"] for part in found["parts"])
-    mean = sum(part["value"] * part["weight"] for part in found["parts"]) / weights
-    assert found["priority"] == pytest.approx(mean)
+    known = [part for part in found["parts"] if part["value"] is not None]
+    weights = sum(part["weight"] for part in known)
+    mean = sum(part["value"] * part["weight"] for part in known) / weights
+    assert found["priority"] == pytest.approx(mean, abs=1e-4)
+    assert found["parts"][0]["basis"] == pytest.approx(found["evidence"], abs=1e-4)
 
 
 @pytest.mark.parametrize(

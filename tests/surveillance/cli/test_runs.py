@@ -210,7 +210,7 @@ def test_signals_and_ranking_as_json_have_the_names_of_the_glossary(demo: Demo) 
     assert {row["signal_id"] for row in signals} == set(latest)
     assert all(row["status"] == latest[row["signal_id"]]["status"] for row in signals)
     assert len(ranking) == 3
-    assert {*ranking[0]} >= {"signal_id", "priority", "parts", "rank", "n_tied", "rank_in_level"}
+    assert {*ranking[0]} >= {"signal_id", "priority", "parts", "rank", "n_tied", "n_signals"}
     best = sorted((row["priority"] for row in signals), reverse=True)[:3]
     assert [row["priority"] for row in ranking] == best
 

@@ -5,79 +5,107 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surveillance.register.reader import Change
-from surveillance.views.ranking import OPEN, Standings
+from surveillance.configuration.types import Triage
+from surveillance.domain.signal import Signal, Status
+from surveillance.triage.triage import signal_id
+from surveillance.views.ranking import OPEN, rank_matters, rank_signals
 
 DAY = date(1999, 2, 12)
-CHANGES = st.lists(
-    st.builds(
-        Change,
-        signal_id=st.sampled_from(("S-1", "S-2", "S-3", "S-4")),
-        changed_on=st.dates(date(1999, 2, 10), date(1999, 2, 14)),
-        level=st.just("product"),
-        status=st.sampled_from(("detected", "confirmed", "refuted")),
-        priority=st.sampled_from((0.1, 0.2, 0.3)),
+TRIAGE = Triage()
+
+
+def a_screened(
+    product: str,
+    matter: str,
+    priority: float,
+    *,
+    n: int = 3,
+    evidence: float = 0.7,
+    status: Status = "detected",
+    is_sentinel: bool = False,
+) -> Signal:
+    return Signal(
+        signal_id=signal_id(product, "pt:E", "safety"),
+        matter_id=matter,
+        family="safety",
+        product=product,
+        event="pt:E",
+        status=status,
+        first_on=DAY,
+        on=DAY,
+        evaluated_on=DAY,
+        epoch=7,
+        priority=priority,
+        parts=(),
+        support=(),
+        n=n,
+        expected=0.004,
+        evidence=evidence,
+        is_sentinel=is_sentinel,
     )
-).map(lambda changes: sorted(changes, key=lambda change: change.changed_on))
 
 
-def a_change(name: str, priority: float, *, status: str = "detected", day: date = DAY) -> Change:
-    return Change(name, day, "product", status, priority)
+SIGNALS = st.lists(
+    st.builds(
+        a_screened,
+        st.integers(1, 9).map("product:P{}".format),
+        st.sampled_from(("M-1", "M-2", "M-3")),
+        st.sampled_from((0.1, 0.2, 0.3)),
+        n=st.integers(0, 4),
+        evidence=st.sampled_from((-0.5, 0.0, 0.5)),
+        status=st.sampled_from(("detected", "confirmed", "refuted")),
+    ),
+    unique_by=lambda one: one.signal_id,
+)
 
 
-@given(CHANGES)
-def test_a_rank_is_one_more_than_those_of_greater_priority(changes: list[Change]) -> None:
-    latest = {change.signal_id: change for change in changes if change.changed_on <= DAY}
-    listed = {name: one.priority for name, one in latest.items() if one.status in OPEN}
+@given(SIGNALS)
+def test_a_matter_stands_where_the_best_of_its_listed_signals_stands(
+    signals: list[Signal],
+) -> None:
+    listed = [one for one in signals if one.status in OPEN and one.n >= 3 and one.evidence > 0]
+    best = {one.matter_id: 0.0 for one in listed}
+    for one in listed:
+        best[one.matter_id] = max(best[one.matter_id], one.priority)
 
-    found = Standings(changes).board(DAY).top()
+    found = rank_matters(signals, TRIAGE, DAY)
 
-    assert found.keys() == listed.keys()
-    for name, rank in found.items():
-        assert rank.rank == 1 + sum(other > listed[name] for other in listed.values())
-        assert rank.n_tied == sum(other == listed[name] for other in listed.values())
-        assert rank.n_ranked == len(listed)
-    assert [rank.rank for rank in found.values()] == sorted(rank.rank for rank in found.values())
+    assert {matter.best.matter_id: matter.best.priority for matter in found} == best
+    for matter in found:
+        own = matter.rank.priority
+        assert matter.rank.rank == 1 + sum(other > own for other in best.values())
+        assert matter.rank.n_tied == sum(other == own for other in best.values())
+        assert matter.rank.n_ranked == len(best)
+    assert sum(len(matter.signals) for matter in found) == len(listed)
+    ranks = [matter.rank.rank for matter in found]
+    assert ranks == sorted(ranks)
 
 
-def test_a_refuted_signal_leaves_the_list_and_comes_back_when_it_is_reopened() -> None:
-    changes = [
-        a_change("S-1", 0.9),
-        a_change("S-2", 0.5),
-        a_change("S-1", 0.9, status="refuted", day=date(1999, 3, 1)),
-        a_change("S-1", 0.9, status="under_review", day=date(1999, 4, 1)),
-    ]
-    standings = Standings(changes)
+def test_a_sentinel_event_is_listed_from_the_first_case_on() -> None:
+    one = a_screened("product:P", "M-1", 0.5, n=1, evidence=-2.0, is_sentinel=True)
 
-    ranks = [standings.board(day).rank("S-2") for day in (DAY, date(1999, 3, 1), date(1999, 4, 1))]
-
-    assert [rank.rank if rank else None for rank in ranks] == [2, 1, 2]
-    assert standings.board(date(1999, 3, 1)).rank("S-1") is None
+    assert len(rank_matters([one], TRIAGE, DAY)) == 1
+    assert rank_matters([a_screened("product:P", "M-1", 0.5, n=1)], TRIAGE, DAY) == []
 
 
 def test_a_level_is_ranked_apart() -> None:
-    changes = [a_change("S-1", 0.9), Change("S-2", DAY, "lot", "detected", 0.5)]
+    signals = [a_screened("product:P", "M-1", 0.9), a_screened("lot:P/1", "M-1", 0.5)]
 
-    board = Standings(changes).board(DAY)
+    found = {one.signal.product: one for one in rank_signals(signals, DAY)}
 
-    assert list(board.top(level="lot")) == ["S-2"]
-    rank = board.rank("S-2")
-    assert rank is not None
-    assert (rank.rank, rank.rank_in_level, rank.n_in_level) == (2, 1, 1)
-    assert (board.n(), board.n("lot"), board.n("platform")) == (2, 1, 0)
+    lot = found["lot:P/1"]
+    assert (lot.rank.rank, lot.rank_in_level, lot.n_in_level) == (2, 1, 1)
 
 
 def test_equal_priorities_are_listed_by_name_and_share_the_rank() -> None:
-    board = Standings([a_change("S-2", 0.5), a_change("S-1", 0.5)]).board(DAY)
+    signals = [a_screened(f"product:P{number}", f"M-{number}", 0.5) for number in range(3)]
 
-    assert list(board.top()) == ["S-1", "S-2"]
-    assert [rank.rank for rank in board.top().values()] == [1, 1]
-    assert list(board.top(n=1)) == ["S-1"]
+    found = rank_signals(signals, DAY)
+
+    assert [one.signal.signal_id for one in found] == sorted(one.signal_id for one in signals)
+    assert {one.rank.rank for one in found} == {1}
 
 
-def test_before_the_first_signal_the_list_is_empty() -> None:
-    board = Standings([a_change("S-1", 0.9)]).board(date(1999, 2, 11))
-
-    assert board.top() == {}
-    assert board.rank("S-1") is None
-    assert Standings([]).board(DAY).top() == {}
+def test_without_a_signal_the_list_is_empty() -> None:
+    assert rank_matters([], TRIAGE, DAY) == []
+    assert rank_signals([], DAY) == []
