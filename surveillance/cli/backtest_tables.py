@@ -8,7 +8,10 @@ from surveillance.cli.screen import print_lines
 from surveillance.cli.tables import number, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from surveillance.views.backtest import Backtest, Burden, PairTested, Placed, Tested
+    from surveillance.views.weekly_review import Reviewed, SeenMatter
     from surveillance.views.weeks import Weekly
 
 _CROSSINGS = {
@@ -32,6 +35,9 @@ def print_backtest(found: Backtest) -> None:
     print_lines(found.caution, f"The log ends on {found.log_ends_on}.")
     for tested in found.signals:
         _print_tested(tested)
+    for reviewed in found.reviewed[:1]:
+        _print_weeks(reviewed)
+    _print_reviewed(found.reviewed)
 
 
 def _print_tested(tested: Tested) -> None:
@@ -111,3 +117,51 @@ def _week(name: str, one: Weekly) -> tuple[object, ...]:
     return (
         name, one.n_weeks, one.n, f"{one.mean:.1f}", f"{one.median:g}", one.max, one.max_week_of,
     )  # fmt: skip
+
+
+_REVIEWED = {
+    "weights": "left", "matter": "left", "first listed": "left", "seen": "left",
+    "rank then": "right", "best rank, nothing acknowledged": "right", "of": "right",
+    "looked at a week": "right", "waiting a week": "right", "share known": "right",
+}  # fmt: skip
+_OF_A_WEEK = {
+    "Monday": "left", "waiting": "right", "listed": "right", "rank": "right",
+    "rank, nothing acknowledged": "right", "looked at": "left",
+}  # fmt: skip
+N_WEEKS_SHOWN = 12  # from the first list that a matter was on
+
+
+def _print_reviewed(reviewed: Sequence[Reviewed]) -> None:
+    """Print when each known matter was seen, under each set of weights."""
+    rows = [
+        (
+            one.weights, f"{matter.product} and {matter.event}", matter.listed_on or "never",
+            matter.seen_on or "never", matter.rank_when_seen, *_best(matter),
+            f"{one.n_shown_a_week:.1f}", f"{one.n_waiting_a_week:.0f}",
+            None if one.share_known is None else f"{one.share_known:.2%}",
+        )
+        for one in reviewed
+        for matter in one.matters
+    ]  # fmt: skip
+    if reviewed:
+        title = f"a modelled reviewer of {reviewed[0].per_week} matters a week"
+        print_table(title, _REVIEWED, rows, drop=("of", "share known", "waiting a week"))
+
+
+def _best(matter: SeenMatter) -> tuple[int | None, int | None]:
+    best = min(matter.weeks, key=lambda week: week.rank, default=None)
+    return (best.rank, best.n_listed) if best else (None, None)
+
+
+def _print_weeks(reviewed: Reviewed) -> None:
+    """Print the first weeks of each known matter."""
+    for matter in reviewed.matters:
+        rows = [
+            (
+                week.on, week.n_waiting, week.n_listed, week.rank_waiting, week.rank,
+                "yes" if week.is_shown else "no",
+            )
+            for week in matter.weeks[:N_WEEKS_SHOWN]
+        ]  # fmt: skip
+        title = f"{matter.product} and {matter.event}, week by week from its first list on"
+        print_table(title, _OF_A_WEEK, rows)

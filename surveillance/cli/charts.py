@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from surveillance.views.series import Point
+    from surveillance.views.weekly_review import Reviewed
 
 N_POINTS_MIN = 2  # a line needs two
 WIDTH_OF_A_FILE = 110  # columns
@@ -61,6 +62,40 @@ def draw(points: Sequence[Point], title: str, *, width: int) -> str:
     wide = min(max(width, _WIDTH_MIN), _WIDTH_MAX)
     lower = "lower 95 % limits, in bits; 0 is as often as expected"
     return "\n".join((_plot(counts, days, title, wide), _plot(limits, days, lower, wide)))
+
+
+def draw_weeks(reviewed: Reviewed, *, width: int = WIDTH_OF_A_FILE) -> str:
+    """Draw what a reviewer had to do with, week by week, and the ranks of what was known.
+
+    Parameters
+    ----------
+    reviewed : Reviewed
+        Of a backtest.
+    width : int
+        Columns.
+
+    Raises
+    ------
+    Misused
+        If there are fewer than two weeks.
+    """
+    weeks = reviewed.weeks
+    if len(weeks) < N_POINTS_MIN:
+        raise Misused("--plot", f"needs {N_POINTS_MIN} weeks", "replay a longer period")
+    days = [week.on.isoformat() for week in weeks]
+    burden: list[tuple[str, Sequence[float | None]]] = [
+        ("waiting", [float(week.n_waiting) for week in weeks]),
+        ("looked at", [float(week.n_shown) for week in weeks]),
+    ]
+    drawings = [_plot(burden, days, "matters a week: waiting, and looked at", width)]
+    for matter in reviewed.matters:
+        ranks = {week.on: log2(week.rank) for week in matter.weeks}
+        if ranks:
+            title = f"{matter.product} and {matter.event}: log2 of the rank, nothing acknowledged"
+            drawings.append(
+                _plot([("log2 rank", [ranks.get(week.on) for week in weeks])], days, title, width)
+            )
+    return "\n".join(drawings)
 
 
 def _log2(value: float | None) -> float | None:

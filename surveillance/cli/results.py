@@ -43,6 +43,7 @@ from surveillance.views.plain import plain
 from surveillance.views.ranking import OPEN, rank_matters, rank_signals
 from surveillance.views.results import Results, open_results
 from surveillance.views.series import EVERY, NOTE, Every, points
+from surveillance.views.weekly_review import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -346,11 +347,47 @@ def backtest_command(
     from_run: FromRun = None,
     register: RegisterUrl = None,
     known: Annotated[Path, typer.Option(metavar="FILE", help="CSV of known signals.")],
+    per_week: Annotated[
+        int | None,
+        typer.Option("--per-week", min=1, max=10_000, help="Matters looked at every Monday."),
+    ] = None,
+    criterion: Annotated[
+        list[str] | None,
+        typer.Option(help="With --per-week: list only what one of these has found."),
+    ] = None,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="With --per-week: leave out each part in turn as well.")
+    ] = False,
+    random_weights: Annotated[
+        int,
+        typer.Option("--random-weights", min=0, max=1_000, help="Draw so many weights as well."),
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the drawn weights.")] = 1,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the weeks into a file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a run with signals that are known: first crossing, lead time, rank, burden."""
-    listed = read_known(known)
-    found = backtest(open_results(from_run, register), listed)
+    """Compare a run with signals that are known: first crossing, lead time, rank, burden.
+
+    With --per-week a modelled reviewer looks at the first matters of the list every Monday and
+    acknowledges them; they come back only when they have changed.
+    """
+    if per_week is None and (criterion or ablate or random_weights or plot is not None):
+        raise Misused(
+            "--criterion, --ablate, --random-weights, --plot",
+            "are about a reviewer, and there is none",
+            "give --per-week N",
+        )
+    source = open_results(from_run, register)
+    for one in criterion or ():
+        _require_criterion(source, one)
+    asked = per_week and Asked(per_week, tuple(criterion or ()), ablate, random_weights, seed)
+    found = backtest(source, read_known(known), asked or None)
+    if plot is not None:
+        drawing.save_svg(
+            drawing.draw_weeks(found.reviewed[0]), plot, title=f"{per_week} matters a week"
+        )
     if as_json:
         screen.print_json(found)
         return

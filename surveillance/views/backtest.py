@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,9 +11,10 @@ from surveillance.domain.finding import Finding
 from surveillance.register.reader import Chosen
 from surveillance.triage.matters import Matters
 from surveillance.triage.triage import signal_id
-from surveillance.views.known_signals import Known, Match, match
+from surveillance.views.known_signals import Known, Match, Matched, match
 from surveillance.views.matter_lists import MatterLists
 from surveillance.views.ranking import rank_of
+from surveillance.views.weekly_review import Reviewed, review
 from surveillance.views.weeks import Weekly, weekly
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from surveillance.views.ranking import Rank
     from surveillance.views.results import Results
     from surveillance.views.series import Sums
+    from surveillance.views.weekly_review import Asked
 
 CAUTION = (
     "A replay is not what was knowable then. The files are as they stood when they were "
@@ -99,6 +101,11 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
     not_matched: tuple[str, ...]
     burden: Burden
     is_in_log: bool  # whether the log reaches the first regulator action
+    listed_on: date | None = None  # these five of a modelled reviewer, where one was asked for
+    seen_on: date | None = None  # Monday of the first weekly list that its matter was shown on
+    rank_when_seen: int | None = None
+    seen_lead_days_to_first_action: int | None = None
+    seen_lead_days_to_withdrawal: int | None = None
 
 
 class Backtest(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +114,7 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
     caution: str
     log_ends_on: date | None
     signals: tuple[Tested, ...]
+    reviewed: tuple[Reviewed, ...] = ()  # under the weights of the configuration first
 
 
 class _Run:
@@ -144,7 +152,7 @@ class _Ranks:
         return None if own is None else rank_of(self._ordered, own, on)
 
 
-def backtest(source: Results, known: Sequence[Known]) -> Backtest:
+def backtest(source: Results, known: Sequence[Known], asked: Asked | None = None) -> Backtest:
     """Test a run against known signals.
 
     Parameters
@@ -153,6 +161,8 @@ def backtest(source: Results, known: Sequence[Known]) -> Backtest:
         A run, or a register with cases.
     known : sequence of Known
         Signals that are known.
+    asked : Asked, optional
+        What a modelled reviewer is to do; without it there is none.
 
     Returns
     -------
@@ -177,9 +187,13 @@ def backtest(source: Results, known: Sequence[Known]) -> Backtest:
         for day, _ in _days(one, crossings[p.key, e.key], run.last_day)
     }
     ranks = run.lists(ranked)
+    matters = [_matter(run, found) for found in matched]
+    followed = [matter for matter in dict.fromkeys(matters) if matter is not None]
+    reviewed = tuple(review(source, followed, asked)) if asked is not None else ()
     return Backtest(
         caution=CAUTION,
         log_ends_on=run.last_day,
+        reviewed=reviewed,
         signals=tuple(
             Tested(
                 known=one,
@@ -190,10 +204,29 @@ def backtest(source: Results, known: Sequence[Known]) -> Backtest:
                 not_matched=tuple(found.missing),
                 burden=_burden(run, one),
                 is_in_log=_is_in_log(run, one),
+                **_when_seen(one, matter, reviewed),
             )
-            for one, found in zip(known, matched, strict=True)
+            for one, found, matter in zip(known, matched, matters, strict=True)
         ),
     )
+
+
+def _matter(run: _Run, found: Matched) -> Matter | None:
+    """Return the matter that a known signal belongs to, by its best match."""
+    return next((run.roots.of(product.key, event.key) for product, event in found.pairs), None)
+
+
+def _when_seen(known: Known, matter: Matter | None, reviewed: Sequence[Reviewed]) -> dict[str, Any]:
+    if matter is None or not reviewed:
+        return {}
+    seen = next(one for one in reviewed[0].matters if one.matter_id == matter.matter_id)
+    return {
+        "listed_on": seen.listed_on,
+        "seen_on": seen.seen_on,
+        "rank_when_seen": seen.rank_when_seen,
+        "seen_lead_days_to_first_action": _lead(seen.seen_on, known.first_regulator_action),
+        "seen_lead_days_to_withdrawal": _lead(seen.seen_on, known.withdrawn),
+    }
 
 
 def _crossings(run: _Run, pair: tuple[str, str]) -> list[Finding]:

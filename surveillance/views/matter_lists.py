@@ -67,13 +67,15 @@ class MatterLists:
     Parameters
     ----------
     source : Results
-        A run, with its directory and configuration.
+        A run, or a register with its configuration. A register holds no contributions: there, every
+        signal keeps the numbers and the priority of its latest finding.
     criteria : sequence of str, optional
         List a signal only from the day on which one of these was first met; without it, all.
     """
 
     def __init__(self, source: Results, criteria: Sequence[str] = ()) -> None:
-        self.counted = CountedRun(source.run(), with_cases=True)
+        directory = source.directory
+        self.counted = None if directory is None else CountedRun(directory, with_cases=True)
         configuration = source.required_configuration()
         self.triage = configuration.triage
         changes = source.reader.changes()
@@ -84,6 +86,7 @@ class MatterLists:
         self.matters: list[Matter] = list(dict.fromkeys(of_signals))
         numbers = {matter: number for number, matter in enumerate(self.matters)}
         self.matter_of = np.array([numbers[matter] for matter in of_signals], np.int64)
+        self._pairs = list(self.signals.values())
         self._places = np.full(len(self.signals), -1)
         met = source.reader.first_met()
         self._from = self._first_days(met, criteria)
@@ -92,7 +95,8 @@ class MatterLists:
     def on(self, days: Iterable[date]) -> Iterator[DayList]:
         """Yield the list at the end of each day; days must ascend."""
         for day in days:
-            self.counted.to_the_end_of(day)
+            if self.counted is not None:
+                self.counted.to_the_end_of(day)
             self.states.to_the_end_of(day)
             yield self._list(day)
 
@@ -100,15 +104,40 @@ class MatterLists:
         """Return the number of a matter, or None where no signal is in it."""
         return self.matters.index(matter) if matter in self.matters else None
 
+    def cases(self, signal: int) -> frozenset[int]:
+        """Return the cases of a signal, each as a number; none where they are not held."""
+        product, event = self._pairs[signal]
+        return frozenset() if self.counted is None else self.counted.cases(product, event)
+
     def _list(self, day: date) -> DayList:
+        is_due = self.states.is_open & (self._from <= day.toordinal())
+        if self.counted is None:
+            return self._as_found(day, np.flatnonzero(is_due))
+        return self._as_counted(self.counted, day, is_due)
+
+    def _as_found(self, day: date, due: Ints) -> DayList:
+        """Return the list by the numbers of the latest findings."""
         states = self.states
-        is_due = states.is_open & (self._from <= day.toordinal())
+        is_enough = (states.n >= self.triage.list_min_cases) | states.is_sentinel
+        signals = due[(is_enough | ~states.is_screened)[due]]
+        nothing = priority.Facts(*(np.zeros(0) for _ in priority.Facts._fields))
+        return DayList(
+            on=day,
+            signals=signals,
+            matters=self.matter_of[signals],
+            n=states.n[signals],
+            n_fatal=states.n_fatal[signals],
+            parts=priority.parts(_followed_by_unknown(nothing, len(signals))),
+            stored=states.priority[signals],
+        )
+
+    def _as_counted(self, counted: CountedRun, day: date, is_due: NDArray[np.bool_]) -> DayList:
+        states = self.states
         unplaced = np.flatnonzero(is_due & states.is_screened & (self._places < 0))
-        pairs = list(self.signals.values()) if len(unplaced) else []
-        self._places[unplaced] = self.counted.places([pairs[number] for number in unplaced])
+        self._places[unplaced] = counted.places([self._pairs[number] for number in unplaced])
         screened = np.flatnonzero(is_due & states.is_screened & (self._places >= 0))
-        screened = screened[self._may_be_listed(screened)]
-        facts = self.counted.facts(self._places[screened], day)
+        screened = screened[self._may_be_listed(counted, screened)]
+        facts = counted.facts(self._places[screened], day)
         is_watched = states.is_sentinel[screened]
         facts = facts._replace(is_watched=np.where(is_watched, 1.0, np.nan))
         kept = is_watched | (facts.evidence > 0)
@@ -126,9 +155,9 @@ class MatterLists:
             stored=stored,
         )
 
-    def _may_be_listed(self, screened: Ints) -> NDArray[np.bool_]:
+    def _may_be_listed(self, counted: CountedRun, screened: Ints) -> NDArray[np.bool_]:
         """Leave out what cannot be listed before its limits are computed, which takes time."""
-        n, n_product, n_event, n_total = self.counted.counts.cells(self._places[screened])
+        n, n_product, n_event, n_total = counted.counts.cells(self._places[screened])
         has_excess = n * float(n_total) > n_product * n_event  # else the lower limit is below 0
         is_enough = (n >= self.triage.list_min_cases) & has_excess
         return is_enough | (self.states.is_sentinel[screened] & (n > 0))

@@ -64,19 +64,6 @@ class Results:
             return self.reader.configuration()
         return read_configuration(self.directory / "configuration")
 
-    def first_day(self) -> date:
-        """Return the day of the first epoch of the run.
-
-        Raises
-        ------
-        Misused
-            If it has none.
-        """
-        days = read_days(self.run())
-        if not days:
-            raise Misused(str(self.directory), "has no day", "replay files that hold reports")
-        return days[0]
-
     def required_configuration(self) -> Configuration:
         """Return the configuration of the run.
 
@@ -87,7 +74,7 @@ class Results:
         """
         found = self.configuration()
         if found is None:
-            raise Misused(str(self.directory), "holds no configuration", "replay again")
+            raise Misused("the register", "holds no configuration", "use --from-run DIR")
         return found
 
     def choose(self, product: str | None, event: str | None, until: date | None = None) -> Chosen:

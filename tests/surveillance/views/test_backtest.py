@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from small_run import PAIR, given, write_configuration
@@ -169,3 +169,123 @@ def test_a_file_of_known_signals_that_is_wrong_names_the_line(
 def test_a_file_of_known_signals_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Misused):
         read_known(tmp_path / "none.csv")
+
+
+# A modelled reviewer
+
+
+def reviewed(run: Path, look: Look, known: Path, *options: object) -> dict[str, Any]:
+    found: dict[str, Any] = look(
+        "backtest", "--from-run", run, "--known", known, *options, "--json"
+    ).json
+    return found
+
+
+def test_a_known_signal_is_seen_on_the_first_monday_after_it_is_listed(
+    run: Path, look: Look, tmp_path: Path
+) -> None:
+    known = write_known(tmp_path / "known.csv", ROW)
+
+    found = reviewed(run, look, known, "--per-week", 20)
+
+    (signal,) = found["signals"]
+    monday = REPORTS[2] + timedelta(days=7 - REPORTS[2].weekday())
+    assert signal["listed_on"] == signal["seen_on"] == str(monday)
+    assert signal["seen_lead_days_to_first_action"] == (date(1999, 2, 26) - monday).days
+    (one,) = found["reviewed"]
+    assert one["weights"] == "as configured"
+    assert all(date.fromisoformat(week["on"]).weekday() == 0 for week in one["weeks"])
+
+
+def test_what_was_acknowledged_comes_back_only_when_it_has_changed(
+    run: Path, look: Look, tmp_path: Path
+) -> None:
+    known = write_known(tmp_path / "known.csv", ROW)
+
+    found = reviewed(run, look, known, "--per-week", 1_000)["reviewed"][0]
+
+    (matter,) = found["matters"]
+    shown = [week for week in matter["weeks"] if week["is_shown"]]
+    assert [week["rank_waiting"] for week in shown] == [
+        week["rank_waiting"] for week in matter["weeks"] if week["rank_waiting"] is not None
+    ]
+    assert len(shown) < len(matter["weeks"])
+    for week in found["weeks"]:
+        assert week["n_shown"] + week["n_near_copies"] == week["n_waiting"]
+
+
+def test_fewer_matters_a_week_are_never_seen_earlier(run: Path, look: Look, tmp_path: Path) -> None:
+    known = write_known(tmp_path / "known.csv", ROW)
+
+    seen = [
+        reviewed(run, look, known, "--per-week", n)["signals"][0]["seen_on"] or "never"
+        for n in (1, 3, 100)
+    ]
+
+    assert seen == sorted(seen, reverse=True)
+    for n in (1, 3):
+        weeks = reviewed(run, look, known, "--per-week", n)["reviewed"][0]["weeks"]
+        assert max(week["n_shown"] for week in weeks) <= n
+
+
+def test_the_ranks_of_a_week_are_those_of_the_ranking(
+    run: Path, look: Look, tmp_path: Path
+) -> None:
+    known = write_known(tmp_path / "known.csv", ROW)
+    (matter,) = reviewed(run, look, known, "--per-week", 2)["reviewed"][0]["matters"]
+
+    for week in matter["weeks"][:3]:
+        day = date.fromisoformat(week["on"]) - timedelta(days=1)
+        ranking = look("ranking", "--from-run", run, "--as-of", day, "--json").json
+        place = [one["matter_id"] for one in ranking].index(matter["matter_id"]) + 1
+        assert (week["rank"], week["n_listed"]) == (place, len(ranking))
+
+
+def test_each_part_is_left_out_in_turn_and_drawn_weights_repeat(
+    run: Path, look: Look, tmp_path: Path
+) -> None:
+    known = write_known(tmp_path / "known.csv", ROW)
+    options = ("--per-week", 5, "--ablate", "--random-weights", 2, "--seed", 3)
+
+    first, again = (reviewed(run, look, known, *options)["reviewed"] for _ in range(2))
+
+    assert first == again
+    names = [one["weights"] for one in first]
+    assert names[:2] == ["as configured", "without strength"]
+    assert names[-2:] == ["drawn at random, 1", "drawn at random, 2"]
+    for one in first[1:-2]:
+        assert one["values"][one["weights"].removeprefix("without ")] == 0
+
+
+def test_a_rule_set_lists_nothing_that_it_did_not_find(
+    run: Path, look: Look, tmp_path: Path
+) -> None:
+    known = write_known(tmp_path / "known.csv", ROW)
+
+    found = reviewed(run, look, known, "--per-week", 5, "--criterion", "evans")["reviewed"][0]
+
+    met = look("findings", "--from-run", run, "--criterion", "evans", "--first", "--json").json
+    assert max(week["n_listed"] for week in found["weeks"]) <= len(met)
+    assert found["criteria"] == ["evans"]
+
+
+def test_weeks_are_drawn_and_shown(run: Path, look: Look, tmp_path: Path) -> None:
+    known = write_known(tmp_path / "known.csv", ROW)
+    figure = tmp_path / "weeks.svg"
+
+    text = look(
+        "backtest", "--from-run", run, "--known", known, "--per-week", 5, "--plot", figure
+    ).output
+
+    assert "a modelled reviewer of 5 matters a week" in text
+    assert figure.read_text(encoding="utf-8").startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    "option", [("--ablate",), ("--random-weights", "2"), ("--criterion", "evans")]
+)
+def test_options_of_a_reviewer_need_one(run: Path, look: Look, option: tuple[str, ...]) -> None:
+    error = look("backtest", "--from-run", run, "--known", KNOWN, *option).error
+
+    assert isinstance(error, Misused)
+    assert "--per-week N" in str(error)
