@@ -25,14 +25,15 @@ from sqlalchemy import func, select, text
 
 from bench import data
 from bench.apart import ROOT, Stopwatch, apart
-from surveillance.configuration.types import Topics
+from surveillance.configuration.types import Topics, Triage
 from surveillance.log.days import end_of
 from surveillance.register import CaseIndex, Register, database, schema
 from surveillance.register.case_tables import case_postings
 from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.triage.matters import Matter
 from surveillance.triage.triage import signal_id
 from surveillance.views.line_listing import Pair, line_listing
-from surveillance.views.ranking import OPEN, board_of
+from surveillance.views.ranking import OPEN, rank_matters
 
 N_EPOCHS = 2_500
 FIRST_DAY = date(2030, 1, 1)  # after all days of the simulated cases
@@ -178,13 +179,14 @@ def _states(n: int) -> Iterator[Callable[[int], msgspec.Raw]]:
 def _state(
     product: str, event: str, priority: float, status: str, n: int, epoch: int
 ) -> msgspec.Raw:
-    names = ("evidence", "severity", "growth", "corroboration", "sentinel")
+    names = ("strength", "size", "severity", "novelty", "impact", "trend", "quality", "spread")
     day = _day(epoch)
     row = {
         "type": "signal", "signal_id": signal_id(product, event, "safety"), "family": "safety",
         "product": product, "event": event, "status": status, "first_on": FIRST_DAY, "on": day,
-        "epoch": epoch, "priority": priority,
-        "parts": [{"name": name, "value": priority / (i + 1), "weight": 2.0}
+        "epoch": epoch, "evaluated_on": day, "matter_id": Matter(product, event).matter_id,
+        "priority": priority,
+        "parts": [{"name": name, "value": priority / (i + 1), "basis": priority}
                   for i, name in enumerate(names)],
         "support": [{"criterion": "evans", "first_on": FIRST_DAY, "last_on": day, "n": n}],
         "n": n, "n_serious": n // 3, "expected": n / 4, "evidence": priority,
@@ -250,8 +252,8 @@ def ask(url: str) -> dict[str, Any]:
 
     def ranking() -> int:
         on = source.last_day() or FIRST_DAY
-        board_of(on, source.priorities(on, OPEN))
-        return len(list(source.each_signal(Chosen(), statuses=OPEN, limit=N_ROWS)))
+        signals = source.each_signal(Chosen(until=on), statuses=OPEN)
+        return len(rank_matters(signals, Triage(), on)[:N_ROWS])
 
     def listing_page() -> int:
         epoch = source.cases.epoch_on(day())

@@ -264,17 +264,6 @@ class RegisterReader:
         for row in self._each(_named(table).join(which, and_(*both)).order_by(*order)):
             yield signal_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
 
-    def priorities(self, on: date, statuses: Sequence[str]) -> Iterator[tuple[str, float]]:
-        """Read level of the product and priority of all signals in some statuses on a day."""
-        table, products = schema.signal_states, _KEYS["product"]
-        query = (
-            select(products.c.level, table.c.priority)
-            .join(products, products.c.key_id == table.c.product)
-            .where(_standing(Chosen(until=on), statuses))
-        )
-        for row in self._each(query):
-            yield row[0], row[1]
-
     def n_signals(self, chosen: Chosen, *, status: Status | None = None) -> int:
         """Count what `signals` would return without a limit."""
         query = select(func.count()).select_from(schema.signal_states)

@@ -152,7 +152,8 @@ def scores(of: dict[str, Part], weights: Weights) -> Floats:
             above += value
         else:
             above -= value
-    score = np.divide(above, whole, out=zeros, where=whole > 0)
+    with np.errstate(over="ignore"):  # by the least of weights: cut to 0 or 1 below
+        score = np.divide(above, whole, out=zeros, where=whole > 0)
     rounded: Floats = np.round(np.clip(score, 0.0, 1.0), N_DIGITS)
     return rounded
 

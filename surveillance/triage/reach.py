@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from math import nan
+
+import numpy as np
 
 from surveillance.configuration.types import Triage
-from surveillance.domain.signal import Support
-from surveillance.triage.priority import parts, score
+from surveillance.triage.priority import Facts, parts, scores
 
-MANY = 10**9  # cases: every part is then as near to its greatest value as any data bring it
-DAY = date(2000, 1, 1)
+MANY = 1e9  # cases: every part is then as near to its greatest value as any data bring it
 
 
 def highest_priority(triage: Triage, *, has_seriousness: bool) -> float:
@@ -29,14 +29,24 @@ def highest_priority(triage: Triage, *, has_seriousness: bool) -> float:
     float
         Of a pair with everything that the data can hold, computed as that of any other.
     """
-    best = parts(
-        triage.weights,
-        evidence=float(MANY),
+    n_serious = MANY if has_seriousness else 0.0
+    best = Facts(
+        evidence=MANY,
         n=MANY,
-        n_serious=MANY if has_seriousness else 0,
-        n_fatal=MANY if has_seriousness else 0,
-        support=[Support(criterion="any", first_on=DAY, last_on=DAY, n=1)],
-        n_criteria=1,
-        is_sentinel=False,
+        expected=0.0,
+        n_serious=n_serious,
+        n_fatal=n_serious,
+        usual_serious=0.0,
+        usual_fatal=0.0,
+        months_known=0.0,
+        n_recent=MANY,
+        recent_expected=0.0,
+        n_timed=MANY,
+        n_countries=MANY,
+        is_watched=nan,
+        is_listed=nan,
+        is_indication=nan,
+        is_publicised=nan,
     )
-    return score(best)
+    found = parts(Facts(*(np.array([value]) for value in best)))
+    return float(scores(found, triage.weights)[0])

@@ -23,13 +23,16 @@ from surveillance.configuration.types import (
 from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
 from surveillance.domain.finding import PriorFitted
 from surveillance.runs.cannot_happen import Seen, of_configuration
+from surveillance.triage.priority import NEGATIVE, POSITIVE
 from surveillance.triage.reach import highest_priority
 
 NO_ALERT = "no pair can reach alert_priority 0.6, as priorities end at 0.5"
 EVANS = Criteria(criterion=(Evans(name="evans"),))
 STRICT = Triage(
     alert_priority=0.6,
-    weights=Weights(evidence=3, severity=3, growth=1, corroboration=1, sentinel=2),
+    weights=msgspec.convert(
+        {**dict.fromkeys((*POSITIVE, *NEGATIVE), 0), "strength": 1, "severity": 1}, Weights
+    ),
 )
 
 
@@ -74,17 +77,6 @@ def test_a_configuration_that_never_alerts_without_seriousness_is_shown_so_befor
     (line,) = of_configuration(with_evans(STRICT))
 
     assert line.startswith(f"where no case is serious or fatal, {NO_ALERT}")
-
-
-def test_a_threshold_that_nothing_reaches_is_stated_whatever_the_data() -> None:
-    never = a_configuration(
-        criteria=EVANS, triage=msgspec.structs.replace(STRICT, alert_priority=1.0)
-    )
-
-    (line,) = of_configuration(never)
-
-    assert line.startswith("no pair can reach alert_priority 1, as priorities end at 0.8")
-    assert found(never, of("Rash", FATAL)) == [line]
 
 
 def test_a_threshold_that_can_be_reached_is_not_mentioned() -> None:
