@@ -289,13 +289,6 @@ def _evidence(finding: Finding | WatchFinding) -> float:
     return finding.statistic / log(2) if finding.scale == "log_e" else 0.0
 
 
-def _evidence(finding: WatchFinding) -> float:
-    """Return bits: of the rate ratio where events are expected, else of the e-value."""
-    if finding.rate_ratio:
-        return log2(finding.rate_ratio)
-    return finding.statistic / log(2) if finding.scale == "log_e" else 0.0
-
-
 def _supported(
     support: tuple[Support, ...], finding: Finding | WatchFinding, n: int
 ) -> tuple[Support, ...]:
