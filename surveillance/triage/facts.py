@@ -68,7 +68,7 @@ def _of_watch(one: WatchFinding, *, is_watched: bool) -> Facts:
         evidence=BITS_OF_FULL_STRENGTH * reached,
         n=one.n_events,
         expected=one.expected,
-        n_serious=one.n_events,
+        n_serious=0 if one.family == "compliance" else one.n_events,  # a visit harms nobody
         n_fatal=one.n_fatal,
         usual_serious=nan,
         usual_fatal=nan,

@@ -111,6 +111,18 @@ def test_a_crossing_opens_a_signal_of_its_family_with_its_rate_ratio_in_bits() -
     assert (signal.evidence, signal.n, signal.family) == (2.0, 3, "effectiveness")
 
 
+def test_missed_visits_are_not_severe() -> None:
+    parts = {
+        family: {part.name: part.value for part in priority.shown(
+            priority.parts(facts_of([(a_crossing(family=family), False)])), Weights(), 0
+        )}
+        for family in ("compliance", "effectiveness")
+    }  # fmt: skip
+
+    assert parts["compliance"]["severity"] == 0
+    assert (parts["effectiveness"]["severity"] or 0) > 0
+
+
 def test_an_earlier_crossing_is_never_taken_back_and_its_support_is_marked() -> None:
     desk = TriagedEpochs()
     desk.close(a_finding(), a_finding("ror"))
