@@ -271,7 +271,7 @@ def test_a_screen_that_is_not_utf_8_is_fatal_to_no_reading_command(
 ) -> None:
     done, codes = _call_all(hostile, tmp_path, environment=_SCREENS[screen], out="")
 
-    assert set(codes.values()) == {0}, (codes, done.stderr)
+    assert set(codes.values()) == {0, 3}, (codes, done.stderr)  # 3: files with refused lines
     assert len(codes) >= 24
     assert b"Traceback" not in done.stderr
     assert b"\x1b" not in done.stdout + done.stderr
@@ -297,8 +297,8 @@ def test_a_command_whose_standard_output_is_closed_runs_as_if_it_were_thrown_awa
 ) -> None:
     done, codes = _call_all(hostile, tmp_path, environment={}, out=">&-")
 
-    assert set(codes.values()) == {0}, (codes, done.stderr)
-    assert done.stderr == b""
+    assert set(codes.values()) == {0, 3}, (codes, done.stderr)  # 3: files with refused lines
+    assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", [("findings",), ("findings", "--json"), ("run", "export")])
