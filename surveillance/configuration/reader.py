@@ -25,6 +25,10 @@ _DEFAULTS = {  # parts that a directory may leave to us
 }
 _DICTIONARY = "substances.csv"
 _COLUMNS = ["reported", "substance"]
+_KNOWN_PAIRS = {
+    "labels.csv": ["product", "event", "since"],
+    "indications.csv": ["product", "event"],
+}
 
 _FILES: dict[str, Any] = {
     "topics": parts.Topics,
@@ -46,7 +50,7 @@ def read_configuration(directory: Path) -> Configuration:
     Parameters
     ----------
     directory : Path
-        Holds one TOML file a part, and perhaps `substances.csv`; only `criteria.toml` is
+        Holds one TOML file a part, and perhaps the CSV files of a user; only `criteria.toml` is
         required.
 
     Returns
@@ -64,7 +68,7 @@ def read_configuration(directory: Path) -> Configuration:
         raise Misconfigured(str(directory), "is not a directory", "name a configuration directory")
     found = (path for path in directory.iterdir() if path.suffix in (".toml", ".csv"))
     contents = {path.name: path.read_bytes() for path in sorted(found)}
-    known = {*(f"{part}.toml" for part in _FILES), _DICTIONARY}
+    known = {*(f"{part}.toml" for part in _FILES), _DICTIONARY, *_KNOWN_PAIRS}
     for name in contents:
         if name not in known:
             raise Misconfigured(
@@ -82,6 +86,10 @@ def read_configuration(directory: Path) -> Configuration:
     if _DICTIONARY in contents:
         listed = _read_dictionary(directory / _DICTIONARY, contents[_DICTIONARY])
         values["substances"] = replace(values["substances"], dictionary=listed)
+    for name, columns in _KNOWN_PAIRS.items():
+        if name in contents:
+            rows = _read_table(directory / name, contents[name], columns)
+            values[name.removesuffix(".csv")] = _known_pairs(directory / name, rows, columns)
     return Configuration(digest=digest(contents), **values)
 
 
@@ -113,23 +121,49 @@ def _read_part(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 - 
         raise Misconfigured(str(path), f"is not TOML ({error})", "fix the file") from None
 
 
-def _read_dictionary(path: Path, content: bytes) -> dict[str, str]:
-    """Read a user's dictionary: a header, and on each line a reported name and its substance."""
+def _read_table(path: Path, content: bytes, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
+    """Read a user's CSV file: each line that is not blank, with its number."""
     try:
         rows = list(csv.reader(content.decode("utf-8-sig").splitlines(), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise Misconfigured(str(path), f"is not CSV in UTF-8 ({error})", "fix the file") from None
-    if not rows or [name.strip().lower() for name in rows[0]] != _COLUMNS:
-        remedy = f"begin it with the line {','.join(_COLUMNS)}"
+    if not rows or [name.strip().lower() for name in rows[0]] != columns:
+        remedy = f"begin it with the line {','.join(columns)}"
         raise Misconfigured(str(path), "has no header", remedy)
-    listed: dict[str, str] = {}
+    found: list[tuple[int, dict[str, str]]] = []
     for number, row in enumerate(rows[1:], 2):
-        if not row:
+        if not any(map(str.strip, row)):
             continue
-        if len(row) != len(_COLUMNS) or not all(map(str.strip, row)):
+        if len(row) != len(columns):
+            reason = f"has {len(row)} fields in place of {len(columns)}"
+            raise Misconfigured(f"{path}:{number}", reason, f"give {', '.join(columns)}")
+        found.append((number, dict(zip(columns, map(str.strip, row), strict=True))))
+    return found
+
+
+def _known_pairs(
+    path: Path, rows: list[tuple[int, dict[str, str]]], columns: list[str]
+) -> tuple[parts.KnownPair, ...]:
+    found: list[parts.KnownPair] = []
+    for number, row in rows:
+        given = {name: row[name] for name in columns if row[name]}
+        try:
+            found.append(msgspec.convert(given, parts.KnownPair, strict=False))
+        except msgspec.ValidationError as error:
+            reason = str(error).replace("`", "'")
+            remedy = f"give {', '.join(columns)}; a day as YYYY-MM-DD"
+            raise Misconfigured(f"{path}:{number}", reason, remedy) from None
+    return tuple(found)
+
+
+def _read_dictionary(path: Path, content: bytes) -> dict[str, str]:
+    """Read a user's dictionary: a header, and on each line a reported name and its substance."""
+    listed: dict[str, str] = {}
+    for number, row in _read_table(path, content, _COLUMNS):
+        if not all(row.values()):
             remedy = "give a reported name and its substance; join several by ' + '"
             raise Misconfigured(f"{path}:{number}", "is not two names", remedy)
-        reported, substance = row
+        reported, substance = row["reported"], row["substance"]
         if listed.setdefault(identity(reported), substance) != substance:
             reason = f"gives {reported!r} another substance than a line before"
             raise Misconfigured(f"{path}:{number}", reason, "keep one of the two")

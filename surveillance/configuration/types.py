@@ -6,6 +6,7 @@ records which configuration was in force when; a finding carries it too.
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -106,6 +107,14 @@ class Substances(_Part, frozen=True, kw_only=True):
     whole: tuple[Name, ...] = ()  # names that end like a salt and are not one
     same: dict[Name, Name] = {}  # a name, and the one it is counted under
     dictionary: dict[Name, Name] = {}  # of substances.csv: reported name, substances joined by +
+
+
+class KnownPair(_Part, frozen=True, kw_only=True):
+    """A line of `labels.csv` or `indications.csv`: what is known of a product and an event."""
+
+    product: Name  # a key, `level:name`, or the name of a product
+    event: Name  # a key, or a preferred term
+    since: date | None = None  # on which it was written into the label; None: from the first
 
 
 class Events(_Part, frozen=True, kw_only=True):
@@ -371,6 +380,8 @@ class Configuration(_Part, frozen=True, kw_only=True):
     feed: Feed
     names: Names = Names()
     substances: Substances = Substances()
+    labels: tuple[KnownPair, ...] = ()  # of labels.csv
+    indications: tuple[KnownPair, ...] = ()  # of indications.csv
 
     def __post_init__(self) -> None:
         spelling = self.names.spelling

@@ -14,6 +14,7 @@ Level = Literal["platform", "programme", "substance", "product", "construct", "l
 EventLevel = Literal["pt", "group"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
+EVENT_LEVELS: tuple[EventLevel, ...] = get_args(EventLevel)
 
 
 def key(level: Level | EventLevel, name: str) -> str:

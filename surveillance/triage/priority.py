@@ -125,10 +125,14 @@ def _beyond_usual(n_of_kind: Floats, n: Floats, usual: Floats) -> Floats:
 
 
 def _novelty(facts: Facts) -> Part:
-    """Return how new product and pair are; nothing is new about what the label lists."""
+    """Return how new product and pair are; nothing is new about what the label lists.
+
+    What a known label does not list stays new to some degree, however old product and pair are.
+    """
     product = np.clip(1 - facts.months_known / MONTHS_NEW, 0.0, 1.0)
     pair = np.clip(facts.n_recent / facts.n, 0.0, 1.0)
-    value = np.where(facts.is_listed == 1, 0.0, (product + pair) / 2)
+    unlisted = np.where(facts.is_listed == 0, (1 + product + pair) / 3, (product + pair) / 2)
+    value = np.where(facts.is_listed == 1, 0.0, unlisted)
     return Part(value, facts.months_known)
 
 

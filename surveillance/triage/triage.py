@@ -32,7 +32,8 @@ from surveillance.log.lines import day_of
 from surveillance.log.messages import Fact, Output
 from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
 from surveillance.triage import priority
-from surveillance.triage.facts import facts_of
+from surveillance.triage.facts import Judged, facts_of
+from surveillance.triage.labels import Labels
 from surveillance.triage.life_cycle import MOVES, why_not, with_step
 from surveillance.triage.matters import Matters
 
@@ -106,6 +107,7 @@ class TriageFindings:
         criteria = configuration.criteria.criterion
         self._sentinels = {c.name for c in criteria if isinstance(c, Sentinel)}
         self._matters = Matters(configuration)
+        self._labels = Labels(configuration)
 
     def init(self, cells: Cells) -> TriageState:  # noqa: ARG002 - the protocol
         """Return the state before the first finding."""
@@ -157,7 +159,11 @@ class TriageFindings:
             or (name in state.signals and state.signals[name].is_sentinel)
             for name, finding in latest.items()
         }
-        parts = priority.parts(facts_of([(one, is_watched[name]) for name, one in latest.items()]))
+        judged = [
+            Judged(one, is_watched[name], self._labels.of(one.product, one.event, one.on))
+            for name, one in latest.items()
+        ]
+        parts = priority.parts(facts_of(judged))
         scores = priority.scores(parts, self._triage.weights).tolist()
         for index, (name, finding) in enumerate(latest.items()):
             old = state.signals.get(name)

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from surveillance.triage import priority
+from surveillance.triage.labels import Labels
 from surveillance.triage.triage import signal_id
 from surveillance.views.counted import CountedRun
 
@@ -55,6 +56,8 @@ def signals_as_of(source: Results, signals: Sequence[Signal], on: date) -> list[
     facts = counted.facts(places[chosen], on)
     watched = np.array([signals[number].is_sentinel for number in chosen], np.bool_)
     facts = facts._replace(is_watched=np.where(watched, 1.0, np.nan))
+    pairs = [(signals[number].product, signals[number].event) for number in chosen]
+    facts = Labels(configuration).added(facts, pairs, on)
     found = list(signals)
     updated = _updated([found[number] for number in chosen], facts, configuration.triage.weights)
     for number, item in zip(chosen, updated, strict=True):

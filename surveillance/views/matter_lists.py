@@ -12,6 +12,7 @@ import numpy as np
 
 from surveillance.configuration.types import OfFamily, OfPair, Sentinel, Weights
 from surveillance.triage import priority
+from surveillance.triage.labels import Labels
 from surveillance.triage.matters import Matters
 from surveillance.triage.triage import signal_id
 from surveillance.views.counted import CountedRun
@@ -82,6 +83,7 @@ class MatterLists:
         self.states = _States(changes)
         self.signals = self.states.signals
         roots = Matters(configuration)
+        self._labels = Labels(configuration)
         of_signals = [roots.of(product, event) for product, event in self.signals.values()]
         self.matters: list[Matter] = list(dict.fromkeys(of_signals))
         numbers = {matter: number for number, matter in enumerate(self.matters)}
@@ -140,6 +142,8 @@ class MatterLists:
         facts = counted.facts(self._places[screened], day)
         is_watched = states.is_sentinel[screened]
         facts = facts._replace(is_watched=np.where(is_watched, 1.0, np.nan))
+        pairs = (self._pairs[number] for number in screened)
+        facts = self._labels.added(facts, pairs, day)
         kept = is_watched | (facts.evidence > 0)
         facts = priority.Facts(*(values[kept] for values in facts))
         tested = np.flatnonzero(is_due & ~states.is_screened)

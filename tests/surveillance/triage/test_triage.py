@@ -32,7 +32,7 @@ from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.cloudevents import CloudEvent
 from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
 from surveillance.triage import priority
-from surveillance.triage.facts import facts_of
+from surveillance.triage.facts import Judged, facts_of
 from surveillance.triage.matters import Matter
 from surveillance.triage.triage import TriageFindings, signal_id, signal_of
 
@@ -41,7 +41,7 @@ def test_a_finding_opens_a_signal_with_all_that_it_says() -> None:
     finding = a_finding(n_serious=2, n_fatal=1)
     signal = TriagedEpochs().signal(finding)
 
-    parts = priority.parts(facts_of([(finding, False)]))
+    parts = priority.parts(facts_of([Judged(finding, is_watched=False)]))
     assert signal == Signal(
         signal_id=SIGNAL,
         matter_id=Matter("product:P", "pt:Rash").matter_id,
@@ -114,7 +114,8 @@ def test_a_crossing_opens_a_signal_of_its_family_with_its_rate_ratio_in_bits() -
 def test_missed_visits_are_not_severe() -> None:
     parts = {
         family: {part.name: part.value for part in priority.shown(
-            priority.parts(facts_of([(a_crossing(family=family), False)])), Weights(), 0
+            priority.parts(facts_of([Judged(a_crossing(family=family), is_watched=False)])),
+            Weights(), 0,
         )}
         for family in ("compliance", "effectiveness")
     }  # fmt: skip
