@@ -176,8 +176,7 @@ def _show(truth: Truth, seen: _Seen, summary: dict[str, Any]) -> None:
     print_laid_out(table)
     if any(planted.kind == "lost_effect" for planted in truth.planted):
         print_lines(
-            "A lost effect in ten patients is found in about three simulations of four "
-            "(docs/simulation.md)."
+            "Whether a lost effect in ten patients is found depends on chance (docs/simulation.md)."
         )
     false = ", ".join(f"{name} {n}" for name, n in sorted(seen.false.items())) or "none"
     print_lines(
