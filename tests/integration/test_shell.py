@@ -310,7 +310,7 @@ def test_a_topic_with_other_partitions_is_told_in_one_line(cluster: Cluster) -> 
     worker = cluster.work("A")
 
     assert worker.wait() == 2
-    assert f"topic {topics.OUTCOMES}: has 3 partition(s); it must have 2" in worker.printed
+    assert f"topic {topics.OUTCOMES}: has 3 partition(s); it must have 1" in worker.printed
     assert worker.printed.count("\n") == 1
 
 

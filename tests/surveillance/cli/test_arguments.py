@@ -60,6 +60,7 @@ FLAG = Values(("",))
 
 # By option, for all commands that have it; a command may have its own.
 VALUES: dict[str, Values] = {
+    "--ablate": FLAG,
     "--action": Values(("close",), (*TEXTS, "start")),
     "--append": FILES_WRITTEN,
     "--approved-by": Values((), TEXTS),
@@ -91,14 +92,17 @@ VALUES: dict[str, Values] = {
     "--outcomes": Values(
         (), ("", "outcomes", "outcomes:", ":x", "outcomes:{missing}", "x:{cases}")
     ),
+    "--per-week": Values(("1", "20"), ("0", "-1", "1e30", "x", "")),
     "--plot": Values(("{new}.svg",), ("{new}.png", "{missing}/x.svg", "{long}.svg", "")),
     "--product": NAMES,
+    "--random-weights": Values(("0", "1"), ("-1", "1e30", "x", "")),
     "--reason": Values(("x" * 10, "x" * 4_000), (*TEXTS, "x" * 9, "x" * 4_001)),
     "--refused": FILES_WRITTEN,
     "--register": URLS,
     "--role": Values(("regulator",), (*TEXTS, "pope")),
     "--scenario": Values((), ("", "[/b]", LONG)),
     "--seed": SEEDS,
+    "--signals": FLAG,
     "--state": Values((), ()),
     "--status": Values(("detected",), ("", "open", LONG)),
     "--top": NUMBERS,

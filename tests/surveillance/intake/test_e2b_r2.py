@@ -13,14 +13,18 @@ from surveillance.intake.format import Read, Unusable
 from surveillance.log.decode import decode_case
 
 INVENTED = Path(__file__).parent / "files/invented_e2b_r2.xml"
-REPORT = (
-    INVENTED.read_bytes().partition(b"</ichicsrmessageheader>\n")[2].removesuffix(b"\n</ichicsr>\n")
-)
-DOCTYPE = INVENTED.read_bytes().splitlines()[1]
 HEADER = b"<ichicsrmessageheader><messagetype>ichicsr</messagetype></ichicsrmessageheader>"
 
 
-def sent(tmp_path: Path, report: bytes = REPORT, doctype: bytes = DOCTYPE) -> Any:  # noqa: ANN401 - Read or Unusable
+def invented() -> bytes:
+    """Return the one report of the invented file."""
+    after = INVENTED.read_bytes().partition(b"</ichicsrmessageheader>\n")[2]
+    return after.removesuffix(b"\n</ichicsr>\n")
+
+
+def sent(tmp_path: Path, report: bytes | None = None, doctype: bytes | None = None) -> Any:  # noqa: ANN401 - Read or Unusable
+    report = invented() if report is None else report
+    doctype = INVENTED.read_bytes().splitlines()[1] if doctype is None else doctype
     path = tmp_path / "sent.xml"
     whole = b'<?xml version="1.0" encoding="ISO-8859-1"?>\n' + doctype + b'<ichicsr lang="en">'
     path.write_bytes(whole + HEADER + report + b"</ichicsr>")
@@ -63,8 +67,10 @@ def test_seriousness_is_inherited_from_the_report(tmp_path: Path) -> None:
 
 
 def test_a_report_that_is_not_serious_meets_no_criterion(tmp_path: Path) -> None:
-    report = REPORT.replace(b"<serious>1", b"<serious>2").replace(
-        b"<seriousnesshospitalization>1</seriousnesshospitalization>", b""
+    report = (
+        invented()
+        .replace(b"<serious>1", b"<serious>2")
+        .replace(b"<seriousnesshospitalization>1</seriousnesshospitalization>", b"")
     )
 
     (event,) = decode_case(sent(tmp_path, report).line).events
@@ -108,13 +114,13 @@ def test_a_document_type_is_skipped_and_one_that_declares_anything_is_refused(
 def test_what_cannot_be_used_is_refused_with_its_reason(
     tmp_path: Path, written: bytes, instead: bytes, code: str
 ) -> None:
-    item = sent(tmp_path, REPORT.replace(written, instead))
+    item = sent(tmp_path, invented().replace(written, instead))
 
     assert (item.code if isinstance(item, Unusable) else "read") == code
 
 
 def test_a_nullification_retracts(tmp_path: Path) -> None:
-    report = REPORT.replace(
+    report = invented().replace(
         b"<reporttype>", b"<casenullification>1</casenullification><reporttype>"
     )
 

@@ -55,8 +55,16 @@ Contents = dict[str, bytes]
 class Seed(NamedTuple):
     """A small file of a format, and how its parts make one."""
 
-    contents: Contents
+    given: Mapping[str, bytes | Path]
     written: Callable[[Path, Contents], Path]
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """The bytes of each file; those that lie beside the tests are read when asked for."""
+        return {
+            name: content.read_bytes() if isinstance(content, Path) else content
+            for name, content in self.given.items()
+        }
 
 
 def plain(folder: Path, contents: Mapping[str, bytes]) -> Path:
@@ -101,11 +109,11 @@ SEEDS: dict[str, Seed] = {
     "decisions": Seed({"a.ndjson": DECISION * 2}, plain),
     "vaers": Seed(vaers_parts(), vaers_packed),
     "faers": Seed(faers_files(faers_report(7)), quarter),
-    "e2b": Seed({"a.xml": (FILES / "invented_e2b_r3.xml").read_bytes()}, plain),
-    "e2b-r2": Seed({"a.xml": (FILES / "invented_e2b_r2.xml").read_bytes()}, plain),
+    "e2b": Seed({"a.xml": FILES / "invented_e2b_r3.xml"}, plain),
+    "e2b-r2": Seed({"a.xml": FILES / "invented_e2b_r2.xml"}, plain),
     "maude": Seed(MAUDE, folder_of),
     "caers": Seed({"a.csv": CAERS}, plain),
-    "openfda": Seed({"a.json": (FILES / "invented_openfda.json").read_bytes()}, plain),
+    "openfda": Seed({"a.json": FILES / "invented_openfda.json"}, plain),
 }
 SAMPLES = {
     "vaers": ["vaers/1990VAERSData.zip"],

@@ -1,5 +1,6 @@
 """Salts, combinations and a user's own dictionary."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from surveillance.domain.errors import Misconfigured
 from surveillance.screening.keys import Naming
 from surveillance.screening.substances import SubstanceNames, with_combination
 
-RULES = SubstanceNames(read_configuration(SHIPPED / "faers").substances)
+
+@cache
+def rules() -> SubstanceNames:
+    return SubstanceNames(read_configuration(SHIPPED / "faers").substances)
 
 
 @pytest.mark.parametrize(
@@ -35,22 +39,22 @@ RULES = SubstanceNames(read_configuration(SHIPPED / "faers").substances)
     ],
 )
 def test_salts_are_left_out_and_names_of_one_substance_are_one(name: str, base: str) -> None:
-    assert RULES.base(name) == base
+    assert rules().base(name) == base
 
 
 def test_no_rule_leads_to_a_name_that_another_rule_would_change() -> None:
-    rules = read_configuration(SHIPPED / "faers").substances
+    shipped = read_configuration(SHIPPED / "faers").substances
 
-    for name in rules.same.values():
-        assert RULES.base(name) == name
-    for name in rules.whole:
-        assert RULES.base(name) == name
+    for name in shipped.same.values():
+        assert rules().base(name) == name
+    for name in shipped.whole:
+        assert rules().base(name) == name
 
 
 def test_a_combination_of_two_salts_of_one_substance_is_no_combination() -> None:
     product = Product(role="suspect", product="P", substances=("A SODIUM", "A POTASSIUM"))
 
-    assert with_combination(RULES.of(product)) == ["A"]
+    assert with_combination(rules().of(product)) == ["A"]
 
 
 def configuration(tmp_path: Path, dictionary: bytes) -> Path:
@@ -88,9 +92,9 @@ def test_a_users_dictionary_wins_over_record_and_rules(tmp_path: Path) -> None:
     [
         (b"", "has no header"),
         (b"A,B\n", "has no header"),
-        (b"reported,substance\nA\n", "csv:2: is not two names"),
+        (b"reported,substance\nA\n", "csv:2: has 1 fields in place of 2"),
         (b"reported,substance\nA, \n", "csv:2: is not two names"),
-        (b"reported,substance\nA,B\na ,C\n", "csv:3: gives 'a ' another substance"),
+        (b"reported,substance\nA,B\na ,C\n", "csv:3: gives 'a' another substance"),
         (b"reported,substance\n\xff,B\n", "is not CSV in UTF-8"),
     ],
 )
