@@ -76,8 +76,8 @@ def topic_rows_of(run: Path, topic: str) -> list[Any]:
 
 
 def findings_of(run: Path) -> list[Any]:
-    """Read the findings of a run, without the fits of the prior that lie among them."""
-    return [row for row in topic_rows_of(run, FINDINGS) if row["type"] != "prior"]
+    """Read the findings of a run, without the looks, fits and decisions among them."""
+    return [row for row in topic_rows_of(run, FINDINGS) if row["type"] in {"pair", "watch"}]
 
 
 def assert_refused_in_one_line(answer: Answer, *parts: str) -> None:
