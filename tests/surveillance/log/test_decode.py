@@ -139,7 +139,8 @@ def test_every_code_has_a_remedy() -> None:
         (
             decode_outcome,
             b'{"type":"dose"}',
-            "'dose' is not allowed at '$.type': give one of endpoint_event, follow_up, treatment",
+            "'dose' is not allowed at '$.type': give one of end, endpoint_event, enrolment, "
+            "follow_up, intervention, measurement, missed_visit, treatment",
         ),
     ],
 )
