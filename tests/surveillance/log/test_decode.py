@@ -139,8 +139,10 @@ def test_every_code_has_a_remedy() -> None:
         (
             decode_outcome,
             b'{"type":"dose"}',
-            "'dose' is not allowed at '$.type': give one of end, endpoint_event, enrolment, "
-            "follow_up, intervention, measurement, missed_visit, treatment",
+            (
+                "'dose' is not allowed at '$.type': give one of end, endpoint_event, enrolment, "
+                "follow_up, intervention, measurement, missed_visit, treatment"
+            ),
         ),
     ],
 )
