@@ -160,8 +160,8 @@ def ticker(
         one.tick()
         while not once and not ending.wait(every):
             one.tick()
-    except Exception:
-        if not ending.is_set():  # else it was told to end while the broker was away
+    except Exception:  # whatever ends a wait for the broker: it counts unless a signal did
+        if not ending.is_set():
             raise
     one.close()
     return 0

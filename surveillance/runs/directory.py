@@ -107,7 +107,7 @@ class RunDirectory:
     ) -> None:
         try:
             self._stack.close()
-        except BaseException:
+        except BaseException:  # an interrupt too: else the register's process would live on
             self._register.abandon()
             raise
         if kind is None:

@@ -77,7 +77,7 @@ class Workplace:
                     (self.out / name).unlink()
             _clear(self.directory)
             write_summary(self.directory, {"status": UNFINISHED})
-        except BaseException:
+        except BaseException:  # an interrupt too: the lock would be held by nobody who writes
             os.close(self._lock)
             raise
 

@@ -86,7 +86,7 @@ async def start_patiently(
     async def attempt() -> None:
         try:
             await start()
-        except Exception:
+        except Exception:  # whatever it is, it is judged below: a half-made client ends first
             with suppress(Exception):  # it never started: how it ends is nobody's concern
                 await client().stop()
             raise
