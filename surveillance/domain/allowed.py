@@ -32,8 +32,7 @@ def with_allowed(message: str, kind: Any) -> str:  # noqa: ANN401 - a type or a 
     --------
     >>> from typing import Literal
     >>> import msgspec
-    >>> class Patient(msgspec.Struct):
-    ...     sex: Literal["male", "female"]
+    >>> Patient = msgspec.defstruct("Patient", [("sex", Literal["male", "female"])])
     >>> with_allowed("Invalid enum value 'M' - at `$.sex`", Patient)
     "'M' is not allowed at '$.sex': give one of female, male"
     """
