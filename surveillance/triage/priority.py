@@ -162,18 +162,33 @@ def scores(of: dict[str, Part], weights: Weights) -> Floats:
     return rounded
 
 
-def shown(of: dict[str, Part], weights: Weights, index: int) -> tuple[PriorityPart, ...]:
-    """Return the parts of one signal, as it carries them."""
-    return tuple(
-        PriorityPart(
-            name=name,
-            value=_known(part.value[index]),
-            basis=_known(np.round(part.basis[index], N_DIGITS)),
-            weight=float(getattr(weights, name)),
-        )
-        for name, part in of.items()
-    )
+def shown(of: dict[str, Part], weights: Weights) -> list[tuple[PriorityPart, ...]]:
+    """Return the parts of each signal, as it carries them.
+
+    Parameters
+    ----------
+    of : dict of str to Part
+        From `parts`.
+    weights : Weights
+        Of each part.
+
+    Returns
+    -------
+    list of tuple of PriorityPart
+        One for each signal.
+    """
+    columns = [_column(name, part, float(getattr(weights, name))) for name, part in of.items()]
+    return list(zip(*columns, strict=True))
 
 
-def _known(value: np.float64) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _column(name: str, part: Part, weight: float) -> list[PriorityPart]:
+    """Return one part of all signals: in columns, since there are many on a busy day."""
+    basis = np.round(part.basis, N_DIGITS)
+    return [
+        PriorityPart(name=name, value=value, basis=seen, weight=weight)
+        for value, seen in zip(_known(part.value), _known(basis), strict=True)
+    ]
+
+
+def _known(values: Floats) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]  # noqa: PLR0124 - NaN

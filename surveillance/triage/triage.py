@@ -165,6 +165,7 @@ class TriageFindings:
         ]
         parts = priority.parts(facts_of(judged))
         scores = priority.scores(parts, self._triage.weights).tolist()
+        shown = priority.shown(parts, self._triage.weights)
         for index, (name, finding) in enumerate(latest.items()):
             old = state.signals.get(name)
             first = Step(on=finding.on, status="detected", action="detect", n=_n(finding))
@@ -180,7 +181,7 @@ class TriageFindings:
                 evaluated_on=finding.on,
                 epoch=finding.epoch,
                 priority=scores[index],
-                parts=priority.shown(parts, self._triage.weights, index),
+                parts=shown[index],
                 support=support[name],
                 n=_n(finding),
                 n_serious=_n_serious(finding),

@@ -73,6 +73,7 @@ def is_screened(item: Signal) -> bool:
 def _updated(signals: Sequence[Signal], facts: Facts, weights: Weights) -> list[Signal]:
     parts = priority.parts(facts)
     scores = priority.scores(parts, weights).tolist()
+    shown = priority.shown(parts, weights)
     evidence = np.nan_to_num(facts.evidence).tolist()
     return [
         msgspec.structs.replace(
@@ -82,7 +83,7 @@ def _updated(signals: Sequence[Signal], facts: Facts, weights: Weights) -> list[
             n_fatal=int(facts.n_fatal[index]),
             expected=float(facts.expected[index]),
             evidence=evidence[index],
-            parts=priority.shown(parts, weights, index),
+            parts=shown[index],
             priority=scores[index],
         )
         for index, item in enumerate(signals)

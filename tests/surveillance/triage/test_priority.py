@@ -91,7 +91,7 @@ def test_an_indication_and_publicity_are_taken_off() -> None:
 
 
 def test_a_part_is_shown_with_what_it_came_from() -> None:
-    found = {part.name: part for part in shown(parts(facts()), Weights(), 0)}
+    found = {part.name: part for part in shown(parts(facts()), Weights())[0]}
 
     assert (found["strength"].value, found["strength"].basis) == (0.25, 0.75)
     assert (found["spread"].value, found["spread"].weight) == (None, 1.0)

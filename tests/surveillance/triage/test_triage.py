@@ -54,7 +54,7 @@ def test_a_finding_opens_a_signal_with_all_that_it_says() -> None:
         evaluated_on=DAY,
         epoch=0,
         priority=priority.scores(parts, Weights())[0],
-        parts=priority.shown(parts, Weights(), 0),
+        parts=priority.shown(parts, Weights())[0],
         support=(Support(criterion="ic", first_on=DAY, last_on=DAY, n=4),),
         n=4,
         n_serious=2,
@@ -115,8 +115,8 @@ def test_missed_visits_are_not_severe() -> None:
     parts = {
         family: {part.name: part.value for part in priority.shown(
             priority.parts(facts_of([Judged(a_crossing(family=family), is_watched=False)])),
-            Weights(), 0,
-        )}
+            Weights(),
+        )[0]}
         for family in ("compliance", "effectiveness")
     }  # fmt: skip
 
