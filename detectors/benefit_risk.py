@@ -289,7 +289,7 @@ def sensitivity(
 
 def _responders(data: Responders, prior: Beta | Gamma) -> tuple[float, float]:
     if not isinstance(prior, Beta):
-        raise ValueError(f"prior.benefit is {prior}: must be a Beta for responders")  # noqa: TRY004 - a wrong value of one argument for the other
+        raise ValueError("prior.benefit is a Gamma: must be a Beta for responders")  # noqa: TRY004 - a wrong value of one argument for the other
     _require_count("benefit.n_responding", data.n_responding)
     _require_count("benefit.n_patients", data.n_patients)
     if data.n_responding > data.n_patients:
@@ -303,7 +303,7 @@ def _responders(data: Responders, prior: Beta | Gamma) -> tuple[float, float]:
 
 def _prevented(data: PreventedEvents, prior: Beta | Gamma) -> tuple[float, float]:
     if not isinstance(prior, Gamma):
-        raise ValueError(f"prior.benefit is {prior}: must be a Gamma for prevented events")  # noqa: TRY004 - a wrong value of one argument for the other
+        raise ValueError("prior.benefit is a Beta: must be a Gamma for prevented events")  # noqa: TRY004 - a wrong value of one argument for the other
     _require_count("benefit.events", data.events)
     _require_time("benefit.patient_years", data.patient_years)
     _require_range("benefit.natural_rate", data.natural_rate)

@@ -407,8 +407,10 @@ def _require_totals(observation: Observation) -> None:
         raise ValueError(f"mean is {mean}: must be at most 1e100 in size")
     if not 0 <= squares <= GREATEST_VALUE * GREATEST_VALUE:
         raise ValueError(f"squares is {squares}: must be from 0 to 1e200")
-    if (n == 0 and mean) or (n <= 1 and squares):
-        raise ValueError(f"{observation}: must be 0 where there are too few values")
+    if n == 0 and mean:
+        raise ValueError(f"mean is {mean}: must be 0 where n is 0, so has too few values")
+    if n <= 1 and squares:
+        raise ValueError(f"squares is {squares}: must be 0 where n is {n}, so has too few values")
 
 
 def _log_e(design: Design, observation: Observation) -> float:

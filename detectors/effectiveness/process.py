@@ -145,6 +145,8 @@ def log_likelihood_ratio(events: float, expected: float, dispersion: float) -> f
 def _divergence(y: float, difference: float) -> float:
     """Compute D(y + difference, y), also where the difference is small."""
     x = y + difference
+    if x <= 0.0:  # nothing is left of it beside y
+        return y
     v = difference / (x + y)
     if abs(v) > NEAR:
         return x * math.log(x / y) - difference

@@ -3,13 +3,16 @@
 import hashlib
 import importlib
 import inspect
+import math
 import os
 import pickle
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 
@@ -27,6 +30,7 @@ from detectors.estimate import DEFINED, STATES, Estimate, PValue, Statistic
 from detectors.sequential import poisson_maxsprt
 
 ROOT = Path(__file__).parents[2]
+WHOLE_VALUE = re.compile(r"\b[A-Z]\w*\(\w+=")  # as Python shows a dataclass
 Found = Callable[..., object]
 
 
@@ -384,6 +388,32 @@ def test_a_crossing_stays_and_looks_are_numbered(watch: Watch) -> None:
         crossings = [look.is_crossing for look in looks]
         has_crossed = [any(crossings[: i + 1]) for i in range(len(looks))]
         assert [look.has_crossed for look in looks] == has_crossed
+
+
+def refusals(watch: Watch) -> Iterator[str]:
+    """Yield what a watch answers to observations of which one number is wrong."""
+    first = watch.observations[0]
+    numbers = [
+        each.name for each in fields(first) if isinstance(getattr(first, each.name), int | float)
+    ]
+    for design in watch.designs:
+        state, _ = watch.step(watch.init(design), first)
+        for name, value in product(numbers, (-1, math.nan, math.inf, 0.5, 0, 2**60)):
+            try:
+                watch.step(state, replace(first, **{name: value}))
+            except ValueError as error:
+                yield str(error)
+
+
+@every_watch
+def test_a_wrong_observation_is_refused_by_the_name_of_what_is_wrong(watch: Watch) -> None:
+    names = tuple(each.name for each in fields(watch.observations[0]))
+
+    for message in refusals(watch):
+        place, _, rule = message.partition(":")
+        assert place.startswith(("went back", *names))
+        assert rule.strip()
+        assert not WHOLE_VALUE.search(message)
 
 
 def test_a_huge_count_is_a_look() -> None:

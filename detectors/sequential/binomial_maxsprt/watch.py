@@ -19,7 +19,7 @@ from detectors.sequential.binomial_maxsprt.likelihood import (
 )
 from detectors.sequential.binomial_paths import characteristics
 from detectors.sequential.operating import OperatingCharacteristics
-from detectors.validation import require_between
+from detectors.validation import as_counts, require_between
 
 GREATEST_RATE_RATIO = 1e6
 
@@ -263,6 +263,8 @@ def _llr(design: Design, seen: Observation, *, is_past_horizon: bool) -> float:
         if type(n) is not int or type(c) is not int or not 0 <= c <= n <= 2**53:
             return float(log_likelihood_ratio(n, c, ratio=design.ratio))
         return _llr_of_one(float(n), float(c), float(design.ratio))
+    as_counts("events", seen.events)
+    as_counts("exposed", seen.exposed)
     if is_past_horizon:
         return 0.0
     return _varying_llr(tuple(design.ratio), seen.events, seen.exposed)

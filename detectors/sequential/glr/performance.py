@@ -71,7 +71,7 @@ def operating_characteristics(
     if found is None:
         if rng is None:
             raise ValueError(
-                f"rng is None: must be a generator, as this is too large to be exact: {design}"
+                "rng is None: must be a generator, as this design is too large to be exact"
             )
         return simulate(design, rate_ratio, rng=rng, n_paths=n_paths)
     power = min(1.0, math.fsum(found.chance))  # rounding may add some bits

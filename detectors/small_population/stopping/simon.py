@@ -309,15 +309,17 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
     """
     design = state.design
     patients, events = observation.patients, observation.events
-    if patients % 1 or events % 1 or not 0 <= events <= patients:
-        raise ValueError(f"{observation}: must be whole, events not above patients")
+    _require_totals(patients, events)
     if patients < state.patients or events < state.events:
         raise ValueError(
             f"went back, so recompute: {observation.patients} patients after {state.patients}, "
             f"{observation.events} events after {state.events}"
         )
     if events - state.events > patients - state.patients:
-        raise ValueError(f"{observation}: events must not grow by more than patients")
+        raise ValueError(
+            f"events grew by {events - state.events} and patients by {patients - state.patients}: "
+            "must not grow by more than patients"
+        )
     has_passed = state.first_stage_passed or (patients <= design.n1 and events > design.r1)
     if patients > design.n1 and not has_passed and not state.first_crossing:
         raise ValueError(f"patients is {patients}: the look at {design.n1} must come first")
@@ -347,6 +349,14 @@ def step(state: State, observation: Observation) -> tuple[State, Look]:
 
 
 recompute = recomputation(init, step)
+
+
+def _require_totals(patients: float, events: float) -> None:
+    for name, value in (("patients", patients), ("events", events)):
+        if value % 1 or not value >= 0:  # not finite has a remainder, NaN
+            raise ValueError(f"{name} is {value}: must be a whole number of at least 0")
+    if events > patients:
+        raise ValueError(f"events is {events}: must not exceed patients, {patients}")
 
 
 def _fewest_patients(p0: float, p1: float, alpha: float, beta: float) -> int:
