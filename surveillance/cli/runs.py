@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -185,18 +186,21 @@ def _show(summary: dict[str, Any], directory: Path) -> None:
         f"{seconds['whole']:.1f} s, {summary['memory_mb']:.0f} MB; all of it in {directory}"
     )
     print_notes(summary["cannot_happen"])
-    print_notes(
-        [
-            f"sources.toml has no rule for source {source!r}: its versions are ordered by version "
-            "number, then by day of receipt"
-            for source in summary["sources_without_rule"]
-        ]
-    )
+    print_notes(notes_on_sources(summary["sources_without_rule"]))
     print_lines(f"next: {called()} ranking --from-run {directory}")
 
 
+def notes_on_sources(without_rule: Iterable[str]) -> list[str]:
+    """State of each source that has no version rule how its versions are ordered."""
+    return [
+        f"sources.toml has no rule for source {source!r}: its versions are ordered by version "
+        "number, then by day of receipt"
+        for source in sorted(without_rule)
+    ]
+
+
 def print_notes(notes: list[str]) -> None:
-    """Print what cannot happen, a line each."""
+    """Print what a user should know of the whole, a line each."""
     for note in notes:
         print_lines(f"note: {note}")
 

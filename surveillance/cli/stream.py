@@ -6,9 +6,11 @@ import importlib.metadata
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from threading import Event
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
 import typer
@@ -16,13 +18,25 @@ import typer
 from surveillance.cli import clock
 from surveillance.cli.gc_tuning import collect_seldom
 from surveillance.cli.options import number_of
-from surveillance.cli.runs import SHIPPED_FOR, AsJson, Config, ExtractedOn
+from surveillance.cli.runs import (
+    SHIPPED_FOR,
+    AsJson,
+    Config,
+    ExtractedOn,
+    notes_on_sources,
+    print_notes,
+)
 from surveillance.cli.screen import print_errors, print_json_line, print_lines
 from surveillance.cli.terminal import Bar, a_period, configurations
 from surveillance.domain.errors import Misused
 from surveillance.intake.extracts import stated_days
 from surveillance.intake.format import Unusable
 from surveillance.intake.inputs import Period, lines_of, refused_at_intake
+from surveillance.intake.row_counts import RowCounts
+
+if TYPE_CHECKING:
+    from surveillance.configuration.types import Configuration
+    from surveillance.log.days import DatedLine
 
 Broker = Annotated[
     str, typer.Option("--broker", help="HOST:PORT of a broker, or a list with commas.")
@@ -91,6 +105,7 @@ def load(
     period = Period(*a_period(from_day, until_day))
     chosen, _ = configurations(config or [], default=SHIPPED_FOR.get(format_name, "vaers"))
     loader = Loader(broker, chosen.current)
+    tally = RowCounts()
 
     with (
         tempfile.TemporaryDirectory(prefix="longwatch-") as spool,
@@ -103,9 +118,11 @@ def load(
             refuse=kept,
             spool=Path(spool),
             progress=bar,
+            tally=tally,
             today=clock.today(),
             extracted_on=stated_days(extracted_on or []),
         )
+        lines = _noting_sources(lines, tally, chosen.current)
         written = loader.load(period.of(lines), progress=bar)
         loader.close()
     period.require_any()
@@ -117,6 +134,16 @@ def load(
         print_errors(f"longwatch: {kept.n_rows} row(s) refused; see {refused}")
         return 3
     return 0
+
+
+def _noting_sources(
+    lines: Iterator[DatedLine], tally: RowCounts, current: Configuration
+) -> Iterator[DatedLine]:
+    """Print which sources have no version rule, when all is read and before anything is sent."""
+    first = next(lines, None)
+    print_notes(notes_on_sources(tally.sources - current.sources.keys()))
+    if first is not None:
+        yield from chain((first,), lines)
 
 
 class _Refusals:
