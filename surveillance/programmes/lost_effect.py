@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from surveillance.configuration.programmes import LostEffect, Stratum
 from surveillance.domain.finding import Look
 from surveillance.domain.names import identity
 from surveillance.programmes.adapter import last_look
-from surveillance.programmes.histories import AtRisk, at_risk, left_out
+from surveillance.programmes.histories import DAYS_A_YEAR, AtRisk, at_risk, left_out
 from surveillance.programmes.looking import Member, Occasion
 from surveillance.programmes.natural_history import stratum_of, upper_rate
 
@@ -131,25 +132,42 @@ def patient_evidence(design: LostEffect, patient: AtRisk, stratum: Stratum) -> f
     """
     rate = upper_rate(stratum, design.for_history)
     if stratum.dispersion is None:
-        expected = rate * design.rate_ratio_kept * patient.years
-        plain = poisson.Design(
-            alpha=design.alpha, prior_shape=design.ratio_shape, prior_rate=design.ratio_rate
-        )
-        seen = poisson.Observation(events=patient.n_events, expected=expected)
-        look = last_look(poisson.init, poisson.step, plain, [seen])
-        return look.log_e
+        return _of_alike(design, rate, patient.n_events, patient.days)
     n_before, years_before = _before(design, patient)
-    law = uncertain_comparator.Design(
+    shape = stratum.dispersion + n_before
+    time = (stratum.dispersion / rate + years_before) / design.rate_ratio_kept
+    return _of_own(design, (shape, time), patient.n_events, patient.days)
+
+
+# A patient is looked at within the construct and within the programme, so that each number is
+# needed twice; a law is needed at every look of its patient.
+@lru_cache(maxsize=8_192)
+def _of_alike(design: LostEffect, rate: float, n_events: int, days: int) -> float:
+    years = days / DAYS_A_YEAR
+    plain = poisson.Design(
+        alpha=design.alpha, prior_shape=design.ratio_shape, prior_rate=design.ratio_rate
+    )
+    seen = poisson.Observation(events=n_events, expected=rate * design.rate_ratio_kept * years)
+    return last_look(poisson.init, poisson.step, plain, [seen]).log_e
+
+
+@lru_cache(maxsize=8_192)
+def _of_own(design: LostEffect, law: tuple[float, float], n_events: int, days: int) -> float:
+    at = uncertain_comparator.Observation(events=n_events, person_time=days / DAYS_A_YEAR)
+    begin, step = uncertain_comparator.init, uncertain_comparator.step
+    return last_look(begin, step, _law(design, *law), [at]).log_e
+
+
+@lru_cache(maxsize=8_192)
+def _law(design: LostEffect, shape: float, time: float) -> uncertain_comparator.Design:
+    return uncertain_comparator.Design(
         0,
-        (stratum.dispersion / rate + years_before) / design.rate_ratio_kept,
-        prior_events=stratum.dispersion + n_before,
+        time,
+        prior_events=shape,
         alpha=design.alpha,
         prior_shape=design.ratio_shape,
         prior_rate=design.ratio_rate,
     )
-    at = uncertain_comparator.Observation(events=patient.n_events, person_time=patient.years)
-    found = last_look(uncertain_comparator.init, uncertain_comparator.step, law, [at])
-    return found.log_e
 
 
 def _before(design: LostEffect, patient: AtRisk) -> tuple[int, float]:
@@ -157,7 +175,7 @@ def _before(design: LostEffect, patient: AtRisk) -> tuple[int, float]:
     enrolled = patient.history.enrolled
     for one in enrolled.baseline if enrolled else ():
         if identity(one.endpoint) == identity(design.endpoint):
-            return one.n_events, one.days / 365.25
+            return one.n_events, one.days / DAYS_A_YEAR
     return 0, 0.0
 
 

@@ -13,7 +13,7 @@ from treated import ENDPOINT, before, dose, end, enrolment, event, on, visit
 
 from surveillance.configuration.programmes import LostEffect, Shares, Stratum
 from surveillance.domain.finding import Look
-from surveillance.domain.outcome import OutcomeRecord
+from surveillance.domain.outcome import Ended, EndpointEvent, OutcomeRecord
 from surveillance.programmes import lost_effect
 from surveillance.programmes.histories import DAYS_A_YEAR, AtRisk, histories_of
 from surveillance.programmes.looking import Member, Occasion
@@ -165,9 +165,10 @@ class Trial:
         records: list[OutcomeRecord] = []
         for number in range(self.n_patients):
             records += self._course(f"p{number}", 365 * years, counted_before=counted_before)
-        days = sorted({int((r.received_on - on(0)).days) for r in records})
+        rises = [r for r in records if isinstance(r, EndpointEvent | Ended)]  # the evidence does
+        days = sorted({(r.received_on - on(0)).days for r in rises})
         of = programmes(strata=(self.stratum,), constructs=("K1",), effect=design)
-        for day in days[:: max(1, len(days) // 60)]:
+        for day in days:
             known = [r for r in records if (r.received_on - on(0)).days <= day]
             member = Member(of.programme[0], histories_of(known))
             occasion = Occasion(
@@ -209,7 +210,7 @@ class Trial:
 
 @pytest.mark.slow
 @pytest.mark.campaign
-@pytest.mark.parametrize("n_patients", [1, 3, 5, 10, 30])
+@pytest.mark.parametrize("n_patients", [1, 3, 10])
 @pytest.mark.parametrize("counted_before", [False, True])
 def test_a_kept_effect_crosses_as_seldom_as_alpha(*, n_patients: int, counted_before: bool) -> None:
     alpha, n = 0.1, 300
