@@ -16,13 +16,14 @@ from surveillance.domain.outcome import (
     EndpointEvent,
     Enrolled,
     FollowUp,
+    Measurement,
     OutcomeRecord,
     TreatmentGiven,
 )
 from surveillance.simulate.content import Calendar, SimulatedLine
 from surveillance.simulate.natural_history import DAYS_PER_YEAR
 from surveillance.simulate.patients import Course
-from surveillance.simulate.scenario import Platform, VersionMix
+from surveillance.simulate.scenario import Platform, SentinelEvent, VersionMix
 from surveillance.simulate.truth import ConstructTruth
 
 ENDPOINT = "Hyperammonaemic event"
@@ -48,10 +49,20 @@ class Registry:
     calendar : Calendar
     n_days : int
         Nothing is received after these.
+    sentinel : SentinelEvent, optional
+        Recorded as an event of its own where it is to be.
     """
 
-    def __init__(self, rng: Generator, platform: Platform, calendar: Calendar, n_days: int) -> None:
+    def __init__(
+        self,
+        rng: Generator,
+        platform: Platform,
+        calendar: Calendar,
+        n_days: int,
+        sentinel: SentinelEvent | None = None,
+    ) -> None:
         self._rng, self._platform, self._calendar, self._n_days = rng, platform, calendar, n_days
+        self._sentinel = sentinel if sentinel and sentinel.is_outcome else None
 
     def report(self, course: Course) -> list[ReportedOutcome]:
         """Return every record of a patient that is received in time."""
@@ -61,6 +72,8 @@ class Registry:
             *self._visits(course),
             *self._events(course),
             *self._taken_back(course),
+            *self._others(course),
+            *self._values(course),
             *self._end(course),
         ]
         return [item for item in reported if item.day < self._n_days]
@@ -70,7 +83,10 @@ class Registry:
 
     def _enrolled(self, course: Course) -> ReportedOutcome:
         first = course.infusions[0].day
-        counted = Baseline(endpoint=ENDPOINT, n_events=course.n_before, days=course.days_before)
+        counted: tuple[Baseline, ...] = ()
+        if course.days_before:
+            one = Baseline(endpoint=ENDPOINT, n_events=course.n_before, days=course.days_before)
+            counted = (one,)
         record = Enrolled(
             record_id=f"{course.patient_id}-EN",
             programme=course.programme.name,
@@ -78,7 +94,7 @@ class Registry:
             received_on=self._calendar[first],
             enrolled_on=self._calendar[first],
             age_years=course.age_years,
-            baseline=(counted,),
+            baseline=counted,
         )
         return ReportedOutcome(first, record)
 
@@ -162,6 +178,32 @@ class Registry:
             again = self._later(day)
             yield self._event(course, f"N{number}", occurred, again, version=2, is_nullified=True)
 
+    def _others(self, course: Course) -> Iterator[ReportedOutcome]:
+        """Report events that no natural history has a rate for."""
+        of = self._platform.coincident
+        named = [(day, of.pt) for day in course.coincident] if of else []
+        if course.sentinel is not None and self._sentinel is not None:
+            named.append((course.sentinel, self._sentinel.pt))
+        for number, (occurred, pt) in enumerate(named, 1):
+            day = self._received(occurred)
+            yield self._event(course, f"S{number}", occurred, day, endpoint=pt)
+
+    def _values(self, course: Course) -> Iterator[ReportedOutcome]:
+        of = self._platform.measured
+        for number, (taken, value) in enumerate(course.values if of else (), 1):
+            day = self._received(taken)
+            record = Measurement(
+                record_id=f"{course.patient_id}-M{number}",
+                programme=course.programme.name,
+                patient_id=course.patient_id,
+                received_on=self._calendar[day],
+                code=of.code if of else "",
+                value=value,
+                unit=of.unit if of else "",
+                taken_on=self._calendar[taken],
+            )
+            yield ReportedOutcome(day, record)
+
     def _later(self, day: int) -> int:
         return day + 1 + int(self._rng.poisson(14))
 
@@ -229,7 +271,7 @@ def construct_truth(
     records = standing(reported)
     first, last = spans(records)
     days = sum((last[patient] - first[patient]).days for patient in first)
-    rate = platform.natural_history.rate_per_patient_year * (1 - platform.reduction)
+    rate = rate_kept(platform)
     events = [record for record in records if isinstance(record, EndpointEvent)]
     n_deaths = sum(event.endpoint == DEATH for event in events)
     return ConstructTruth(
@@ -243,6 +285,18 @@ def construct_truth(
         - n_deaths,
         expected_events=round(rate * days / DAYS_PER_YEAR, 3),
     )
+
+
+def rate_kept(platform: Platform) -> float:
+    """Return the endpoint's events a patient-year under the approved effect.
+
+    Parameters
+    ----------
+    platform : Platform
+        With or without a natural history.
+    """
+    history = platform.natural_history
+    return history.rate_per_patient_year * (1 - platform.reduction) if history else 0.0
 
 
 def spans(records: Sequence[OutcomeRecord]) -> tuple[dict[str, date], dict[str, date]]:

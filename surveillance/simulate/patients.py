@@ -12,10 +12,10 @@ from numpy.random import Generator
 from surveillance.simulate.natural_history import DAYS_PER_YEAR, NaturalHistory
 from surveillance.simulate.scenario import Construct, LostEffect, Platform, Programme, Scenario
 
-AGE_AT_FIRST_DOSE = (0.5, 6.0)  # years; assumed
 YEARS_BEFORE_MAX = (
     1.5  # in which events before the first dose are known: that of the published figure
 )
+LEAST_FACTOR = 1e-3  # of a patient's own rate, where time to loss is divided by it
 SENTINEL_LEAD_DAYS = 60  # the sentinel patient is treated so soon after the scenario begins
 
 
@@ -44,6 +44,9 @@ class Course(NamedTuple):
     sentinel: int | None  # day of onset
     n_before: int  # events counted before the first dose
     days_before: int  # in so many days
+    coincident: tuple[int, ...] = ()  # days of events that come to anybody
+    values: tuple[tuple[int, float], ...] = ()  # of what is measured: day and value
+    effect: tuple[float, ...] = ()  # what is left of the untreated rate, by day from first dose
 
     @property
     def last_seen(self) -> int:
@@ -156,28 +159,38 @@ class _Patient:
         self._rng, self._days, self._platform = rng, scenario.days, platform
         self._programme, self._construct = programme, construct
         lost, sentinel = scenario.lost_effect, scenario.sentinel
-        self._lost = lost if lost and lost.construct == construct.name else None
+        self._lost = lost if lost and lost.where in {construct.name, platform.name} else None
+        self._bad_lot = lost if lost and lost.where.startswith(f"{construct.name}-L") else None
         self._sentinel = sentinel if sentinel and sentinel.construct == construct.name else None
 
     def course(self, patient_id: str, place: int) -> Course:
         is_sentinel = self._sentinel is not None and place == 0
         first = self._first_dose(is_sentinel=is_sentinel)
-        age = round(float(self._rng.uniform(*AGE_AT_FIRST_DOSE)), 1)
+        age = round(float(self._rng.uniform(*self._platform.age_at_first_dose)), 1)
         # OTC deficiency is X-linked: with neonatal onset the patients are boys
         is_male = bool(self._rng.random() < 0.5) or self._programme.gene == "OTC"  # noqa: PLR2004 - a half
         planned = self._planned(first)
         died, gone = self._ends(first, is_sentinel=is_sentinel)
         until = min(self._days - 1, died, gone)
-        remaining = remaining_rate(self._platform.reduction, until - first + 1, self._lost)
+        lost = self._lost_with(planned)
+        remaining = remaining_rate(self._platform.reduction, until - first + 1, lost)
         history = self._platform.natural_history
-        own = own_factor(self._rng, history)
-        days_before = int(min(age, YEARS_BEFORE_MAX) * DAYS_PER_YEAR)
-        before = own * history.rate_per_patient_year * days_before / DAYS_PER_YEAR
-        n_before = int(self._rng.poisson(before))
-        events = [first + day for day in events_by_day(self._rng, history, remaining, own)]
+        n_before = days_before = 0
+        events: list[int] = []
+        if history is not None:
+            own = own_factor(self._rng, history)
+            days_before = int(min(age, YEARS_BEFORE_MAX) * DAYS_PER_YEAR)
+            before = own * history.rate_per_patient_year * days_before / DAYS_PER_YEAR
+            n_before = int(self._rng.poisson(before))
+            if self._platform.loss_follows_events:
+                gone = first + 1 + int((gone - first - 1) / max(own, LEAST_FACTOR))
+                until = min(until, gone)
+            remaining = self._under_care(first, remaining[: until - first + 1])
+            events = [first + day for day in events_by_day(self._rng, history, remaining, own)]
         infusions = tuple(given for given in planned if given.day <= until)
         visits = self._visits(first, until)
         seen = max(*events, *visits, *(given.day for given in infusions), first)
+        coincident = self._coincident(first, until)
         return Course(
             patient_id=patient_id,
             programme=self._programme,
@@ -192,10 +205,48 @@ class _Patient:
             sentinel=first + self._sentinel.after_days if self._sentinel and is_sentinel else None,
             n_before=n_before,
             days_before=days_before,
+            coincident=coincident,
+            values=self._values(first, visits, lost),
+            effect=tuple(remaining.tolist()),
+        )
+
+    def _lost_with(self, planned: list[Infusion]) -> LostEffect | None:
+        bad = self._bad_lot
+        return bad if bad and planned[0].lot == bad.where else self._lost
+
+    def _under_care(
+        self, first: int, remaining: np.ndarray[tuple[int], np.dtype[np.float64]]
+    ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        ratio = self._platform.care_ratio_a_year
+        years = (first + np.arange(len(remaining))) / DAYS_PER_YEAR
+        return remaining if ratio == 1 else remaining * ratio**years
+
+    def _coincident(self, first: int, until: int) -> tuple[int, ...]:
+        of = self._platform.coincident
+        if of is None:
+            return ()
+        n = self._rng.poisson(of.per_patient_year * (until - first + 1) / DAYS_PER_YEAR)
+        return tuple(sorted(self._rng.integers(first, until + 1, n).tolist()))
+
+    def _values(
+        self, first: int, visits: tuple[int, ...], lost: LostEffect | None
+    ) -> tuple[tuple[int, float], ...]:
+        """Measure at every visit: the logarithm moves with the effect, unless it holds."""
+        of = self._platform.measured
+        if of is None or not visits:
+            return ()
+        moving = None if lost and lost.biomarker_holds else lost
+        left = remaining_rate(1.0, max(visits) - first + 1, moving)  # 0 under the full effect
+        span = np.log(of.untreated / of.treated)
+        own = self._rng.normal(np.log(of.treated), of.between_sd)
+        chance = self._rng.normal(0.0, of.within_sd, len(visits))
+        return tuple(
+            (day, round(float(np.exp(own + span * left[max(day - first, 0)] + error)), 1))
+            for day, error in zip(visits, chance, strict=True)
         )
 
     def _first_dose(self, *, is_sentinel: bool) -> int:
-        enrolment = self._lost.enrolment_days if self._lost else self._platform.enrolment_days
+        enrolment = (self._lost and self._lost.enrolment_days) or self._platform.enrolment_days
         day = int(self._rng.integers(0, enrolment))
         return SENTINEL_LEAD_DAYS if is_sentinel else day
 
@@ -216,10 +267,9 @@ class _Patient:
 
     def _ends(self, first: int, *, is_sentinel: bool) -> tuple[int, int]:
         """Return the days of death and of loss; both may lie after the scenario."""
-        rates = (
-            self._platform.natural_history.deaths_per_patient_year,
-            self._platform.lost_per_patient_year,
-        )
+        history = self._platform.natural_history
+        deaths = history.deaths_per_patient_year if history else 0.0
+        rates = (deaths, self._platform.lost_per_patient_year)
         died, gone = (
             first + 1 + int(self._rng.exponential(DAYS_PER_YEAR / rate)) if rate else self._days
             for rate in rates

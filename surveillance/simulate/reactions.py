@@ -99,11 +99,22 @@ class Reports:
         for day in course.events:
             if self._rng.random() < self._platform.reported_events:
                 yield [Happened(ENDPOINT_PT, day, _HOSPITAL, is_expected=True, is_planted=False)]
+        yield from self._coincident(course)
         if course.sentinel is not None and self._scenario.sentinel is not None:
             pt = self._scenario.sentinel.pt
             yield [Happened(pt, course.sentinel, _FATAL, is_expected=False, is_planted=True)]
         elif course.died is not None:
             yield [Happened(ENDPOINT_PT, course.died, _FATAL, is_expected=True, is_planted=False)]
+
+    def _coincident(self, course: Course) -> Iterator[list[Happened]]:
+        """Return the events that come to anybody and are reported, more of them in publicity."""
+        of = self._platform.coincident
+        if of is None:
+            return
+        for day in course.coincident:
+            is_after = of.publicity_on is not None and self._calendar[day] >= of.publicity_on
+            if self._rng.random() < (of.reported_after if is_after else of.reported):
+                yield [Happened(of.pt, day, _HOSPITAL, is_expected=False, is_planted=False)]
 
     def _reactions(self, course: Course, given: Infusion) -> Iterator[Happened]:
         until = self._scenario.days - 1 if course.died is None else course.died

@@ -1,5 +1,6 @@
 """The design of a simulation: every number that shapes it, and nothing of chance."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Annotated
 
@@ -88,13 +89,41 @@ class Reaction(_Part, frozen=True, kw_only=True):
     is_listed: bool = True  # in the reference safety information
 
 
+class Measured(_Part, frozen=True, kw_only=True):
+    """A biomarker of every patient, measured at each visit: lognormal."""
+
+    code: str
+    unit: str
+    treated: Annotated[float, Meta(gt=0)]  # median under the approved effect
+    untreated: Annotated[float, Meta(gt=0)]
+    between_sd: Annotated[float, Meta(ge=0)]  # of logarithms, over patients
+    within_sd: Annotated[float, Meta(gt=0)]  # of logarithms, over visits
+
+
+class Coincident(_Part, frozen=True, kw_only=True):
+    """An event that comes to the treated as often as to anybody; some of it is reported as cases.
+
+    Publicity for a product of the same class makes more of it reported, and no more of it happen.
+    """
+
+    pt: str
+    per_patient_year: Annotated[float, Meta(gt=0)]
+    reported: Share
+    publicity_on: date | None = None
+    reported_after: Share = 0.0  # from then on
+
+
 class Platform(_Part, frozen=True, kw_only=True):
     """A delivery and chemistry shared by programmes, and how its patients are followed."""
 
     name: str
     programmes: tuple[Programme, ...]
-    natural_history: NaturalHistory
+    natural_history: NaturalHistory | None  # None: no endpoint has a history
     reduction: Share  # of the event rate, from the first dose on
+    age_at_first_dose: tuple[float, float] = (0.5, 6.0)  # years; assumed
+    care_ratio_a_year: Annotated[float, Meta(gt=0)] = 1.0  # of the untreated rate, as care changes
+    measured: Measured | None = None
+    coincident: Coincident | None = None
     reactions: tuple[Reaction, ...]
     enrolment_days: Count = 365  # first doses are spread over these
     doses_mg_per_kg: tuple[float, ...] = (0.1, 0.3, 0.3)
@@ -104,6 +133,7 @@ class Platform(_Part, frozen=True, kw_only=True):
     visit_gap_days: Count = 90
     missed_visits: Share = 0.08
     lost_per_patient_year: Annotated[float, Meta(ge=0)] = 0.05
+    loss_follows_events: bool = False  # who has more events is lost sooner
     lost_declared_after_days: Days = 120
     lag_days_mean: Annotated[float, Meta(ge=0)] = 7.0  # from what happened to its receipt
     corrected_events: Share = 0.04  # of endpoint events: the day is amended
@@ -127,15 +157,20 @@ class SentinelEvent(_Part, frozen=True, kw_only=True):
     pt: str
     after_days: Days  # from the first dose to onset
     fatal_after_days: Days  # from onset to death
+    is_outcome: bool = False  # the registry records the event itself, and not the death alone
 
 
 class LostEffect(_Part, frozen=True, kw_only=True):
-    """Planted: in one construct the effect falls to nothing, in a straight line."""
+    """Planted: in a lot, a construct or the whole platform the effect falls to nothing.
 
-    construct: str
+    It falls in a straight line, for every patient treated with it.
+    """
+
+    where: str  # name of a construct, a lot, or the platform
     after_days: Days  # from the first dose of each patient
     over_days: Count
-    enrolment_days: Count  # of this construct, in place of the platform's
+    enrolment_days: Count | None = None  # of these patients, in place of the platform's
+    biomarker_holds: bool = False  # what is measured stays as it was
 
 
 class Scenario(_Part, frozen=True, kw_only=True):
@@ -161,12 +196,33 @@ class Scenario(_Part, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         programmes = self.platform.programmes if self.platform else ()
         names = {programme.name for programme in programmes}
-        names |= {c.name for programme in programmes for c in programme.constructs}
+        constructs = {c.name for programme in programmes for c in programme.constructs}
+        names |= constructs | ({self.platform.name} if self.platform else set())
         planted = (
             self.excess and self.excess.programme,
             self.sentinel and self.sentinel.construct,
-            self.lost_effect and self.lost_effect.construct,
+            self.lost_effect and construct_of(self.lost_effect.where, constructs),
         )
         for name in planted:
             if name is not None and name not in names:
                 raise ValueError(f"{name}: planted, but not on the platform")
+
+
+def construct_of(where: str, constructs: Collection[str]) -> str:
+    """Return the construct of a lot; any other name as it is.
+
+    Parameters
+    ----------
+    where : str
+        Name of a construct, a platform, or a lot, which is a construct's name with ``-L`` and a
+        number.
+    constructs : collection of str
+        Names of constructs.
+
+    Examples
+    --------
+    >>> construct_of("SIM-OTC-01-L2", {"SIM-OTC-01"})
+    'SIM-OTC-01'
+    """
+    construct, _, number = where.rpartition("-L")
+    return construct if construct in constructs and number.isdigit() else where

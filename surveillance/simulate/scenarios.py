@@ -5,15 +5,14 @@ from datetime import date
 from surveillance.simulate.natural_history import UREA_CYCLE
 from surveillance.simulate.scenario import (
     Background,
-    Construct,
     Excess,
     LostEffect,
     Platform,
-    Programme,
     Reaction,
     Scenario,
     SentinelEvent,
 )
+from surveillance.simulate.variations import LNP, VARIATIONS, programme
 
 FROM_ON = date(2024, 1, 1)
 DAYS = 731  # 24 months, to 2025-12-31
@@ -28,18 +27,6 @@ _PATIENTS = {
     "NAGS": (2, 2),
     "SLC25A15": (3, 2),
 }
-
-
-def _programme(gene: str, patients: tuple[int, ...]) -> Programme:
-    return Programme(
-        name=f"SIM-{gene}",
-        gene=gene,
-        product=f"SIM-{gene}-ABE",
-        constructs=tuple(
-            Construct(name=f"SIM-{gene}-{number:02d}", n_patients=n)
-            for number, n in enumerate(patients, 1)
-        ),
-    )
 
 
 # chances are assumptions, of the order that infused lipid nanoparticles are known for
@@ -58,8 +45,8 @@ _REACTIONS = (
 )
 
 _PLATFORM = Platform(
-    name="SIM-LNP-ABE",
-    programmes=tuple(_programme(gene, patients) for gene, patients in _PATIENTS.items()),
+    name=LNP,
+    programmes=tuple(programme(gene, patients) for gene, patients in _PATIENTS.items()),
     natural_history=UREA_CYCLE,  # of CPS1, OTC and ASS1; applied to all seven genes: assumed
     reduction=0.8,
     reactions=_REACTIONS,
@@ -81,9 +68,7 @@ _UCD = Scenario(
     sentinel=SentinelEvent(
         construct="SIM-CPS1-02", pt="Acute hepatic failure", after_days=38, fatal_after_days=12
     ),
-    lost_effect=LostEffect(
-        construct="SIM-ASS1-01", after_days=120, over_days=60, enrolment_days=150
-    ),
+    lost_effect=LostEffect(where="SIM-ASS1-01", after_days=120, over_days=60, enrolment_days=150),
 )
 
 _UCD_SMALL = Scenario(
@@ -138,5 +123,5 @@ def national(
 
 
 SCENARIOS: dict[str, Scenario] = {
-    scenario.name: scenario for scenario in (_UCD, _UCD_SMALL, national(1_000_000))
+    scenario.name: scenario for scenario in (_UCD, _UCD_SMALL, national(1_000_000), *VARIATIONS)
 }

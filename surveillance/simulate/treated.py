@@ -51,7 +51,7 @@ def treat(rng: Generator, scenario: Scenario, platform: Platform, calendar: Cale
         for item, steps in zip(cases, plans, strict=True)
         for line in lines(item.case, steps, calendar, counts)
     ]
-    registry = Registry(rng, platform, calendar, scenario.days)
+    registry = Registry(rng, platform, calendar, scenario.days, scenario.sentinel)
     records = {course.patient_id: registry.report(course) for course in patients}
     constructs = tuple(
         construct_truth(

@@ -14,6 +14,7 @@ class Planted(Struct, frozen=True, kw_only=True):
     """
 
     kind: Literal["excess", "sentinel", "lost_effect"]
+    level: str = ""  # that carries it, where one does: lot, construct, programme or platform
     products: tuple[str, ...]  # keys, `level:name`, the most specific first
     events: tuple[str, ...]  # keys, `pt:` or `group:`; an endpoint counts as a term
     criteria: tuple[str, ...]  # in the shipped configuration `ucd`
@@ -40,7 +41,7 @@ class Association(Struct, frozen=True, kw_only=True):
 
     product: str
     event: str
-    reason: Literal["reaction of the platform", "indication"]
+    reason: Literal["reaction of the platform", "indication", "stimulated reporting"]
 
 
 class ConstructTruth(Struct, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ def test_events_have_the_published_mean_and_vary_between_patients(reduction: flo
 
 def test_a_lost_effect_falls_in_a_straight_line_to_the_untreated_rate() -> None:
 
-    lost = LostEffect(construct="any", after_days=10, over_days=20, enrolment_days=1)
+    lost = LostEffect(where="any", after_days=10, over_days=20, enrolment_days=1)
     remaining = remaining_rate(0.8, 50, lost)
 
     assert remaining[:11] == pytest.approx(0.2)
