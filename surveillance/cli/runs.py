@@ -21,6 +21,7 @@ from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
 from surveillance.intake.extracts import stated_days
 from surveillance.intake.registry import FORMATS
+from surveillance.intake.withdrawals import what_becomes
 from surveillance.log import topics
 from surveillance.runs.cannot_happen import of_configuration
 from surveillance.runs.directory import topic_rows
@@ -45,6 +46,13 @@ ExtractedOn = Annotated[
         "--extracted-on",
         metavar="DATE",
         help="When the files were downloaded, where nothing shows it; PATH=DATE for one path.",
+    ),
+]
+WithdrawnOption = Annotated[
+    str,
+    typer.Option(
+        "--withdrawn",
+        help="Of reports that a later extract no longer shows: stand, or nullify.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -90,6 +98,7 @@ def replay_command(
     until_day: Annotated[str | None, typer.Option("--until", help="Last day of receipt.")] = None,
     *,
     extracted_on: ExtractedOn = None,
+    withdrawn: WithdrawnOption = "stand",
     decisions: Annotated[
         list[Path] | None,
         typer.Option("--decisions", metavar="FILE", help="As `longwatch decide --append` writes."),
@@ -120,6 +129,7 @@ def replay_command(
             until_day=last,
             today=clock.today(),
             extracted_on=stated_days(extracted_on or []),
+            withdrawn=what_becomes(withdrawn),
             progress=bar,
             clock=time.monotonic,
         )

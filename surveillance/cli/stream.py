@@ -23,6 +23,7 @@ from surveillance.cli.runs import (
     AsJson,
     Config,
     ExtractedOn,
+    WithdrawnOption,
     notes_on_sources,
     print_notes,
 )
@@ -33,6 +34,7 @@ from surveillance.intake.extracts import stated_days
 from surveillance.intake.format import Unusable
 from surveillance.intake.inputs import Period, lines_of, refused_at_intake
 from surveillance.intake.row_counts import RowCounts
+from surveillance.intake.withdrawals import what_becomes
 
 if TYPE_CHECKING:
     from surveillance.configuration.types import Configuration
@@ -98,6 +100,7 @@ def load(
         "refused.ndjson"
     ),
     extracted_on: ExtractedOn = None,
+    withdrawn: WithdrawnOption = "stand",
 ) -> int:
     """Write old data onto Kafka, with the ticks of their own dates."""
     from surveillance.stream.loader import Loader  # noqa: PLC0415 - as above
@@ -121,6 +124,7 @@ def load(
             tally=tally,
             today=clock.today(),
             extracted_on=stated_days(extracted_on or []),
+            withdrawn=what_becomes(withdrawn),
         )
         lines = _noting_sources(lines, tally, chosen.current)
         written = loader.load(period.of(lines), progress=bar)

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from surveillance.domain.errors import Misused
+from surveillance.intake.withdrawals import Content, Withdrawn
 
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
 _LAST_DAYS = (12, 15)  # month and day: from here on a year of reports may be whole
@@ -51,9 +52,21 @@ class Extracts:
     stated : mapping of str to date
         Days that the user gave, by path as the command names it; under the empty string the
         day of all other paths.
+    withdrawn : str
+        What becomes of reports that an earlier extract shows and a later one does not:
+        ``stand`` or ``nullify``.
+
+    Attributes
+    ----------
+    contents : list of Content
+        Which reports each extract shows, as the reader enters them.
     """
 
-    def __init__(self, stated: Mapping[str, date] = NO_DAYS) -> None:
+    def __init__(
+        self, stated: Mapping[str, date] = NO_DAYS, *, withdrawn: Withdrawn = "stand"
+    ) -> None:
+        self.withdrawn = withdrawn
+        self.contents: list[Content] = []
         self._stated = dict(stated)
         self._seen: dict[str, list[tuple[str, Extract]]] = {}
 

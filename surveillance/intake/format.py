@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from surveillance.intake.extracts import Extracts
     from surveillance.intake.row_counts import RowCounts
+    from surveillance.intake.withdrawals import Absence
 
 Topic = Literal["cases", "outcomes", "decisions"]
 N_BYTES_KEPT = 262_144  # of a row that cannot be used: as much as a line may have
@@ -91,8 +92,13 @@ class Format(Protocol):
 class OfExtracts(Protocol):
     """A format whose files show each case as it stood when the file was made."""
 
+    extracts: Extracts | None
+
     def with_extracts(self, extracts: Extracts) -> Format:
         """Return the reader of one command, which knows the days of its extracts."""
+
+    def nullifications(self, absence: Absence, today: date | None) -> Iterator[Read]:
+        """Yield the nullification of each report that a later extract no longer shows."""
 
 
 def refuse_ahead(day: date, today: date | None) -> None:

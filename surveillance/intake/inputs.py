@@ -16,6 +16,7 @@ from surveillance.intake.format import Format, OfExtracts, Read, Unusable, unrea
 from surveillance.intake.registry import FORMATS, paths
 from surveillance.intake.row_counts import FileTally, RowCounts
 from surveillance.intake.spool import in_order
+from surveillance.intake.withdrawals import Withdrawn, absences
 from surveillance.log import topics
 from surveillance.log.days import DatedLine
 
@@ -99,6 +100,7 @@ def lines_of(
     tally: RowCounts | None = None,
     today: date | None = None,
     extracted_on: Mapping[str, date] = NO_DAYS,
+    withdrawn: Withdrawn = "stand",
 ) -> Iterator[DatedLine]:
     """Read files of one format, in the order of receipt.
 
@@ -121,6 +123,9 @@ def lines_of(
         Later days of receipt are refused. None takes every day, as for simulated records.
     extracted_on : mapping of str to date, optional
         When the extracts were made, by path; under the empty string for all others.
+    withdrawn : str
+        Whether reports that a later extract no longer shows ``stand``, or it is to ``nullify``
+        them.
 
     Yields
     ------
@@ -130,11 +135,13 @@ def lines_of(
     Raises
     ------
     Misused
-        If a day was given for files that are no extracts, or for none that is read.
+        If a day was given for files that are no extracts, or for none that is read, or
+        reports are to be nullified and nothing that is read is an extract.
     """
     counted = _Counted(progress)
     tally = RowCounts() if tally is None else tally
-    inputs = _with_extracts(inputs_of(format_name, list(names)), extracted_on)
+    extracts = Extracts(extracted_on, withdrawn=withdrawn)
+    inputs = _with_extracts(inputs_of(format_name, list(names)), extracted_on, extracts)
     sorted_inputs = [
         _lines(one, found, _Taking(refuse, spool / str(index), counted, tally, today))
         for index, (one, found) in enumerate(inputs)
@@ -143,7 +150,7 @@ def lines_of(
 
 
 def _with_extracts(
-    inputs: list[tuple[Format, list[Path]]], days: Mapping[str, date]
+    inputs: list[tuple[Format, list[Path]]], days: Mapping[str, date], extracts: Extracts
 ) -> list[tuple[Format, list[Path]]]:
     """Tell each format the days of its extracts."""
     read = {str(path) for one, found in inputs if isinstance(one, OfExtracts) for path in found}
@@ -155,8 +162,11 @@ def _with_extracts(
                 "belongs to none of the extracts that are read",
                 f"name one of {', '.join(sorted(read)[:5])}" if read else "leave it out",
             )
+    if extracts.withdrawn != "stand" and not read:
+        reason = "belongs to extracts, and none is read"
+        raise Misused(f"--withdrawn {extracts.withdrawn}", reason, "leave it out")
     return [
-        (one.with_extracts(Extracts(days)) if isinstance(one, OfExtracts) else one, found)
+        (one.with_extracts(extracts) if isinstance(one, OfExtracts) else one, found)
         for one, found in inputs
     ]
 
@@ -287,9 +297,21 @@ def _usable(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Read
             if n_unreadable == len(found) or isinstance(error, Undecided):
                 raise  # there is nothing to go on with, or no way to choose
             noting.refuse(unreadable(error))
+    yield from _withdrawn(chosen, taking, is_whole=n_unreadable == 0)
     taking.counted.report()
     new = {name: one for name, one in taking.tally.files.items() if name not in earlier}
     taking.counted.wrong(_wrong_as_a_whole(new, first))
+
+
+def _withdrawn(chosen: Format, taking: _Taking, *, is_whole: bool) -> Iterator[Read]:
+    """Report what later extracts no longer show, and nullify it where the user said so."""
+    if not isinstance(chosen, OfExtracts) or chosen.extracts is None:
+        return
+    withdrawn = chosen.extracts.withdrawn if is_whole else "stand"
+    for absence in absences(chosen.extracts.contents):
+        taking.counted.wrong([absence.told(withdrawn)])
+        if withdrawn == "nullify" and not absence.fault:
+            yield from chosen.nullifications(absence, taking.today)
 
 
 def _wrong_as_a_whole(files: Mapping[str, FileTally], first: dict[str, Unusable]) -> list[str]:

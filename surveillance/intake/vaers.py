@@ -37,16 +37,20 @@ from surveillance.intake.vaers_case import (
     Terms,
     Vaccine,
     build_case,
+    build_withdrawal,
     parse_date,
     refuse,
 )
 from surveillance.intake.vaers_files import PARTS, READS, VaersFile, Year, opened_years, within
+from surveillance.intake.withdrawals import Content
 from surveillance.log.decode import N_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import date
     from pathlib import Path
+
+    from surveillance.intake.withdrawals import Absence
 
 BYTES_IN_MEMORY = 25_165_824  # a year of the 1990s whole; more goes to disk
 _COLUMNS: tuple[type[Report | Vaccine | Terms], ...] = (Report, Vaccine, Terms)
@@ -234,14 +238,50 @@ class Vaers:
         extracts = self.extracts or Extracts()
         extract = extracts.of(path, archived=archived, newest=newest.day, year=name)
         extracts.enter(name, path, extract)
+        content = Content(name, extract.on, newest.day, str(path))
         parts = _Parts(opened, name.isdigit(), today, extract.on)
         whole = ordered if first is None else chain((first,), ordered)
         for vaers_id, group in groupby(whole, key=itemgetter(0)):
             rows = (_unpack(payload) for _, payload in group)
             if vaers_id == _NO_ID:
-                yield from (_refuse_unplaced(opened[row.part], row) for row in rows)
+                for row in rows:
+                    content.n_unplaced += 1
+                    yield _refuse_unplaced(opened[row.part], row)
             else:
+                content.ids.append(vaers_id)
                 yield from _join(vaers_id, rows, parts)
+        extracts.contents.append(content)
+
+    def nullifications(self, absence: Absence, today: date | None) -> Iterator[Read]:
+        """Nullify the reports that a later extract no longer shows.
+
+        Parameters
+        ----------
+        absence : Absence
+            The reports, and the extracts.
+        today : date, optional
+            As for `read`.
+
+        Yields
+        ------
+        Read
+            A nullification a report, received on the day of the later extract.
+
+        Raises
+        ------
+        Misused
+            If that day lies ahead of today.
+        """
+        on = absence.later.on
+        if on is None or (today is not None and on > today):
+            raise Misused(
+                absence.later.place,
+                f"is an extract of {on}, which lies ahead of today",
+                "give the day on which it was made with --extracted-on",
+            )
+        for vaers_id in absence.ids:
+            case = build_withdrawal(vaers_id, on, absence)
+            yield Read(on, case.case_id, _encode(case))
 
 
 class _Newest:

@@ -14,6 +14,7 @@ import hashlib
 import re
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from surveillance.domain.case import (
@@ -34,6 +35,8 @@ from surveillance.domain.names import clean, identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from surveillance.intake.withdrawals import Absence
 
 PARSER = "vaers/1"
 N_VACCINES_MAX = 200  # rows of VAX that a report can have: the model's limit
@@ -264,6 +267,37 @@ def build_case(
             place=origin.place,
             message_sha256=origin.message_sha256,
             notes=_bounded(notes),
+        ),
+    )
+
+
+def build_withdrawal(vaers_id: int, on: date, absence: Absence) -> CaseVersion:
+    """Build the nullification of a report that a later extract no longer shows.
+
+    Parameters
+    ----------
+    vaers_id : int
+        The report.
+    on : date
+        The day of the later extract.
+    absence : Absence
+        All reports that it lacks.
+
+    Returns
+    -------
+    CaseVersion
+        After every version of an earlier extract.
+    """
+    return CaseVersion(
+        case_id=f"VAERS-{vaers_id}",
+        source="vaers",
+        version=1,
+        kind="nullification",
+        received_on=on,
+        extracted_on=on,
+        reason=absence.reason,
+        provenance=Provenance(
+            parser=PARSER, place=Path(absence.later.place).name, message_sha256=absence.sha256
         ),
     )
 

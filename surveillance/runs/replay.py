@@ -27,6 +27,7 @@ from surveillance.intake.extracts import NO_DAYS
 from surveillance.intake.inputs import Period, Progress, inputs_of, lines_of
 from surveillance.intake.registry import FORMATS
 from surveillance.intake.row_counts import RowCounts
+from surveillance.intake.withdrawals import Withdrawn
 from surveillance.log import topics
 from surveillance.log.days import DatedLine, EndOfDay, RawMessage, messages_by_day
 from surveillance.log.messages import ClosedEpoch
@@ -83,6 +84,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
     until_day: date | None = None,
     today: date | None = None,
     extracted_on: Mapping[str, date] = NO_DAYS,
+    withdrawn: Withdrawn = "stand",
     progress: Progress | None = None,
     clock: Callable[[], float],
     observe: Callable[[Source, ClosedEpoch, Any], None] | None = None,
@@ -107,6 +109,8 @@ def replay(  # noqa: PLR0913 - all but two by keyword
     today : date, optional
         As for `lines_of`.
     extracted_on : mapping of str to date, optional
+        As for `lines_of`; of the reports.
+    withdrawn : str
         As for `lines_of`; of the reports.
     progress : Progress, optional
         Shown while it runs.
@@ -147,6 +151,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
                     tally=tally,
                     today=today,
                     extracted_on=days,
+                    withdrawn=withdrawn if name == "reports" else "stand",
                 )
 
             period = Period(from_day, until_day)

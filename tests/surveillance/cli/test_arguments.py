@@ -111,6 +111,7 @@ VALUES: dict[str, Values] = {
     "--url": URLS,
     "--wait": Values(("0", "31536000"), ("-0.1", "31536001", "nan", "inf", "")),
     "--what": Values(("findings", "signals", "contributions"), ("", "x", LONG)),
+    "--withdrawn": Values(("stand",), ("", "drop", LONG)),
     "--xlsx": FILES_WRITTEN,
     "CASE_ID": Values(("R-1",), ("", LONG, "\n")),
     "FORMAT_NAME": Values(("cases",), ("", "x", LONG, "[/b]")),
