@@ -107,12 +107,21 @@ class Fields(Part):
         """Return a field as text; empty if it is not there, or is no single value."""
         value = self.tree.get(name)
         if isinstance(value, str):
-            return value.strip()
+            return self._without_control(name, value.strip())
         if isinstance(value, int | float):
             return str(value)
         if value:
             self.note(name, "is not one value")
         return ""
+
+    def _without_control(self, name: str, text: str) -> str:
+        """Leave out the control characters that JSON can hold and no record may."""
+        if text.isprintable():
+            return text
+        kept = "".join(c for c in text if c >= " " or c in "\n\r\t")
+        if kept != text:
+            self.note(name, "held control characters, which were left out")
+        return kept
 
     def short(self, name: str, n_max: int = _N_NAME) -> str | None:
         """Return a name."""

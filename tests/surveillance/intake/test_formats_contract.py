@@ -3,7 +3,9 @@
 A format that is added to the registry needs a seed here; the suite then finds it.
 """
 
+import random
 import re
+import shutil
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
@@ -275,15 +277,60 @@ def test_a_broken_file_is_refused_cleanly(name: str) -> None:
     hold()
 
 
+def mutated(content: bytes, chance: random.Random) -> bytes:
+    """Change one to four places: bits, bytes, pieces that move, repeat, go, or end the file."""
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(content) + 1)
+        end = at + chance.choice((1, 1, 2, 8, 40, 300))
+        taken = content[at:end]
+        other = chance.randrange(len(content) + 1)
+        way = chance.randrange(8)
+        if way == 0 and taken:
+            flipped = bytes([taken[0] ^ 1 << chance.randrange(8)])
+            content = content[:at] + flipped + content[at + 1 :]
+        elif way == 1:
+            content = content[:at] + chance.randbytes(len(taken)) + content[end:]
+        elif way == 2:
+            content = content[:at] + content[end:]
+        elif way == 3:
+            content = content[:other] + taken + content[other:]
+        elif way == 4:
+            content = content[:at]
+        else:
+            content = content[:at] + chance.choice(TOKENS) + content[chance.choice((at, end)) :]
+    return content
+
+
 @pytest.mark.campaign
 @every_format
-def test_ten_thousand_broken_files_are_refused_cleanly(name: str) -> None:
-    @settings(max_examples=10_000, deadline=None)
+def test_a_thousand_files_that_hypothesis_broke_are_refused_cleanly(name: str) -> None:
+    @settings(max_examples=1_000, deadline=None)
     @fuzzed
     def hold(changes: list[Break], member: int) -> None:
         hold_broken(name, changes, member)
 
     hold()
+
+
+@pytest.mark.campaign
+@every_format
+def test_ten_thousand_mutated_files_are_refused_cleanly(name: str, tmp_path: Path) -> None:
+    seed, chance = SEEDS[name], random.Random(name)  # without the searching of Hypothesis: quick
+    contents = seed.contents
+    members = sorted(contents)
+
+    for number in range(10_000):
+        member = members[number % len(members)]
+        made = contents | {member: mutated(contents[member], chance)}
+        folder = tmp_path / "sent"
+        folder.mkdir()
+        try:
+            with suppress(Misused):
+                read(name, seed.written(folder, made))
+        except BaseException as error:
+            error.add_note(f"input {number}: {member} is {made[member]!r}")
+            raise
+        shutil.rmtree(folder)
 
 
 # ---- large files
