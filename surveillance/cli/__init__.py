@@ -26,6 +26,7 @@ from surveillance.cli import register as registers
 from surveillance.cli import runs as running
 from surveillance.cli import screen
 from surveillance.cli import stream as streaming
+from surveillance.cli import terms as terms_of
 from surveillance.cli.results import register_commands
 from surveillance.domain.errors import Defect, Misused
 from surveillance.log.topics import GENERATION
@@ -65,6 +66,7 @@ def common(
 
 running.register(app)
 filing.register(app)
+terms_of.register(app)
 acknowledging.register(app)
 streaming.register(app)
 registers.register(app)

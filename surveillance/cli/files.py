@@ -85,7 +85,7 @@ def convert(
     print_lines(f"{n_read:,} rows of {len(tally.files):,} files gave {n_lines:,} records, in {out}")
     if not refused:
         beside.unlink()
-    return _told(refused, f"; see {beside}")
+    return told(refused, f"; see {beside}")
 
 
 def _require_free(out: Path, beside: Path, format_name: str, paths: list[Path]) -> None:
@@ -117,7 +117,8 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         unfinished.unlink(missing_ok=True)
 
 
-def _told(refused: Counter[str], where: str = "") -> int:
+def told(refused: Counter[str], where: str = "") -> int:
+    """Print how many rows were refused; return the exit code."""
     if not refused:
         return 0
     by_code = ", ".join(f"{code} {n:,}" for code, n in refused.most_common())
@@ -130,18 +131,18 @@ def inspect(
 ) -> int:
     """Show what is in files, on one screen: cases, dates, products, terms, refusals."""
     refused: Counter[str] = Counter()
-    configuration = _of_cases(format_name, paths, config)
+    configuration = of_cases(format_name, paths, config)
     with Bar() as bar:
-        reads = _reads(format_name, paths, refused, bar)
+        reads = reads_of(format_name, paths, refused, bar)
         found = contents_of(reads, refused, configuration)
     if as_json:
         print_json(plain(found))
         return REFUSED_IN_PART if refused else 0
     _show(found)
-    return _told(refused)
+    return told(refused)
 
 
-def _of_cases(format_name: str, paths: list[Path], config: list[Path] | None) -> Configuration:
+def of_cases(format_name: str, paths: list[Path], config: list[Path] | None) -> Configuration:
     """Return the configuration in force; `Misused` for a format without case versions."""
     for one, _ in inputs_of(format_name, paths):
         if one.topic != "cases":
@@ -151,7 +152,11 @@ def _of_cases(format_name: str, paths: list[Path], config: list[Path] | None) ->
     return chosen.current
 
 
-def _reads(format_name: str, paths: list[Path], refused: Counter[str], bar: Bar) -> Iterator[Read]:
+def reads_of(
+    format_name: str, paths: list[Path], refused: Counter[str], bar: Bar
+) -> Iterator[Read]:
+    """Yield the records of files; what is refused is counted by code."""
+
     def refuse(row: Unusable) -> None:
         refused[row.code] += 1
 
@@ -200,9 +205,9 @@ def unknown(
     line for each name.
     """
     refused: Counter[str] = Counter()
-    configuration = _of_cases(format_name, paths, config)
+    configuration = of_cases(format_name, paths, config)
     with Bar() as bar:
-        found = unknown_names(_reads(format_name, paths, refused, bar), configuration)
+        found = unknown_names(reads_of(format_name, paths, refused, bar), configuration)
     if as_json:
         print_json(plain(found[:limit]))
         return REFUSED_IN_PART if refused else 0
@@ -211,4 +216,4 @@ def unknown(
     print_table(title, {"name": "left", "versions": "right"}, rows)
     if not found:
         print_lines("every product has a substance")
-    return _told(refused)
+    return told(refused)

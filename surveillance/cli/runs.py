@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from surveillance.cli import clock
 from surveillance.cli import demo as demonstration
@@ -18,6 +20,7 @@ from surveillance.cli.screen import print_errors, print_json_line, print_json_li
 from surveillance.cli.tables import print_table
 from surveillance.cli.terminal import Bar, a_period, called, configurations
 from surveillance.configuration.reader import SHIPPED, read_configuration
+from surveillance.configuration.types import Configuration
 from surveillance.domain.errors import Misused
 from surveillance.intake.extracts import stated_days
 from surveillance.intake.registry import FORMATS
@@ -258,13 +261,14 @@ def check_config(
     chosen = directory or SHIPPED / "vaers"
     found = read_configuration(chosen)
     if as_json:
-        print_json_line(found)
+        print_json_line(replace(found, hierarchy=None))  # megabytes, and the user's licence
         return 0
     print_lines(f"{chosen}: valid")
     print_lines(f"hash        {found.digest}")
     print_lines(f"partitions  cases {found.topics.cases}, outcomes {found.topics.outcomes}")
     print_lines(f"levels      {', '.join(found.products.levels)}")
     print_lines(f"groups      {', '.join([*found.products.group, *found.events.group]) or 'none'}")
+    print_lines(f"coding      {found.coding}{_n_terms(found)}")
     print_lines(f"criteria    {', '.join(c.name for c in found.criteria.criterion)}")
     programmes = [one.name for one in found.programmes.programme]
     print_lines(f"programmes  {', '.join(programmes) or 'none'}")
@@ -272,6 +276,15 @@ def check_config(
     print_lines(f"reviews     {', '.join(r.name for r in found.triage.review) or 'none'}")
     print_notes(of_configuration(found))
     return 0
+
+
+def _n_terms(configuration: Configuration) -> str:
+    hierarchy = configuration.hierarchy
+    if hierarchy is None:
+        return ""
+    levels = Counter(level for level, _ in hierarchy.above)
+    n_pts = len({coded.pt for coded in hierarchy.coded})
+    return f": {n_pts:,} pt, " + ", ".join(f"{n:,} {level}" for level, n in levels.items())
 
 
 def schema(

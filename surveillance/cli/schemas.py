@@ -57,6 +57,7 @@ _RECORDS: dict[str, Any] = {
     "configuration-feed": parts.Feed,
     "configuration-names": parts.Names,
     "configuration-substances": parts.Substances,
+    "configuration-terms": parts.Terms,
 }
 _OUTWARD: dict[str, tuple[str, Any]] = {
     "alert": (ALERTS, Alert),

@@ -25,7 +25,8 @@ class Configurations:
         Raises
         ------
         Misconfigured
-            If it is missing: the log was written under another one.
+            If it is missing, since the log was written under another one, or if it counts
+            events under another release of terms than the one in force.
         """
         found = self._by_digest.get(digest)
         if found is None:
@@ -35,4 +36,16 @@ class Configurations:
                 f"{', '.join(d[:12] for d in self._by_digest)}",
                 "add the directory that was in force with another --config",
             )
+        self._require_coding(found)
         return found
+
+    def _require_coding(self, found: Configuration) -> None:
+        """Refuse to add counts of two releases of terms: a renamed term would count as two."""
+        ours, theirs = self.current.coding, found.coding
+        if ours != theirs:
+            raise Misconfigured(
+                "terms.toml",
+                f"one log cannot count under two releases of terms, {theirs} and {ours}",
+                "re-code all of it: replay or load what was received into a new run or "
+                "deployment under the new release",
+            )

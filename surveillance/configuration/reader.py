@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from surveillance.configuration import types as parts
+from surveillance.configuration.meddra import hierarchy_of, read_release
 from surveillance.configuration.programmes import Programmes
 from surveillance.configuration.types import Configuration
 from surveillance.domain.allowed import with_allowed
@@ -68,7 +69,7 @@ def read_configuration(directory: Path) -> Configuration:
         raise Misconfigured(str(directory), "is not a directory", "name a configuration directory")
     found = (path for path in directory.iterdir() if path.suffix in (".toml", ".csv"))
     contents = {path.name: path.read_bytes() for path in sorted(found)}
-    known = {*(f"{part}.toml" for part in _FILES), _DICTIONARY, *_KNOWN_PAIRS}
+    known = {*(f"{part}.toml" for part in _FILES), "terms.toml", _DICTIONARY, *_KNOWN_PAIRS}
     for name in contents:
         if name not in known:
             raise Misconfigured(
@@ -90,7 +91,32 @@ def read_configuration(directory: Path) -> Configuration:
         if name in contents:
             rows = _read_table(directory / name, contents[name], columns)
             values[name.removesuffix(".csv")] = _known_pairs(directory / name, rows, columns)
+    _add_hierarchy(directory, contents, values)
     return Configuration(digest=digest(contents), **values)
+
+
+def _add_hierarchy(directory: Path, contents: dict[str, bytes], values: dict[str, Any]) -> None:
+    """Read the terms of a user, which count in the hash with all else."""
+    if "terms.toml" not in contents:
+        return
+    terms = _read_part(directory / "terms.toml", contents["terms.toml"], parts.Terms)
+    release = read_release(_folder_of(directory, terms.path), terms.levels)
+    values["terms"] = terms
+    values["hierarchy"] = hierarchy_of(release, terms.version, terms.levels, terms.axis)
+    contents |= {f"terms/{name}": content for name, content in release.contents.items()}
+
+
+def _folder_of(directory: Path, path: str) -> Path:
+    """Return the folder of the terms, such that a copy of the directory finds it too."""
+    if Path(path).is_absolute():
+        return Path(path)
+    if ".." in Path(path).parts:
+        raise Misconfigured(
+            str(directory / "terms.toml"),
+            f"path {path!r} leaves the directory, and a copy of it would not find the terms",
+            "give an absolute path, or a folder inside the directory",
+        )
+    return directory / path
 
 
 def _part(directory: Path, contents: dict[str, bytes], part: str, kind: Any) -> Any:  # noqa: ANN401 - one of _FILES

@@ -13,12 +13,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
+from surveillance.configuration.hierarchy import Axis, Hierarchy, TermLevel
 from surveillance.configuration.patterns import finder
 from surveillance.configuration.programmes import Programmes
 from surveillance.domain.case import Name
 from surveillance.domain.finding import Family
 from surveillance.domain.names import Spelling
-from surveillance.domain.product import Level
+from surveillance.domain.product import EventLevel, Level
 from surveillance.domain.signal import Status
 
 Share = Annotated[float, Meta(gt=0, lt=1)]
@@ -121,6 +122,15 @@ class Events(_Part, frozen=True, kw_only=True):
     """`events.toml`: groups of preferred terms."""
 
     group: dict[Slug, Group] = {}
+
+
+class Terms(_Part, frozen=True, kw_only=True):
+    """`terms.toml`: the user's own release of MedDRA, and the levels at which events count."""
+
+    path: Annotated[str, Meta(min_length=1)]  # a folder of this directory, or an absolute path
+    version: Annotated[str, Meta(min_length=1, max_length=10)] | None = None  # as it must be
+    levels: tuple[TermLevel, ...] = ("hlt", "hlgt", "soc", "smq_narrow", "smq_broad")
+    axis: Axis = "primary"  # or "all": under every SOC that a preferred term belongs to
 
 
 class _Criterion(_Part, frozen=True, kw_only=True, tag_field="rule"):
@@ -342,6 +352,7 @@ class Feed(_Part, frozen=True, kw_only=True):
 
     name: Slug = "longwatch"
     levels: tuple[Level, ...] = ("platform", "programme", "substance", "product", "group")
+    event_levels: tuple[EventLevel, ...] = ("pt", "group")  # names of MedDRA's others are licensed
     smallest_cell: Annotated[int, Meta(ge=1, le=50)] = 3
 
 
@@ -379,6 +390,8 @@ class Configuration(_Part, frozen=True, kw_only=True):
     triage: Triage
     feed: Feed
     names: Names = Names()
+    terms: Terms | None = None
+    hierarchy: Hierarchy | None = None  # of the folder that terms.toml names
     substances: Substances = Substances()
     labels: tuple[KnownPair, ...] = ()  # of labels.csv
     indications: tuple[KnownPair, ...] = ()  # of indications.csv
@@ -388,6 +401,11 @@ class Configuration(_Part, frozen=True, kw_only=True):
         criteria = tuple(_spelled(one, spelling) for one in self.criteria.criterion)
         force_setattr(self, "criteria", replace(self.criteria, criterion=criteria))
         force_setattr(self, "programmes", self.programmes.spelled(spelling.term))
+
+    @property
+    def coding(self) -> str:
+        """The release of terms that events count under, in one line."""
+        return "terms as reported" if self.hierarchy is None else self.hierarchy.coding
 
 
 def _spelled(criterion: Criterion, spelling: Spelling) -> Criterion:

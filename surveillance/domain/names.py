@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 _N_CACHED = 65_536
+_OF_TERMS = ("pt", "hlt", "hlgt", "soc", "smq_narrow", "smq_broad")  # levels of events, by name
 _WORD = r"[^\W_]+(?:['\u2019][^\W_]+)*"
 # Shown by nothing, and yet neither control (Cc) nor format (Cf) characters: the joiner of
 # graphemes, fillers, selectors of variants, the blank of Braille.
@@ -186,5 +187,5 @@ class Spelling:
         level, separator, name = given.partition(":")
         if not separator or level == "group":
             return given
-        spelled = self.term(name) if level == "pt" else upper(name)
+        spelled = self.term(name) if level in _OF_TERMS else upper(name)
         return f"{level}:{spelled}"

@@ -72,7 +72,7 @@ class Publish:
 
     def apply(self, state: PublishState, item: SignalsRow) -> None:
         """Hold one signal until the close."""
-        if isinstance(item, Signal) and split(item.product)[0] in self._feed.levels:
+        if isinstance(item, Signal) and self._is_published(item):
             state.waiting.append(item)
 
     def close(self, state: PublishState, epoch: int, at: int) -> Output:  # noqa: ARG002 - the protocol
@@ -94,6 +94,10 @@ class Publish:
     def load(self, data: bytes, cells: Cells) -> PublishState:  # noqa: ARG002 - the protocol
         """Restore the state."""
         return msgspec.msgpack.decode(data, type=PublishState)
+
+    def _is_published(self, signal: Signal) -> bool:
+        product, event = split(signal.product)[0], split(signal.event)[0]
+        return product in self._feed.levels and event in self._feed.event_levels
 
     def _fact(self, sequence: int, signal: Signal, at: int) -> Fact:
         is_small = signal.n < self._feed.smallest_cell

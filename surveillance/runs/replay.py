@@ -177,6 +177,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
                 "format": format_name,
                 "inputs": [_input(path) for path in given],
                 "configuration": configurations.current.digest,
+                "coding": configurations.current.coding,
                 "versions": versions(),
                 "first_day": str(fed.days[0]) if fed.days else None,
                 "last_day": str(fed.days[-1]) if fed.days else None,

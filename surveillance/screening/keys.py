@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from surveillance.configuration.groups import Groups
+from surveillance.configuration.hierarchy import Coded
 from surveillance.configuration.types import Configuration, ListedProduct
 from surveillance.domain.case import Product
 from surveillance.domain.names import identity, upper
@@ -33,7 +34,12 @@ class Naming:
         self._product_groups = Groups(configuration.products.group)
         self._event_groups = Groups(configuration.events.group)
         self._products: dict[tuple[object, ...], tuple[str, ...]] = {}
-        self._events: dict[str, tuple[str, ...]] = {}
+        self._hierarchy = configuration.hierarchy
+        self._above = tuple(
+            key(level, self._spelling.term(name))
+            for level, name in (self._hierarchy.above if self._hierarchy else ())
+        )
+        self._events: dict[tuple[str, str | None], tuple[str, ...]] = {}
 
     def product_keys(self, product: Product) -> tuple[str, ...]:
         """Return the key of a product at every level it belongs to, and of its groups."""
@@ -62,14 +68,39 @@ class Naming:
         groups = [key("group", group) for group in sorted(self._product_groups.holding(name))]
         return tuple(dict.fromkeys(keys + groups))
 
-    def event_keys(self, pt: str) -> tuple[str, ...]:
-        """Return the key of a preferred term, and of the groups that hold it."""
-        keys = self._events.get(pt)
+    def event_keys(self, pt: str, llt: str | None = None) -> tuple[str, ...]:
+        """Return the keys of an event: its preferred term first, and all that it belongs to.
+
+        Parameters
+        ----------
+        pt : str
+            The preferred term as it was sent, or what stands for it.
+        llt : str or None
+            The lowest level term as it was coded, by name or code. Where the hierarchy knows it,
+            it decides: which preferred term it belongs to is a matter of the release.
+
+        Returns
+        -------
+        tuple of str
+            The preferred term, the groups that hold it, and the levels of the hierarchy above.
+        """
+        keys = self._events.get((pt, llt))
         if keys is None:
-            name = self._spelling.term(pt)
-            groups = (key("group", group) for group in sorted(self._event_groups.holding(name)))
-            keys = self._events[pt] = (key("pt", name), *groups)
+            keys = self._events[pt, llt] = self._resolve_event(pt, llt)
         return keys
+
+    def _resolve_event(self, pt: str, llt: str | None) -> tuple[str, ...]:
+        coded = self.coded(pt, llt)
+        name = self._spelling.term(pt if coded is None else coded.pt)
+        groups = [key("group", group) for group in sorted(self._event_groups.holding(name))]
+        above = [] if coded is None else [self._above[place] for place in coded.above]
+        return tuple(dict.fromkeys([key("pt", name), *groups, *above]))
+
+    def coded(self, pt: str, llt: str | None = None) -> Coded | None:
+        """Return where an event counts in the hierarchy; None if that does not know it."""
+        if self._hierarchy is None:
+            return None
+        return self._hierarchy.find(llt) or self._hierarchy.find(pt)
 
 
 def _spelled(name: str | None) -> list[str]:

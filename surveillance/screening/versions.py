@@ -156,7 +156,7 @@ class VersionRules:
         found: dict[str, tuple[int, int | None]] = {}
         for event in case.events:
             flags, onset = _flags(event), _ordinal(event.onset_on)
-            for key in self._naming.event_keys(event.pt):
+            for key in self._naming.event_keys(event.pt, event.llt):
                 old = found.get(key)
                 found[key] = (
                     (flags, onset) if old is None else (old[0] | flags, _earlier(old[1], onset))

@@ -120,7 +120,9 @@ class _Tally:
         self.parts.update(name for name, is_there in _PARTS.items() if is_there(case))
 
     def _add_names(self, case: CaseVersion) -> None:
-        self.terms.update({self._naming.event_keys(event.pt)[0] for event in case.events})
+        self.terms.update(
+            {self._naming.event_keys(event.pt, event.llt)[0] for event in case.events}
+        )
         named: set[str] = set()
         substances: set[str] = set()
         for product in case.products:

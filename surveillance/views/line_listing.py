@@ -153,7 +153,7 @@ class Pair:
         if self._naming is None:
             return None
         try:
-            return self.event in self._naming.event_keys(event.pt)
+            return self.event in self._naming.event_keys(event.pt, event.llt)
         except Refused:
             return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import invented_terms as invented
 import pytest
 from calling import Answer, longwatch, rows_of
 from commands import commands, options
@@ -106,6 +107,7 @@ VALUES: dict[str, Values] = {
     "--state": Values((), ()),
     "--status": Values(("detected",), ("", "open", LONG)),
     "--top": NUMBERS,
+    "--under": Values(("{terms}",), FOLDERS.refused),
     "--until": DATES,
     "--until-caught-up": FLAG,
     "--url": URLS,
@@ -139,6 +141,7 @@ OWN: dict[tuple[str, str], Values] = {
     ("replay", "--from"): Values(("0001-01-01",), DATES.refused),
     ("replay", "--until"): Values(("9999-12-31",), DATES.refused),
     ("run export", "DIRECTORY"): RUNS,
+    ("terms unknown", "--config"): Values(("{terms}",), FOLDERS.refused),
     ("schema", "DIRECTORY"): Values(("{new}",), ("{file}", "{file}/x", "{loop}", "{long}")),
     ("simulate", "--out"): Values(
         ("{new}", "{dir}", "{dirlink}"), ("{file}", "{file}/x", "{loop}", "{long}", "{foreign}")
@@ -180,6 +183,8 @@ BASES: dict[str, dict[str, str]] = {
     "series": {**_RUN, **_PAIR},
     "signals": _RUN,
     "simulate": {"SCENARIO": "ucd-small", "--out": "{new}"},
+    "terms changes": {**_READS, "--config": "{terms}", "--under": "{terms}"},
+    "terms unknown": {**_READS, "--config": "{terms}"},
     "ticker": {**_KAFKA, "--once": ""},
     "topics apply": _KAFKA,
     "topics plan": _KAFKA,
@@ -195,6 +200,7 @@ class Place:
         (folder / "loop").symlink_to(folder / "loop")
         (folder / "file").write_text("mine", encoding="utf-8")
         (folder / "empty").touch()
+        self._terms = invented.configuration(folder / "terms", invented.files())
         self._foreign = folder / "foreign"
         self._foreign.mkdir()
         for name in ("cases.ndjson", "thesis.txt"):
@@ -216,6 +222,7 @@ class Place:
             "run": self._run, "register": f"sqlite:///{self._run / 'register.db'}",
             "configuration": SHIPPED / "vaers", "long": self._folder / ("x" * 300),
             "decisions": self._run.parent / "inputs" / "decisions.ndjson",
+            "terms": self._terms,
             "cases": self._folder / "cases.ndjson", "known": self._folder / "known.csv",
         }  # fmt: skip
         for name in ("loop", "file", "empty", "foreign", "missing"):

@@ -125,6 +125,8 @@ def _calls(one: Hostile) -> dict[str, tuple[object, ...]]:
         "convert": ("cases", one.cases, "--out", _within(one.folder, "lines[/x]\x1b.ndjson")),
         "inspect": ("cases", one.cases),
         "names unknown": ("cases", one.cases),
+        "terms unknown": ("cases", one.cases, "--config", one.folder / HOSTILE),
+        "terms changes": ("cases", one.cases, "--under", one.folder / HOSTILE),
         "simulate": (HOSTILE, "--out", out),
         "check-config": (one.folder / HOSTILE,),
         "ack": (one.folder / HOSTILE, "--out", out),
