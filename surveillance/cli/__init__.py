@@ -22,6 +22,7 @@ from typer._click.exceptions import (  # Typer carries a click of its own
 from surveillance.cli import ack as acknowledging
 from surveillance.cli import decide as deciding
 from surveillance.cli import files as filing
+from surveillance.cli import outcomes as outcome_tables
 from surveillance.cli import register as registers
 from surveillance.cli import runs as running
 from surveillance.cli import screen
@@ -68,6 +69,7 @@ running.register(app)
 filing.register(app)
 terms_of.register(app)
 acknowledging.register(app)
+outcome_tables.register(app)
 streaming.register(app)
 registers.register(app)
 deciding.register(app)

@@ -10,8 +10,9 @@ from surveillance.intake.e2b_r2 import E2B_R2
 from surveillance.intake.e2b_r3 import E2B_R3
 from surveillance.intake.faers import FAERS
 from surveillance.intake.maude import MAUDE
-from surveillance.intake.ndjson import CASES, DECISIONS, OUTCOMES
+from surveillance.intake.ndjson import CASES, DECISIONS
 from surveillance.intake.openfda import OPENFDA
+from surveillance.intake.outcome_sheets import Outcomes
 from surveillance.intake.vaers import VAERS
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 FORMATS: dict[str, Format] = {
     each.name: each
-    for each in (CASES, OUTCOMES, DECISIONS, VAERS, FAERS, E2B_R3, E2B_R2, OPENFDA, MAUDE, CAERS)
+    for each in (CASES, Outcomes(), DECISIONS, VAERS, FAERS, E2B_R3, E2B_R2, OPENFDA, MAUDE, CAERS)
 }
 
 

@@ -134,6 +134,19 @@ OWN: dict[tuple[str, str], Values] = {
     ("demo", "--out"): Values((), ("{file}", "{file}/x", "{loop}", "{long}")),
     ("demo", "--seed"): Values((), SEEDS.refused),  # what it takes, `simulate` takes as well
     ("decide", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
+    ("outcomes template", "--out"): Values(
+        ("{new}", "{new}.csv", "{new}.xlsx"),
+        (
+            "{dir}",
+            "{missing}/x",
+            "{missing}/x.csv",
+            "{file}/x.xlsx",
+            "{loop}",
+            "{long}.csv",
+            "{new}.txt",
+            "",
+        ),
+    ),
     ("parity", "DIRECTORY"): RUNS,
     ("replay", "--out"): Values(
         ("{new}", "{dir}", "{link}"), ("{file}", "{file}/x", "{loop}", "{long}", "{foreign}")
@@ -169,6 +182,7 @@ BASES: dict[str, dict[str, str]] = {
     "inspect": _READS,
     "load": {**_READS, **_KAFKA, "--refused": "{new}"},
     "names unknown": _READS,
+    "outcomes template": {},
     "parity": {"DIRECTORY": "{run}", **_KAFKA},
     "priors": _RUN,
     "ranking": _RUN,

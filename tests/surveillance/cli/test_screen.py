@@ -130,6 +130,7 @@ def _calls(one: Hostile) -> dict[str, tuple[object, ...]]:
         "simulate": (HOSTILE, "--out", out),
         "check-config": (one.folder / HOSTILE,),
         "ack": (one.folder / HOSTILE, "--out", out),
+        "outcomes template": ("--out", _within(one.folder, "table[/x]\x1b.csv")),
         "schema": (_within(one.folder, "schemas[/x]\x1b"),),
         "run export": (one.run, "--what", HOSTILE),
         "topics plan": broker,
