@@ -137,10 +137,12 @@ _PAIR_DROP = (
 _WATCH_COLUMNS = {
     "criterion": "left", "change": "left", "product": "left", "event": "left", "events": "right",
     "patients": "right", "expected": "right", "rate ratio": "right", "statistic": "right",
-    "boundary": "right", "alpha": "right", "looks": "right", "level": "left",
+    "boundary": "right", "alpha": "right", "spent": "right", "budget": "right", "looks": "right",
+    "changes": "right", "level": "left",
 }  # fmt: skip
 _WATCH_DROP = (
-    "looks", "alpha", "level", "rate ratio", "patients", "change", "boundary", "statistic",
+    "changes", "budget", "spent", "looks", "alpha", "level", "rate ratio", "patients", "change",
+    "boundary", "statistic",
 )  # fmt: skip
 
 
@@ -154,6 +156,8 @@ def print_findings(found: Sequence[Finding | WatchFinding], *, day: str) -> None
     if watches:
         rows = [_watch_row(item) for item in watches]
         print_table("sequential tests", {day: "left", **_WATCH_COLUMNS}, rows, drop=_WATCH_DROP)
+        changes = dict.fromkeys(change for item in watches for change in item.changes)
+        print_lines(*(f"changed after data had been seen: {change}" for change in changes))
 
 
 def _pair_row(item: Finding) -> Sequence[object]:
@@ -194,7 +198,8 @@ def _watch_row(item: WatchFinding) -> Sequence[object]:
     return (
         item.on, item.criterion, item.change, item.product, item.event, item.n_events,
         item.n_patients, number(item.expected), number(item.rate_ratio), number(item.statistic),
-        number(item.boundary), number(item.alpha), item.looks, _level(item),
+        number(item.boundary), number(item.alpha), number(item.alpha_spent),
+        number(item.alpha_budget), item.looks, item.n_changes or ABSENT, _level(item),
     )  # fmt: skip
 
 

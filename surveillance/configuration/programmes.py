@@ -7,13 +7,16 @@ read by a physician: a design states what it tests for and how often it may be w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
+from surveillance.domain.finding import Family
 from surveillance.domain.names import upper
 from surveillance.domain.values import Name
 
@@ -23,6 +26,7 @@ Slug = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,59}$")]
 Source = Annotated[str, Meta(min_length=5, max_length=500)]
 TestLevel = Literal["construct", "programme", "platform"]
 N_CONSTRUCTS_MAX = 200
+_BUDGETED: tuple[Literal["safety", "effectiveness"], ...] = ("safety", "effectiveness")
 
 
 class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -216,6 +220,31 @@ class Construct(_Part, frozen=True, kw_only=True):
     sequence_id: Annotated[str, Meta(max_length=120)] | None = None
 
 
+class Budget(_Part, frozen=True, kw_only=True):
+    """The chance of any false alarm that a programme allows itself, for each family of tests."""
+
+    safety: Share | None = None
+    effectiveness: Share | None = None
+
+
+class Change(_Part, frozen=True, kw_only=True):
+    """A design or natural history that was changed after data had been seen, and why.
+
+    Every later look counts it, and every later finding shows it.
+    """
+
+    what: Annotated[str, Meta(pattern=r"^(natural_history|design)\.[a-z0-9][a-z0-9_-]{0,59}$")]
+    version: Annotated[int, Meta(ge=2)]  # that came into force
+    on: date
+    reason: Annotated[str, Meta(min_length=10, max_length=300)]
+    by: Annotated[str, Meta(min_length=2, max_length=120)]
+
+    @property
+    def sentence(self) -> str:
+        """The change as a finding shows it."""
+        return f"{self.what} v{self.version} since {self.on}: {self.reason} ({self.by})"
+
+
 class Programme(_Part, frozen=True, kw_only=True):
     """One gene or disease on a platform, with the products that carry it.
 
@@ -232,6 +261,7 @@ class Programme(_Part, frozen=True, kw_only=True):
     disease: Annotated[str, Meta(max_length=250)] | None = None
     approval: Annotated[str, Meta(max_length=500)] = ""  # basis, and the external control used
     natural_history: Slug
+    budget: Budget = Budget()
     designs: Annotated[tuple[Slug, ...], Meta(min_length=1)]
     construct: Annotated[tuple[Construct, ...], Meta(min_length=1, max_length=N_CONSTRUCTS_MAX)]
 
@@ -257,6 +287,7 @@ class Programmes(_Part, frozen=True, kw_only=True):
     biomarker: dict[Name, Biomarker] = {}
     design: dict[Slug, Design] = {}
     programme: tuple[Programme, ...] = ()
+    change: tuple[Change, ...] = ()
 
     def __post_init__(self) -> None:
         _refuse_repeated("programme", (each.name for each in self.programme))
@@ -265,6 +296,8 @@ class Programmes(_Part, frozen=True, kw_only=True):
                 raise ValueError(f"design.{name}: biomarker {design.code!r} is not defined")
         for programme in self.programme:
             self._refuse_missing(programme)
+            self._refuse_overspent(programme)
+        self._refuse_unrecorded()
 
     def _refuse_missing(self, programme: Programme) -> None:
         where = f"programme {programme.name!r}"
@@ -280,6 +313,73 @@ class Programmes(_Part, frozen=True, kw_only=True):
                     f"{where}: natural history {programme.natural_history!r} has no rate of "
                     f"{design.endpoint!r}, which design {name!r} tests"
                 )
+
+    def _refuse_overspent(self, programme: Programme) -> None:
+        for family in _BUDGETED:
+            budget, allotted = getattr(programme.budget, family), self.allotted(programme, family)
+            if budget is not None and allotted > budget * (1 + 1e-9):
+                raise ValueError(
+                    f"programme {programme.name!r}: its designs are allotted {allotted:g} of a "
+                    f"budget of {budget:g} for {family}"
+                )
+
+    def _refuse_unrecorded(self) -> None:
+        """Refuse a version that no change explains, and a change that no version shows."""
+        in_force = {f"natural_history.{name}": one for name, one in self.natural_history.items()}
+        versions: dict[str, int] = {name: one.version for name, one in in_force.items()}
+        versions |= {f"design.{name}": one.version for name, one in self.design.items()}
+        for change in self.change:
+            if change.what not in versions:
+                raise ValueError(f"change: {change.what} is not defined")
+        for what, version in versions.items():
+            listed = [change for change in self.change if change.what == what]
+            found = [change.version for change in listed]
+            if found != list(range(2, version + 1)):
+                raise ValueError(
+                    f"{what}: is version {version}, and [[change]] lists "
+                    f"{', '.join(map(str, found)) or 'no version'}: give one entry, in order, for "
+                    "each version from 2 on, with on, reason and by"
+                )
+            if any(later.on < earlier.on for earlier, later in pairwise(listed)):
+                raise ValueError(f"change: the days of {what} go back")
+
+    def allotted(self, programme: Programme, family: Family) -> float:
+        """Return the sum of the error rates that the designs of a programme are given.
+
+        Parameters
+        ----------
+        programme : Programme
+            One of these.
+        family : {"safety", "effectiveness", "compliance"}
+            Of tests.
+
+        Returns
+        -------
+        float
+            A design for each patient apart is no part of it: there is no end of patients.
+        """
+        designs = (self.design[name] for name in programme.designs)
+        return math.fsum(
+            design.alpha
+            for design in designs
+            if isinstance(design, LostEffect | Excess) and family_of(design) == family
+        )
+
+    def budget_of(self, programme: Programme, family: Family) -> float | None:
+        """Return the budget of a programme for a family: the stated one, or what is allotted.
+
+        Parameters
+        ----------
+        programme, family
+            As for `allotted`.
+
+        Returns
+        -------
+        float or None
+            None where no test of the family has an error rate.
+        """
+        stated = getattr(programme.budget, family) if family in _BUDGETED else None
+        return stated or self.allotted(programme, family) or None
 
     def spelled(self, term: Callable[[str], str]) -> Programmes:
         """Return the same with endpoints and events spelled as they are counted.
@@ -299,6 +399,28 @@ class Programmes(_Part, frozen=True, kw_only=True):
     def of(self, name: str) -> Programme | None:
         """Return the programme of that name, if it is configured."""
         return next((each for each in self.programme if each.name == name), None)
+
+
+def family_of(design: Design) -> Family:
+    """Return the family of tests that a design belongs to.
+
+    Parameters
+    ----------
+    design : Design
+        Any.
+
+    Returns
+    -------
+    {"safety", "effectiveness", "compliance"}
+        Each with an error budget of its own.
+    """
+    match design:
+        case LostEffect() | Level():
+            return "effectiveness"
+        case Excess() | Sentinel():
+            return "safety"
+        case Visits():
+            return "compliance"
 
 
 def criteria_of(programmes: Programmes) -> list[str]:

@@ -12,7 +12,8 @@ from typing import Literal
 from msgspec import Struct
 
 N_CONSTRUCTS_MAX = 20  # that a finding names
-Change = Literal["met", "grown", "ceased"]
+N_CHANGES_MAX = 5  # of designs and natural history that a finding shows, the latest
+Change = Literal["met", "grown", "ceased", "ended"]
 Family = Literal["safety", "effectiveness", "compliance"]
 Scale = Literal["log_e", "log_likelihood_ratio", "count"]
 
@@ -78,9 +79,11 @@ class Finding(Struct, frozen=True, kw_only=True, tag="pair", tag_field="type", o
 class _Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a test of outcomes saw when it looked once, with its design.
 
-    `alpha` is this test's part of the error budget `alpha_family` of its programme; the parts
-    of all tests of a family and programme add up to no more than the budget. Where `scale` is
-    ``count`` there is no test and no error rate.
+    `alpha` is this test's part of `alpha_family`, which its design has for the programme, and
+    that is part of `alpha_budget`, which the programme has for all designs of the family.
+    `alpha_spent` is how much of `alpha` has been used by this look: all of it from the first look
+    on where evidence is valid at any time. Where `scale` is ``count`` there is no test and no
+    error rate; a test of one patient has its own, beside the budget.
     """
 
     criterion: str  # the design and the level at which it looked
@@ -88,6 +91,7 @@ class _Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
     on: date
     epoch: int
     design: str  # name in programmes.toml
+    design_version: int = 1
     family: Family
     programme: str
     product: str  # key at the level of the test
@@ -103,9 +107,13 @@ class _Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
     scale: Scale
     alpha: float | None = None
     alpha_family: float | None = None
+    alpha_budget: float | None = None
+    alpha_spent: float | None = None
     horizon: float | None = None  # expected events, where the test has an end
     background_probability: float | None = None  # of so many events or more without the therapy
     natural_history: str = ""  # name and version
+    natural_history_version: int | None = None
+    n_changes: int = 0  # of design and natural history, recorded after data had been seen
     source: str = ""
     looks: int = 0  # of this test, this one included
     notes: tuple[str, ...] = ()  # what was assumed or left out
@@ -124,7 +132,8 @@ class WatchFinding(
     """A look that crossed its boundary for the first time, grew materially, or lost its support.
 
     A crossing stands however the statistic falls afterwards. ``ceased`` states that events
-    which carried it were taken back; the crossing itself stays on the record.
+    which carried it were taken back; the crossing itself stays on the record. ``ended`` states
+    once that a test has reached its planned horizon, whether it has crossed or not.
     """
 
     change: Change
@@ -133,6 +142,7 @@ class WatchFinding(
     level_of_excess: str = ""  # the level that most probably carries the excess
     p_level: float | None = None  # its posterior probability, given that some level carries one
     shared_ratio: float | None = None  # rate ratio of a construct, shared over the platform
+    changes: tuple[str, ...] = ()  # the latest of the `n_changes`, each with its reason
     configuration: str = ""
 
 

@@ -94,6 +94,7 @@ def looks(design: Level, of: Biomarker, occasion: Occasion) -> Iterator[Look]:
             scale="log_e",
             alpha=design.alpha,
             alpha_family=design.alpha,
+            alpha_spent=design.alpha,
             is_crossing=found.has_crossed,  # of the whole series, computed anew
             notes=notes,
         )

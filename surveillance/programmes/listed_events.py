@@ -26,8 +26,8 @@ def excess_looks(design: Excess, occasion: Occasion) -> Iterator[Look]:
     Yields
     ------
     Look
-        One for each unit of the design's level; past the horizon the watch is silent, and a
-        note states that it has ended.
+        One for each unit of the design's level; from the horizon on none crosses, and a note
+        states that the test has ended.
     """
     for unit, risk in sorted(_risk(design, occasion).items()):
         seen = poisson_maxsprt.Observation(
@@ -39,7 +39,7 @@ def excess_looks(design: Excess, occasion: Occasion) -> Iterator[Look]:
         found = last_look(poisson_maxsprt.init, poisson_maxsprt.step, plan, [seen])
         notes = left_out((one.history for one in risk), set(design.events))
         if found.is_past_horizon:
-            notes = (*notes, f"past the horizon of {design.horizon:g} expected events")
+            notes = (f"past the horizon of {design.horizon:g} expected events", *notes)
         yield occasion.look(
             design.level,
             unit,
@@ -53,6 +53,7 @@ def excess_looks(design: Excess, occasion: Occasion) -> Iterator[Look]:
             scale="log_likelihood_ratio",
             alpha=alpha,
             alpha_family=design.alpha,
+            alpha_spent=poisson_maxsprt.alpha_spent(plan, seen.expected),
             horizon=design.horizon,
             is_crossing=found.is_crossing,
             background_probability=_chance(design, risk),

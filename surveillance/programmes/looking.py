@@ -110,6 +110,7 @@ class Occasion:
             "on": self.on,
             "epoch": self.epoch,
             "design": self.name,
+            "design_version": values["criterion_version"],
             "programme": self.own.programme.name,
             "product": self.unit_key(level, unit),
             "event": key("pt", event),

@@ -97,8 +97,10 @@ def _look(
         scale="log_e",
         alpha=alpha,
         alpha_family=design.alpha,
+        alpha_spent=alpha,
         is_crossing=found.is_crossing,
         natural_history=occasion.comparator,
+        natural_history_version=occasion.history.version,
         source=_source(compared),
         notes=notes,
     )

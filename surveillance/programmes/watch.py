@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
+from typing import get_args
 
 import msgspec
 
@@ -26,7 +27,7 @@ from surveillance.configuration.programmes import (
 )
 from surveillance.configuration.types import Configuration
 from surveillance.domain.errors import Misconfigured
-from surveillance.domain.finding import Change, Look, WatchFinding
+from surveillance.domain.finding import N_CHANGES_MAX, Change, Family, Look, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.log.cells import Cells
 from surveillance.log.decode import decode_outcome
@@ -36,10 +37,14 @@ from surveillance.log.partitioner import partition_of
 from surveillance.log.topics import OUTCOMES
 from surveillance.programmes import biomarkers, listed_events, lost_effect, visits
 from surveillance.programmes.histories import History, histories_of
-from surveillance.programmes.looking import Member, Occasion
+from surveillance.programmes.looking import N_NOTES_MAX, Member, Occasion
 from surveillance.programmes.records import OutcomeRules
 
 Row = Look | WatchFinding
+_AFTER_THE_END = (
+    "events are counted and shown as before, and no later look of this test can cross; testing on "
+    "needs a new design with an error budget of its own"
+)
 
 
 class Standing(msgspec.Struct, array_like=True):
@@ -59,6 +64,7 @@ class WatchProgress(msgspec.Struct, array_like=True):
     n_seen: int = -1  # events at the last look
     last: Look | None = None  # while the crossing stands
     epoch: int = -1  # of the last look
+    has_ended: bool = False  # the horizon was reached, and that was emitted
 
 
 class ProgrammeState(msgspec.Struct, array_like=True):
@@ -127,6 +133,11 @@ class WatchOutcomes:
         self._place = (OUTCOMES, partition)
         self._configured = configuration.programmes
         self._by_name = {one.name: one for one in self._configured.programme}
+        self._budgets = {
+            (one.name, family): self._configured.budget_of(one, family)
+            for one in self._configured.programme
+            for family in get_args(Family)
+        }
         self._refuse_divided_platforms()
 
     def init(self, cells: Cells) -> _Working:
@@ -246,13 +257,35 @@ class WatchOutcomes:
         progress = kept.progress.setdefault(name, WatchProgress())
         progress.looks += 1
         change = _change(progress, look)
-        look = msgspec.structs.replace(look, looks=progress.looks, has_crossed=progress.stands)
+        look = msgspec.structs.replace(
+            look,
+            looks=progress.looks,
+            has_crossed=progress.stands,
+            alpha_budget=self._budget(look),
+            n_changes=len(self._changes(look)),
+        )
         if look.scale != "count" or progress.n_seen != look.n_events:
             yield look
         progress.n_seen, progress.epoch = look.n_events, occasion.epoch
         progress.last = look if progress.stands else None
         if change is not None:
             yield self._finding(design, occasion, look, change)
+        if _ends(progress, look):
+            yield self._as_finding(_with_end(look), "ended", {})
+
+    def _budget(self, look: Look) -> float | None:
+        """Return the budget that a look is part of; a test of one patient has its own."""
+        is_part = look.alpha is not None and not look.patient_id
+        return self._budgets[look.programme, look.family] if is_part else None
+
+    def _changes(self, look: Look) -> list[str]:
+        """Return the recorded changes of what a look rests on, up to its day."""
+        names = {f"design.{look.design}"}
+        if look.natural_history:
+            names.add(f"natural_history.{self._by_name[look.programme].natural_history}")
+        listed = (one for one in self._configured.change if one.what in names)
+        found = sorted((one for one in listed if one.on <= look.on), key=lambda one: one.on)
+        return [one.sentence for one in found]
 
     def _without_support(
         self, kept: ProgrammeState, epoch: int, on: date
@@ -284,6 +317,7 @@ class WatchOutcomes:
         values |= {
             "change": change,
             "rate_ratio": look.n_events / look.expected if look.expected else None,
+            "changes": tuple(self._changes(look)[-N_CHANGES_MAX:]),
             "configuration": self._digest,
         }
         return WatchFinding(**values)
@@ -316,6 +350,25 @@ def _shared(design: LostEffect, occasion: Occasion, look: Look) -> dict[str, obj
     if unit in ratios and look.product.startswith("construct:"):
         extra["shared_ratio"] = ratios[unit]
     return extra
+
+
+def _ends(progress: WatchProgress, look: Look) -> bool:
+    """Return whether the horizon is reached for the first time, and keep it in `progress`.
+
+    Where a correction takes expected events back below it, the test goes on, and may end again.
+    """
+    is_past = look.horizon is not None and look.expected >= look.horizon
+    is_new = is_past and not progress.has_ended
+    progress.has_ended = is_past
+    return is_new
+
+
+def _with_end(look: Look) -> Look:
+    crossed = "after a crossing" if look.has_crossed else "without a crossing"
+    spent = f"{look.alpha_spent or 0:.3g} of {look.alpha or 0:.3g} is spent"
+    reached = f"the planned horizon of {look.horizon:g} expected events was reached {crossed}"
+    notes = (f"{reached}: {spent}", _AFTER_THE_END, *look.notes)
+    return msgspec.structs.replace(look, notes=notes[:N_NOTES_MAX])
 
 
 def _change(progress: WatchProgress, look: Look) -> Change | None:

@@ -114,8 +114,9 @@ class TriageFindings:
         return TriageState()
 
     def apply(self, state: TriageState, item: FindingsRow) -> None:
-        """Hold one finding or decision until the close; looks and priors move no signal."""
-        if not isinstance(item, PriorFitted | Look):
+        """Hold one finding or decision until the close; looks, priors and ends move no signal."""
+        is_end = isinstance(item, WatchFinding) and item.change == "ended"
+        if not is_end and not isinstance(item, PriorFitted | Look):
             state.items.append(item)
 
     def close(self, state: TriageState, epoch: int, at: int) -> Output:

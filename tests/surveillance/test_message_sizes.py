@@ -44,6 +44,7 @@ TYPES = [*ROW_TYPES.values(), Alert, ReviewRequest, FeedEntry, RefusedRecord, En
 BOUNDED = {
     "Look.notes": "N_NOTES_MAX",
     "WatchFinding.notes": "N_NOTES_MAX",
+    "WatchFinding.changes": "N_CHANGES_MAX; n_changes says how many there are",
     "Contribution.products": "the bytes of a body, screening.versions",
     "Contribution.events": "the bytes of a body, screening.versions",
     "Finding.undefined": "the measures that there are",

@@ -67,7 +67,9 @@ class WatchedEpochs:
         return list(self.close(*records, day=day).rows)
 
     def find(self, *records: OutcomeRecord, day: int = 400) -> list[WatchFinding]:
-        return [row for row in self.rows(*records, day=day) if isinstance(row, WatchFinding)]
+        """Return crossings, and how they went on; that a test has ended is none."""
+        rows = self.rows(*records, day=day)
+        return [row for row in rows if isinstance(row, WatchFinding) and row.change != "ended"]
 
 
 def test_a_crossing_carries_the_whole_design() -> None:
@@ -100,6 +102,8 @@ def test_a_crossing_carries_the_whole_design() -> None:
         scale="log_likelihood_ratio",
         alpha=0.025,  # half of the budget: the programme has two constructs
         alpha_family=0.05,
+        alpha_budget=0.05,
+        alpha_spent=maxsprt.alpha_spent(plan, expected),
         horizon=2.0,
         background_probability=finding.background_probability,
         looks=2,
@@ -157,9 +161,11 @@ def test_a_look_past_the_horizon_cannot_cross_and_states_it() -> None:
 
     rows = watched.rows(dose(0), *(event(day) for day in range(1, 21)), day=190)
 
-    (look,) = rows
+    look, ended = rows
     assert isinstance(look, Look)
     assert look.notes == ("past the horizon of 0.5 expected events",)
+    assert isinstance(ended, WatchFinding)
+    assert ended.change == "ended"
 
 
 def test_a_crossing_is_emitted_again_when_its_events_have_doubled() -> None:
