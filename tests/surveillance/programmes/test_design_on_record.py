@@ -13,7 +13,7 @@ from surveillance.configuration.programmes import Budget, Change, LostEffect, Pr
 from surveillance.configuration.types import Topics
 from surveillance.domain.finding import N_CHANGES_MAX, Look, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
-from surveillance.log.cells import Cells
+from surveillance.log.cells import Cells, nothing_stored
 from surveillance.programmes.watch import WatchOutcomes
 from surveillance.triage.triage import TriageFindings
 
@@ -26,7 +26,7 @@ class Watched:
     def __init__(self, of: Programmes) -> None:
         configuration = a_configuration(topics=Topics(outcomes=1), programmes=of)
         self.stage = WatchOutcomes(configuration, 0)
-        self.state = self.stage.init(Cells({}.get))
+        self.state = self.stage.init(Cells(nothing_stored))
         self.epoch = -1
 
     def rows(self, *records: OutcomeRecord, day: int) -> list[Look | WatchFinding]:
@@ -47,6 +47,7 @@ def test_a_horizon_that_is_reached_is_a_finding_once_with_what_was_spent() -> No
     (ended,) = watched.ends(event(101), day=190)
 
     assert ended.alpha is not None
+    assert ended.alpha_spent is not None
     assert ended.alpha_spent == pytest.approx(ended.alpha, rel=0.5)
     assert ended.alpha_spent <= ended.alpha
     assert "horizon of 0.5 expected events was reached without a crossing" in ended.notes[0]
@@ -75,7 +76,7 @@ def test_an_end_moves_no_signal() -> None:
     watched = Watched(programmes(hepatic=an_excess(horizon=0.5)))
     (ended,) = watched.ends(dose(0), day=190)
     triage = TriageFindings(a_configuration())
-    state = triage.init(Cells({}.get))
+    state = triage.init(Cells(nothing_stored))
 
     triage.apply(state, ended)
 
@@ -129,7 +130,7 @@ def test_a_budget_with_room_is_shown_on_every_look() -> None:
 
 
 def a_change(**changes: Any) -> Change:  # noqa: ANN401 - its fields
-    values = {
+    values: dict[str, Any] = {
         "what": "design.effect", "version": 2, "on": on(50), "by": "committee of 20 February",
         "reason": "the margin was too wide",
     }  # fmt: skip
