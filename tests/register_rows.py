@@ -10,8 +10,8 @@ import msgspec
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.decision import Decision
 from surveillance.domain.errors import Refused
-from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
-from surveillance.domain.signal import DecisionPassedOver, Review, Signal, Step, Support
+from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
+from surveillance.domain.signal import DecisionPassedOver, Review, Signal, SignalStep, Step, Support
 from surveillance.log.cloudevents import outward
 from surveillance.log.refusals import refused_fact
 from surveillance.log.topics import ALERTS, CASES, REVIEWS
@@ -71,6 +71,35 @@ def a_watch_finding() -> WatchFinding:
     )
 
 
+def a_look(**changes: Any) -> Look:  # noqa: ANN401 - its fields
+    look = Look(
+        criterion="hepatic_construct",
+        criterion_version=1,
+        on=DAY,
+        epoch=7,
+        design="hepatic",
+        family="safety",
+        programme="P1",
+        product="construct:C1",
+        event="pt:hepatic failure",
+        n_events=1,
+        n_patients=5,
+        person_days=800,
+        expected=0.08,
+        statistic=2.1,
+        boundary=3.5,
+        scale="log_likelihood_ratio",
+        alpha=0.01,
+        alpha_family=0.02,
+        horizon=2.0,
+        looks=2,
+        is_crossing=False,
+        has_crossed=False,
+        notes=("left out: 1 patient",),
+    )
+    return msgspec.structs.replace(look, **changes)
+
+
 def a_prior(**changes: Any) -> PriorFitted:  # noqa: ANN401 - its fields
     prior = PriorFitted(
         version="product/1999-02-01",
@@ -113,6 +142,12 @@ def a_signal(**changes: Any) -> Signal:  # noqa: ANN401 - its fields
         history=(Step(on=DAY, status="detected", action="detect"),),
     )
     return msgspec.structs.replace(signal, **changes)
+
+
+def a_step(number: int = 1, **changes: Any) -> SignalStep:  # noqa: ANN401 - fields of its step
+    step = Step(on=DAY, status="under_review", action="start_review", n=3, decided_by="a.person")
+    step = msgspec.structs.replace(step, **changes)
+    return SignalStep(signal_id=SIGNAL_ID, number=number, epoch=7, step=step)
 
 
 def a_review(**changes: Any) -> Review:  # noqa: ANN401 - its fields

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from surveillance.domain.finding import Look
     from surveillance.views.series import Point
     from surveillance.views.weekly_review import Reviewed
 
@@ -96,6 +97,26 @@ def draw_weeks(reviewed: Reviewed, *, width: int = WIDTH_OF_A_FILE) -> str:
                 _plot([("log2 rank", [ranks.get(week.on) for week in weeks])], days, title, width)
             )
     return "\n".join(drawings)
+
+
+def draw_looks(looks: Sequence[Look], *, width: int = WIDTH_OF_A_FILE) -> str:
+    """Draw the statistic of one test against its boundary, look by look.
+
+    Parameters
+    ----------
+    looks : sequence of Look
+        Two or more, of one test.
+    width : int
+        Columns.
+    """
+    first, last = looks[0], looks[-1]
+    title = f"{first.criterion}, {first.product}: {last.scale} at each of {len(looks)} looks"
+    lines = [
+        ("statistic", [one.statistic for one in looks]),
+        ("boundary", [one.boundary for one in looks]),
+    ]
+    days = [one.on.isoformat() for one in looks]
+    return _plot(lines, days, title, min(max(width, _WIDTH_MIN), _WIDTH_MAX))
 
 
 def _log2(value: float | None) -> float | None:

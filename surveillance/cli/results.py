@@ -10,6 +10,7 @@ import typer
 
 from surveillance.cli import cases as case_commands
 from surveillance.cli import charts as drawing
+from surveillance.cli import looks as look_commands
 from surveillance.cli import refused as refused_commands
 from surveillance.cli import screen
 from surveillance.cli import tables as showing
@@ -71,6 +72,7 @@ def register_commands(app: typer.Typer) -> None:
         The application. Its main program turns `Misused` into one line and exit code 2.
     """
     app.command("findings")(findings)
+    look_commands.register(app)
     case_commands.register(app)
     app.command("priors")(priors)
     app.command("signals")(signals)

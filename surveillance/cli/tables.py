@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from surveillance.domain.finding import PriorFitted, WatchFinding
-    from surveillance.domain.signal import PriorityPart, Signal
+    from surveillance.domain.finding import Look, PriorFitted, WatchFinding
+    from surveillance.domain.signal import PriorityPart, Signal, Step
     from surveillance.views.ranking import Rank, RankedMatter, RankedSignal
     from surveillance.views.series import Point
 
@@ -173,6 +173,34 @@ def _pair_row(item: Finding) -> Sequence[object]:
     )  # fmt: skip
 
 
+_LOOK_COLUMNS = {
+    "on": "left", "criterion": "left", "programme": "left", "product": "left", "event": "left",
+    "patient": "left", "look": "right", "patients": "right", "events": "right",
+    "expected": "right", "statistic": "right", "boundary": "right", "scale": "left",
+    "crossed": "left", "alpha": "right", "alpha spent": "right", "horizon": "right",
+}  # fmt: skip
+_LOOK_DROP = (
+    "horizon", "alpha", "patient", "scale", "patients", "programme", "look", "alpha spent",
+    "expected", "events",
+)  # fmt: skip
+
+
+def print_looks(found: Sequence[Look], spent: Sequence[float | None]) -> None:
+    """Print looks of sequential tests, each with the alpha that is spent by then."""
+    rows = [_look_row(item, alpha) for item, alpha in zip(found, spent, strict=True)]
+    print_table("looks of sequential tests", _LOOK_COLUMNS, rows, drop=_LOOK_DROP)
+
+
+def _look_row(item: Look, spent: float | None) -> Sequence[object]:
+    crossed = "now" if item.is_crossing else "before" if item.has_crossed else "no"
+    return (
+        item.on, item.criterion, item.programme, item.product, item.event,
+        item.patient_id or ABSENT, item.looks, item.n_patients, item.n_events,
+        number(item.expected), number(item.statistic), number(item.boundary), item.scale,
+        crossed, number(item.alpha), number(spent), number(item.horizon),
+    )  # fmt: skip
+
+
 def print_priors(found: Sequence[PriorFitted]) -> None:
     """Print the fits of the prior of the EBGM."""
     columns = {
@@ -235,6 +263,23 @@ def print_signals(found: Iterable[Signal]) -> None:
 def _reviews(item: Signal) -> str:
     answers = Counter(review.answer or "open" for review in item.reviews)
     return ", ".join(f"{n} {answer}" for answer, n in answers.items()) or ABSENT
+
+
+def print_steps(signal: Signal, steps: Mapping[int, Step]) -> None:
+    """Print the steps of one signal."""
+    columns = {
+        "step": "right", "on": "left", "action": "left", "status": "left", "n": "right",
+        "by": "left", "approved by": "left", "reason": "left", "decision": "left",
+    }  # fmt: skip
+    rows = [
+        (
+            number, step.on, step.action, step.status, step.n, step.decided_by, step.approved_by,
+            step.reason or ABSENT, step.decision_id,
+        )
+        for number, step in steps.items()
+    ]  # fmt: skip
+    title = f"{signal.signal_id}: {signal.product} and {signal.event}"
+    print_table(title, columns, rows, drop=("decision", "n", "approved by"))
 
 
 def print_matters(title: str, found: Sequence[tuple[RankedMatter, Signal]]) -> None:

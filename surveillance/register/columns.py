@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RowId = BigInteger().with_variant(Integer, "sqlite")  # there, the row's own number
 _FIRST = date(1970, 1, 1).toordinal()
 _HALF = 2**63  # what the middle of them becomes nought by: databases have no unsigned ones
-_SIGNAL_ID = re.compile(r"S-[0-9a-f]{16}")
+SIGNAL_ID = re.compile(r"S-[0-9a-f]{16}")
 
 
 class Day(TypeDecorator[date]):
@@ -50,7 +50,7 @@ class SignalNumber(TypeDecorator[str]):
         """
         if value is None:
             return None
-        if not _SIGNAL_ID.fullmatch(value):
+        if not SIGNAL_ID.fullmatch(value):
             raise Defect(f"{value!r} is not the name of a signal")
         return int.from_bytes(bytes.fromhex(value[2:])) - _HALF
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.domain.finding import Finding, Look, WatchFinding
+from surveillance.domain.product import split
 from surveillance.domain.signal import Signal
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Form(NamedTuple):
         return rest
 
 
-_DAYS = {"found_on", "changed_on", "first_on"}
+_DAYS = {"found_on", "looked_on", "changed_on", "first_on"}
 _PAIR = {"product": "product", "event": "event", "configuration": "configuration"}
 _FOUND = {
     "criterion": "criterion",
@@ -81,6 +82,25 @@ _FOUND = {
 _NONE = {"configuration": ""}
 PAIR_FINDING = Form({"n_pair": "n", **_FOUND}, _NONE)
 WATCH_FINDING = Form({"n_events": "n", **_FOUND}, _NONE)
+LOOK = Form(
+    {
+        "epoch": "epoch",
+        "on": "looked_on",
+        "criterion": "criterion",
+        "design": "design",
+        "programme": "programme",
+        "product": "product",
+        "event": "event",
+        "patient_id": "patient_id",
+        "n_events": "n",
+        "expected": "expected",
+        "statistic": "statistic",
+        "boundary": "boundary",
+        "is_crossing": "is_crossing",
+        "has_crossed": "has_crossed",
+    },
+    {"patient_id": ""},
+)
 SIGNAL = Form(
     {
         "signal_id": "signal_id",
@@ -105,6 +125,13 @@ def finding_of(values: Mapping[str, Any]) -> AnyFinding:
     rest = _open(values["document"])
     form = PAIR_FINDING if rest["type"] == "pair" else WATCH_FINDING
     return msgspec.convert(form.completed(rest, values), AnyFinding)  # type: ignore[no-any-return]
+
+
+def look_of(values: Mapping[str, Any]) -> Look:
+    """Return the look that a row of the table holds, its keys as names."""
+    found = LOOK.completed(_open(values["document"]), values)
+    found["programme"] = split(found["programme"])[1]
+    return msgspec.convert(found, Look)
 
 
 def signal_of(values: Mapping[str, Any]) -> Signal:

@@ -6,15 +6,27 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, func, select, true, union
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    Table,
+    and_,
+    func,
+    select,
+    true,
+    union,
+)
 
 from surveillance.configuration.types import Configuration
-from surveillance.domain.finding import PriorFitted
+from surveillance.domain.finding import Look, PriorFitted
+from surveillance.domain.product import key, split
 from surveillance.domain.refused_record import RefusedRecord
-from surveillance.domain.signal import Signal, Status
+from surveillance.domain.signal import Signal, SignalStep, Status
 from surveillance.register import database, schema
 from surveillance.register.case_reader import CaseReader
-from surveillance.register.documents import AnyFinding, finding_of, signal_of
+from surveillance.register.documents import AnyFinding, finding_of, look_of, signal_of
 from surveillance.register.keys import KeyKind, key_id
 from surveillance.register.outcome_reader import OutcomeReader
 
@@ -23,9 +35,11 @@ if TYPE_CHECKING:
 
 _decode_configuration = msgspec.json.Decoder(Configuration).decode
 _decode_prior = msgspec.json.Decoder(PriorFitted).decode
+_decode_step = msgspec.json.Decoder(SignalStep).decode
 _KEYS: dict[KeyKind, FromClause] = {
     kind: schema.keys.alias(f"{kind}_keys") for kind in ("product", "event", "configuration")
 }
+_PROGRAMME_KEYS = schema.keys.alias("programme_keys")
 N_ROWS_A_FETCH = 500
 _REFUSED_COLUMNS = [
     column for column in schema.refused.c if column.name not in ("refused_id", "place")
@@ -38,6 +52,17 @@ class Chosen(NamedTuple):
     product: str | None = None  # keys
     event: str | None = None
     until: date | None = None
+
+
+class ChosenLooks(NamedTuple):
+    """Which looks of tests are asked for; what is None leaves all."""
+
+    programme: str | None = None  # its name
+    design: str | None = None
+    product: str | None = None  # keys
+    event: str | None = None
+    until: date | None = None
+    is_latest: bool = False  # only the last look of each test
 
 
 class Change(NamedTuple):
@@ -171,6 +196,62 @@ class RegisterReader:
         both = and_(table.c.epoch == which.c.epoch, table.c.finding_id == which.c.finding_id)
         query = _named(table).join(which, both).order_by(*newest)
         return [finding_of(row._mapping) for row in self._all(query)]  # noqa: SLF001
+
+    def each_look(self, chosen: ChosenLooks, *, limit: int | None = None) -> Iterator[Look]:
+        """Read looks of tests of outcomes in the order of time, however many there are.
+
+        Parameters
+        ----------
+        chosen : ChosenLooks
+            Programme, design, product, event and last day.
+        limit : int, optional
+            At most so many, the last ones.
+
+        Yields
+        ------
+        Look
+            Each as it is read; those of an epoch by programme, design, product and event.
+        """
+        table, ids = schema.looks, _looks_chosen(chosen)
+        order = (table.c.epoch, _PROGRAMME_KEYS.c.key, table.c.criterion)
+        names = (_KEYS["product"].c.key, _KEYS["event"].c.key, table.c.patient_id)
+        both = and_(table.c.epoch == ids.c.epoch, table.c.look_id == ids.c.look_id)
+        query = _named(table).join(ids, both).order_by(*order, *names, table.c.look_id)
+        n_left_out = 0 if limit is None else max(0, self.n_looks(chosen) - limit)
+        for row in self._each(query.offset(n_left_out or None)):
+            yield look_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+    def n_looks(self, chosen: ChosenLooks) -> int:
+        """Count what `each_look` would yield without a limit."""
+        return int(self._all(select(func.count()).select_from(_looks_chosen(chosen)))[0][0])
+
+    def watched(self) -> tuple[list[str], list[str]]:
+        """Return the names of all programmes and of all designs that there is a look of."""
+        table = schema.looks.c
+        programmes = select(_PROGRAMME_KEYS.c.key).where(
+            _PROGRAMME_KEYS.c.key_id.in_(select(table.programme))
+        )
+        designs = select(table.design).distinct().order_by(table.design)
+        return (
+            sorted(split(row[0])[1] for row in self._all(programmes)),
+            [row[0] for row in self._all(designs)],
+        )
+
+    def steps(self, signal_id: str, until: date | None = None) -> list[SignalStep]:
+        """Return all steps that people made with a signal, in their order.
+
+        Parameters
+        ----------
+        signal_id : str
+            Name of the signal.
+        until : date, optional
+            Nothing later is returned.
+        """
+        table = schema.signal_steps.c
+        query = select(table.document).where(table.signal_id == signal_id).order_by(table.number)
+        if until is not None:
+            query = query.where(table.made_on <= until)
+        return [_decode_step(row.document) for row in self._all(query)]
 
     def priors(self, until: date | None = None) -> list[PriorFitted]:
         """Return the fits of the prior, those that failed as well, in the order of time.
@@ -337,7 +418,7 @@ class RegisterReader:
         return self._keys("product"), self._keys("event")
 
     def _keys(self, kind: KeyKind) -> list[str]:
-        tables = (schema.findings, schema.signal_states)
+        tables = (schema.findings, schema.signal_states, schema.looks)
         named = union(*(select(table.c[kind]) for table in tables))
         keys = schema.keys.c
         query = select(keys.key).where(keys.key_id.in_(named)).order_by(keys.key)
@@ -383,12 +464,37 @@ class RegisterReader:
 
 def _named(table: Table) -> Select[Any]:
     """Return a query of whole rows of a table, with the names of its keys."""
-    columns = [column for column in table.c if column.name not in _KEYS]
-    names = [one.c.key.label(kind) for kind, one in _KEYS.items()]
+    keys: dict[str, FromClause] = {kind: one for kind, one in _KEYS.items() if kind in table.c}
+    if "programme" in table.c:
+        keys["programme"] = _PROGRAMME_KEYS
+    columns = [column for column in table.c if column.name not in keys]
+    names = [one.c.key.label(kind) for kind, one in keys.items()]
     query = select(*columns, *names).select_from(table)
-    for kind, one in _KEYS.items():
+    for kind, one in keys.items():
         query = query.join(one, one.c.key_id == table.c[kind], isouter=kind == "configuration")
     return query
+
+
+def _looks_chosen(chosen: ChosenLooks) -> Subquery:
+    """Return which looks are asked for, by the two columns of their key."""
+    table = schema.looks.c
+    wanted = {
+        table.programme: chosen.programme and key_id("product", key("programme", chosen.programme)),
+        table.design: chosen.design,
+        table.product: chosen.product and key_id("product", chosen.product),
+        table.event: chosen.event and key_id("event", chosen.event),
+    }
+    conditions = [column == value for column, value in wanted.items() if value is not None]
+    if chosen.until is not None:
+        conditions.append(table.looked_on <= chosen.until)
+    query = select(table.epoch, table.look_id).where(true(), *conditions)
+    if not chosen.is_latest:
+        return query.subquery()
+    test = (table.programme, table.criterion, table.product, table.event, table.patient_id)
+    order = (table.epoch.desc(), table.look_id.desc())
+    place = func.row_number().over(partition_by=test, order_by=order).label("place")
+    ranked = query.add_columns(place).subquery()
+    return select(ranked.c.epoch, ranked.c.look_id).where(ranked.c.place == 1).subquery()
 
 
 def _conditions(

@@ -10,16 +10,16 @@ import msgspec
 
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.decision import Decision
-from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
-from surveillance.domain.product import split
+from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
+from surveillance.domain.product import key, split
 from surveillance.domain.refused_record import RefusedRecord
-from surveillance.domain.signal import DecisionPassedOver, Review, Signal
+from surveillance.domain.signal import DecisionPassedOver, Review, Signal, SignalStep
 from surveillance.log.cloudevents import CloudEvent
 from surveillance.log.messages import Fact
 from surveillance.log.ticks import Tick
 from surveillance.log.topics import ALERTS, REFUSED, REVIEWS, FindingsRow, SignalsRow
 from surveillance.register import schema
-from surveillance.register.documents import PAIR_FINDING, SIGNAL, WATCH_FINDING, Form
+from surveillance.register.documents import LOOK, PAIR_FINDING, SIGNAL, WATCH_FINDING, Form
 from surveillance.triage.triage import Alert, ReviewRequest
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def entries_of_row(row: object, epoch: int, keys: NamedKeys) -> list[RegisterRow
     Parameters
     ----------
     row : object
-        A finding, a signal, a decision, dispositions, a tick; or one of the first three as the
-        topic carries it. Others are passed by.
+        A finding, a look, a signal, a step, a decision, dispositions, a tick; or one of the topics'
+        rows as it is carried there. Others are passed by.
     epoch : int
         The epoch that it belongs to.
     keys : NamedKeys
@@ -63,7 +63,7 @@ def entries_of_row(row: object, epoch: int, keys: NamedKeys) -> list[RegisterRow
     """
     if isinstance(row, msgspec.Raw):
         return _entries_of_encoded(bytes(row), epoch, keys)
-    if isinstance(row, (Finding, WatchFinding, Signal)):
+    if isinstance(row, (Finding, WatchFinding, Look, Signal)):
         return _entries_of_encoded(_encode(row), epoch, keys)
     make = _ROWS.get(type(row))
     return make(row, epoch) if make else []
@@ -75,6 +75,8 @@ def _entries_of_encoded(row: bytes, epoch: int, keys: NamedKeys) -> list[Registe
         return [_found(PAIR_FINDING, row, epoch, keys)]
     if row.startswith(_WATCH):
         return [_found(WATCH_FINDING, row, epoch, keys)]
+    if row.startswith(_LOOK):
+        return [_looked(row, epoch, keys)]
     if row.startswith(_SIGNAL):
         return _signal(row, epoch, keys)
     return entries_of_row(_decode_row(row), epoch, keys)
@@ -86,7 +88,9 @@ def entries_of_fact(fact: Fact, epoch: int) -> list[RegisterRow]:
     return make(fact.value, epoch) if make else []
 
 
-_PAIR, _WATCH, _SIGNAL = (f'{{"type":"{kind}"'.encode() for kind in ("pair", "watch", "signal"))
+_PAIR, _WATCH, _LOOK, _SIGNAL = (
+    f'{{"type":"{kind}"'.encode() for kind in ("pair", "watch", "look", "signal")
+)
 _REVIEWS = b'"reviews":['
 
 
@@ -126,8 +130,19 @@ def _prior(row: PriorFitted, epoch: int) -> list[RegisterRow]:
 
 def _found(form: Form, row: bytes, epoch: int, keys: NamedKeys) -> RegisterRow:
     values = _divided(form, row, epoch, keys)
-    values["finding_id"] = int.from_bytes(sha256(row).digest()[:8], "big") >> 1
+    values["finding_id"] = _digest(row)
     return RegisterRow(schema.findings, values)
+
+
+def _looked(row: bytes, epoch: int, keys: NamedKeys) -> RegisterRow:
+    values = _divided(LOOK, row, epoch, keys)
+    values["programme"] = keys.name("product", key("programme", values["programme"]))
+    values["look_id"] = _digest(row)
+    return RegisterRow(schema.looks, values)
+
+
+def _digest(row: bytes) -> int:
+    return int.from_bytes(sha256(row).digest()[:8], "big") >> 1
 
 
 def _signal(row: bytes, epoch: int, keys: NamedKeys) -> list[RegisterRow]:
@@ -144,8 +159,10 @@ def _divided(form: Form, row: bytes, epoch: int, keys: NamedKeys) -> Values:
     values = form.divide(row, epoch)
     values["product"] = keys.name("product", values["product"])
     values["event"] = keys.name("event", values["event"])
-    digest = values["configuration"]
-    values["configuration"] = keys.name("configuration", digest) if digest else None
+    if digest := values.get("configuration"):
+        values["configuration"] = keys.name("configuration", digest)
+    elif "configuration" in values:
+        values["configuration"] = None
     return values
 
 
@@ -163,6 +180,19 @@ def _review(review: Review, signal: Signal) -> RegisterRow:
         "document": None,
     }
     return RegisterRow(schema.reviews, values)
+
+
+def _step(row: SignalStep, epoch: int) -> list[RegisterRow]:
+    values = {
+        "signal_id": row.signal_id,
+        "number": row.number,
+        "epoch": epoch,
+        "made_on": row.step.on,
+        "action": row.step.action,
+        "status": row.step.status,
+        "document": _encode(row),
+    }
+    return [RegisterRow(schema.signal_steps, values)]
 
 
 def _decision(row: Decision, epoch: int) -> list[RegisterRow]:
@@ -237,6 +267,7 @@ def _day(at: datetime) -> date:
 
 _ROWS: dict[type, Callable[[Any, int], list[RegisterRow]]] = {
     PriorFitted: _prior,
+    SignalStep: _step,
     Decision: _decision,
     DecisionPassedOver: _passed_over,
     Dispositions: _dispositions,

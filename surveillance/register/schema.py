@@ -36,6 +36,7 @@ REVISIONS = (
     "0005",
     "0006",
     "0007",
+    "0008",
 )  # of the migrations, the oldest first
 HEAD = REVISIONS[-1]
 OPEN = 2**63 - 1  # end of a span that has not ended: later than any epoch
@@ -113,6 +114,30 @@ Index("findings_by_product", findings.c.product, findings.c.epoch)
 Index("findings_by_event", findings.c.event, findings.c.product, findings.c.epoch)
 Index("findings_by_criterion", findings.c.criterion, findings.c.epoch)
 
+looks = Table(  # of the tests of outcomes, whether they crossed a boundary or not
+    "looks",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("look_id", BigInteger, primary_key=True, autoincrement=False),  # digest of the row
+    Column("looked_on", Day, nullable=False),
+    Column("criterion", String(60), nullable=False),  # the design and the level
+    Column("design", String(60), nullable=False),
+    Column("programme", BigInteger, nullable=False),  # these three: numbers of keys
+    Column("product", BigInteger, nullable=False),
+    Column("event", BigInteger, nullable=False),
+    Column("patient_id", String(120), nullable=False),  # empty where the test is of many
+    Column("n", Integer, nullable=False),  # events
+    Column("expected", Double, nullable=False),
+    Column("statistic", Double, nullable=False),
+    Column("boundary", Double, nullable=False),
+    Column("is_crossing", Boolean, nullable=False),
+    Column("has_crossed", Boolean, nullable=False),
+    Column("document", Packed(FINDING), nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("looks_by_programme", looks.c.programme, looks.c.design, looks.c.epoch)
+Index("looks_by_product", looks.c.product, looks.c.event, looks.c.epoch)
+
 priors = Table(
     "priors",
     metadata,
@@ -150,6 +175,18 @@ Index(  # which stand, or stood at an epoch, in the order of the priority
     signal_states.c.valid_to,
     signal_states.c.priority,
     signal_states.c.valid_from,
+)
+
+signal_steps = Table(  # that people made: a signal carries only the latest
+    "signal_steps",
+    metadata,
+    Column("signal_id", SignalNumber, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 0 is its detection
+    Column("epoch", BigInteger, nullable=False),
+    Column("made_on", Day, nullable=False),
+    Column("action", String(30), nullable=False),
+    Column("status", String(20), nullable=False),  # after it
+    Column("document", Packed(DOCUMENT), nullable=False),
 )
 
 alerts = Table(

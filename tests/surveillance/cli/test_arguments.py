@@ -11,6 +11,7 @@ from calling import Answer, longwatch, rows_of
 from commands import commands, options
 
 from surveillance.configuration.reader import SHIPPED
+from surveillance.triage.triage import signal_id
 
 PAIR = ("product:ROTAVIRUS (ROTASHIELD)", "pt:Intussusception")
 AWAY = "127.0.0.1:1"
@@ -73,6 +74,9 @@ VALUES: dict[str, Values] = {
     "--config": FOLDERS,
     "--criterion": Values(("evans",), ("", LONG, "[/b]")),
     "--csv": FILES_WRITTEN,
+    "--design": Values((), ("", "hepatic", LONG, "\udcff")),
+    "--latest": FLAG,
+    "--programme": Values((), ("", "P1", LONG, "\udcff")),
     "--decisions": Values(("{decisions}",), ("{missing}", "{empty}", "{loop}", "")),
     "--event": Values(("intussusception",), NAMES.refused),
     "--extracted-on": Values((), ("1999-02-30", "now", "")),
@@ -126,6 +130,8 @@ VALUES: dict[str, Values] = {
 }
 OWN: dict[tuple[str, str], Values] = {
     ("ack", "--out"): Values((), ("{file}", "{loop}")),
+    ("history", "SIGNAL_ID"): Values((), ("", "S-1", "a\nb", LONG, "\udcff")),
+    ("looks", "--plot"): Values((), ("{new}.png", "{missing}/x.svg", "{long}.svg", "")),
     ("series", "--every"): Values(("day", "month", "year"), ("", "week", LONG)),
     ("check-config", "DIRECTORY"): FOLDERS,
     ("convert", "--out"): Values(
@@ -179,7 +185,9 @@ BASES: dict[str, dict[str, str]] = {
     "demo": {"--scenario": "nothing", "--out": "{new}"},
     "detectors": {},
     "findings": _RUN,
+    "history": {"SIGNAL_ID": signal_id(*PAIR, "safety"), **_RUN},
     "inspect": _READS,
+    "looks": _RUN,
     "load": {**_READS, **_KAFKA, "--refused": "{new}"},
     "names unknown": _READS,
     "outcomes template": {},

@@ -14,6 +14,7 @@ from surveillance.cli import screen
 from surveillance.register import Register, reader
 from surveillance.register.documents import AnyFinding, finding_of
 from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.triage.triage import signal_id
 from surveillance.views.results import open_results
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ READS = [
     ("cases", *BY_NAME),
     ("cases", *BY_GROUP, "--as-of", "1999-03-01"),
     ("case", "R-1"),
+    ("looks",),
+    ("history", signal_id(*PAIR, "safety")),
 ]
 KNOWN = """\
 id,product,vax_name_regex,event,pt_regex,licensed,first_regulator_action,action,withdrawn,truth,source
@@ -129,7 +132,8 @@ def test_a_refused_record_is_shown_alike_and_written_alike(
 
 
 def test_every_command_that_takes_a_run_takes_a_register(look: Look) -> None:
-    for name in ("findings", "signals", "ranking", "series", "backtest", "priors", "cases", "case"):
+    names = ("findings", "signals", "ranking", "series", "backtest", "priors", "cases", "case")
+    for name in (*names, "looks", "history"):
         assert "--register" in look(name, "--help").output
 
 

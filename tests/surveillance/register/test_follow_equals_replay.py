@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from small_run import write_configuration, write_inputs
 from sqlalchemy import select
-from strategies import encode
-from treated import dose, event, visit
+from strategies import encode, programmes
+from treated import dose, event, on, visit
 
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.reader import read_configuration
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
 
 OWN_TABLES = {"register_info", "followed_offsets"}  # of a follower, not of the log
 OUTCOMES = [
-    dose(1),
-    visit(9),
-    visit(12, record_id="visit 9", version=2),
-    event(5),
-    event(5, version=2, is_nullified=True),
+    dose(1, received_on=on(20)),
+    visit(9, received_on=on(20)),
+    visit(12, record_id="visit 9", version=2, received_on=on(20)),
+    event(5, received_on=on(20)),
+    event(5, version=2, is_nullified=True, received_on=on(25)),
 ]
 IDENTITY = {"generation": "1", "partitions": "all", "feed": "small", "first_tick": "aa"}
 
@@ -74,7 +75,8 @@ def record(home: Path) -> tuple[Log, Configuration]:
     write_inputs(home / "inputs")
     text = b"".join(encode(one) + b"\n" for one in OUTCOMES)
     (home / "inputs" / "outcomes.ndjson").write_bytes(text)
-    configuration = read_configuration(write_configuration(home / "configuration"))
+    read = read_configuration(write_configuration(home / "configuration"))
+    configuration = msgspec.structs.replace(read, programmes=programmes())
     log = Log(f"sqlite:///{home / 'replayed.db'}", configuration)
     run = Embedded(Configurations(configuration), log)
     lines = lines_of(
@@ -159,3 +161,4 @@ def test_followed_in_any_order_the_rows_are_those_of_a_replay(
     assert {name for name in expected if found[name] != expected[name]} == set()
     names = ("findings", "signal_states", "case_versions", "outcome_versions", "configurations")
     assert all(found[name] for name in (*names, "dispositions", "refused", "keys"))
+    assert all(found[name] for name in ("looks", "signal_steps"))

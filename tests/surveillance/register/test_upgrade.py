@@ -32,6 +32,7 @@ from strategies import a_case, a_configuration, encode
 from surveillance.configuration.types import Topics
 from surveillance.domain.errors import Misused
 from surveillance.domain.finding import Finding, WatchFinding
+from surveillance.log import topics
 from surveillance.register import CaseIndex, Register, database, schema
 from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.register.upgrade import MIGRATIONS, migrate, upgrade
@@ -399,3 +400,28 @@ def test_every_row_of_0004_is_kept_in_a_smaller_form(either_url: str, tmp_path: 
     assert reader.cases.standing(*pair) == other.cases.standing(*pair) != []
     reader.close()
     other.close()
+
+
+def test_after_an_upgrade_a_follower_reads_looks_and_steps_from_the_beginning(
+    either_url: str,
+) -> None:
+    offsets = [
+        {"topic": topic, "partition": 0, "next_offset": 5}
+        for topic in (topics.FINDINGS, topics.SIGNALS, topics.CASES)
+    ]
+
+    def make(connection: Connection) -> None:
+        tables = tables_at(connection, "0007")
+        connection.execute(tables["followed_offsets"].insert(), offsets)
+
+    changed(either_url, make)
+    upgrade(either_url)
+
+    found: dict[str, int] = {}
+
+    def ask(connection: Connection) -> None:
+        table = schema.followed_offsets
+        found.update({row.topic: row.next_offset for row in connection.execute(table.select())})
+
+    changed(either_url, ask)
+    assert found == {topics.FINDINGS: 0, topics.SIGNALS: 0, topics.CASES: 5}

@@ -13,11 +13,13 @@ from register_rows import (
     SIGNAL_ID,
     a_decision,
     a_finding,
+    a_look,
     a_prior,
     a_refusal,
     a_request,
     a_review,
     a_signal,
+    a_step,
     a_watch_finding,
     an_alert,
     dispositions,
@@ -33,7 +35,7 @@ from surveillance.log.messages import ClosedEpoch, Output
 from surveillance.log.ticks import Tick
 from surveillance.log.topics import CONTRIBUTIONS, FINDINGS
 from surveillance.register import Register, database, schema
-from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.register.reader import Chosen, ChosenLooks, RegisterReader
 from surveillance.register.writer import N_ROWS_A_BATCH
 
 if TYPE_CHECKING:
@@ -64,10 +66,12 @@ def everything(url: str) -> dict[str, list[dict[str, Any]]]:
 def say_all(register: Register) -> None:
     signal = a_signal(reviews=(a_review(),))
     register.take_epoch(7, AT, "c" * 64)
-    findings = [a_finding(), a_watch_finding(), a_prior()]
+    findings = [a_finding(), a_watch_finding(), a_look(), a_prior()]
     register.take_output(7, [*findings, a_decision()], [a_refusal()])
     register.take_output(7, [dispositions()], [])
-    register.take_output(7, [signal, passed_over()], [an_alert(signal), a_request(signal)])
+    register.take_output(
+        7, [signal, a_step(), passed_over()], [an_alert(signal), a_request(signal)]
+    )
 
 
 def test_every_kind_of_row_finds_its_table(url: str) -> None:
@@ -77,7 +81,7 @@ def test_every_kind_of_row_finds_its_table(url: str) -> None:
     n_rows = {name: len(rows) for name, rows in everything(url).items()}
     assert n_rows == dict.fromkeys(schema.metadata.tables, 1) | {
         "findings": 2,
-        "keys": 4,  # two pairs
+        "keys": 5,  # two pairs and a programme
         "register_info": 0,  # these two are the follower's
         "followed_offsets": 0,
         "case_versions": 0,  # and these are of the indexes of raw topics
@@ -110,6 +114,8 @@ def test_the_whole_row_is_kept_as_it_was_said(url: str) -> None:
     assert reader.findings(Chosen(product="construct:C1")) == [a_watch_finding()]
     assert reader.signals(Chosen()) == [a_signal(reviews=(a_review(),))]
     assert reader.priors() == [a_prior()]
+    assert list(reader.each_look(ChosenLooks())) == [a_look()]
+    assert reader.steps(SIGNAL_ID) == [a_step()]
     reader.close()
 
 
