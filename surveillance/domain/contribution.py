@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 SERIOUS, FATAL = 1, 2  # bits of an event's flags
+FULL_SCORE = 10_000  # of completeness: sums of whole numbers can be taken back exactly
 
 
 class Contribution(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -20,6 +21,7 @@ class Contribution(msgspec.Struct, array_like=True, frozen=True, gc=False):
     reporter: str
     products: list[tuple[str, int | None]]  # key; day of the first dose, as an ordinal
     events: list[tuple[str, int, int | None]]  # key; flags; day of onset, as an ordinal
+    completeness: int = 0  # of the report, in ten-thousandths
 
 
 class Dispositions(msgspec.Struct, frozen=True):

@@ -46,6 +46,8 @@ class Finding(Struct, frozen=True, kw_only=True, tag="pair", tag_field="type", o
     n_pair_before: int = 0  # at the beginning of the previous quarter, three to six months ago
     n_total_before: int = 0
     n_timed: int = 0  # cases with a known interval from first dose to onset
+    completeness: float | None = None  # mean over its cases, after vigiGrade, in [0, 1]
+    n_well_documented: int = 0  # cases with a completeness above 0.8
     product_first_on: date | None = None  # first report of the product in this log
     expected: float
     prr: float | None = None

@@ -7,13 +7,15 @@ multiplies products with events and adds everything up in arrays.
 from __future__ import annotations
 
 from datetime import date
+from math import isnan
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
+from surveillance.domain.completeness import WELL_DOCUMENTED
+from surveillance.domain.contribution import FATAL, FULL_SCORE, SERIOUS, Contribution
 from surveillance.screening.keyed_sums import Ints, KeyedSums, add_up
 from surveillance.screening.periods import begins
 
@@ -74,6 +76,7 @@ class _Waiting:
         self.weights: list[int] = []
         self.countries: list[int] = []
         self.reporters: list[int] = []
+        self.scores: list[int] = []
         self.n_products: list[int] = []
         self.n_events: list[int] = []
         self.products: list[int] = []
@@ -93,6 +96,7 @@ class Features(msgspec.Struct):
     reporters: list[str] = []
     constructs: list[str] = []
     n_before: int = 0  # cases at the beginning of the previous quarter
+    completeness: float | None = None  # mean over the cases
 
     def of(self, kind: str) -> list[str]:
         """Return the list of a kind of feature."""
@@ -157,6 +161,7 @@ class Counts:
         self.pair_product, self.pair_event = Growing(), Growing()
         self.n_pair, self.n_serious, self.n_fatal = Growing(), Growing(), Growing()
         self.n_timed = Growing()  # cases with a known interval from first dose to onset
+        self.score, self.n_documented = Growing(), Growing()  # completeness: sum; above the limit
         self.n_total_serious, self.n_total_fatal = 0, 0
         self.product_first = Growing()  # day of the first report, as an ordinal; 0 unknown
         self.past = Past()
@@ -175,6 +180,7 @@ class Counts:
         waiting.weights.append(row.weight)
         waiting.countries.append(self.features.number(f"country:{row.country}"))
         waiting.reporters.append(self.features.number(f"reporter:{row.reporter}"))
+        waiting.scores.append(row.completeness)
         waiting.n_products.append(len(row.products))
         waiting.n_events.append(len(row.events))
         for key, start in row.products:
@@ -225,6 +231,10 @@ class Counts:
         for array, bit in ((self.n_serious, SERIOUS), (self.n_fatal, FATAL)):
             has = (crossed.flags[crossed.e] & bit) != 0
             np.add.at(array.values, spot[has], crossed.w[has])
+        scores = _ints(waiting.scores)[crossed.row]
+        np.add.at(self.score.values, spot, crossed.w * scores)
+        documented = scores > WELL_DOCUMENTED * FULL_SCORE
+        np.add.at(self.n_documented.values, spot[documented], crossed.w[documented])
         timed = crossed.is_timed
         np.add.at(self.n_timed.values, spot[timed], crossed.w[timed])
         self.tally.add(*crossed.features(spot))
@@ -238,7 +248,7 @@ class Counts:
         if len(index) > n_before:
             for array in (
                 self.pair_product, self.pair_event, self.n_pair, self.n_serious, self.n_fatal,
-                self.n_timed,
+                self.n_timed, self.score, self.n_documented,
             ):  # fmt: skip
                 array.grow(len(index))
             self.pair_product.values[places] = keys >> 32
@@ -259,6 +269,13 @@ class Counts:
             self.n_total,
         )
 
+    def completeness(self, places: Ints) -> NDArray[np.float64]:
+        """Return the mean completeness of the cases of pairs, in [0, 1]; NaN without a case."""
+        n_pair = self.n_pair.values[places]
+        mean = np.full(len(places), np.nan)
+        np.divide(self.score.values[places], n_pair * FULL_SCORE, out=mean, where=n_pair > 0)
+        return mean
+
     def first_report(self, place: int) -> date | None:
         """Return the day of the first report of the product of a pair, where it is known."""
         day = int(self.product_first.values[self.pair_product.values[place]])
@@ -268,9 +285,12 @@ class Counts:
         """Return what is known of pairs beyond their counts, by place."""
         found = {place: Features() for place in places.tolist()}
         distinct = np.unique(places)
-        before = self.past.n_pair(distinct)
-        for place, n_before in zip(distinct.tolist(), before.tolist(), strict=True):
+        before, scores = self.past.n_pair(distinct), self.completeness(distinct)
+        for place, n_before, score in zip(
+            distinct.tolist(), before.tolist(), scores.tolist(), strict=True
+        ):
             found[place].n_before = n_before
+            found[place].completeness = None if isnan(score) else score
         keys, sums = self.tally.between(distinct << _FEATURE_BITS, (distinct + 1) << _FEATURE_BITS)
         for key in keys[sums > 0].tolist():
             features, code = found[key >> _FEATURE_BITS], key & _FEATURE_MASK
@@ -307,6 +327,7 @@ class Counts:
             self.n_product.values, self.n_event.values, self.pair_product.values,
             self.pair_event.values, self.n_pair.values, self.n_serious.values,
             self.n_fatal.values, keys, sums, self.n_timed.values, self.product_first.values,
+            self.score.values, self.n_documented.values,
         )  # fmt: skip
         return msgspec.msgpack.encode(
             (
@@ -334,6 +355,7 @@ class Counts:
         counts.n_pair, counts.n_serious = Growing(restored[4]), Growing(restored[5])
         counts.n_fatal, counts.tally = Growing(restored[6]), KeyedSums(restored[7], restored[8])
         counts.n_timed, counts.product_first = Growing(restored[9]), Growing(restored[10])
+        counts.score, counts.n_documented = Growing(restored[11]), Growing(restored[12])
         counts.n_total_serious, counts.n_total_fatal = totals
         counts.past = Past.load(past)
         keys = restored[2] << 32 | restored[3]

@@ -193,6 +193,8 @@ def _finding(
         n_pair_before=about.n_before,
         n_total_before=counts.past.n_total,
         n_timed=int(counts.n_timed.values[place]),
+        completeness=about.completeness,
+        n_well_documented=int(counts.n_documented.values[place]),
         product_first_on=counts.first_report(place),
         onset_days_min=about.onset_days_min,
         countries=tuple(sorted(filter(None, about.countries))),

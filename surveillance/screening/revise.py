@@ -40,7 +40,7 @@ class Revise:
     """
 
     name = "revise"
-    version = 1
+    version = 2
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._rules = VersionRules(configuration)

@@ -69,7 +69,7 @@ class Screen:
     """
 
     name = "screen"
-    version = 2
+    version = 3
 
     def __init__(self, configuration: Configuration) -> None:
         self._digest = configuration.digest

@@ -16,7 +16,8 @@ import msgspec
 
 from surveillance.configuration.types import Configuration, VersionRule
 from surveillance.domain.case import CaseVersion, Event
-from surveillance.domain.contribution import FATAL, SERIOUS
+from surveillance.domain.completeness import score_of
+from surveillance.domain.contribution import FATAL, FULL_SCORE, SERIOUS
 from surveillance.domain.errors import Refused
 from surveillance.log.decode import decode_case
 from surveillance.log.lines import refuse_ahead
@@ -141,7 +142,10 @@ class VersionRules:
         Refused
             If there are more names than fit into a message.
         """
-        return body_of(case, self.assertion(case)) if counts(case) else b""
+        if not counts(case):
+            return b""
+        score = round(score_of(case) * FULL_SCORE)
+        return body_of(case, self.assertion(case))[:-1] + b",%d]" % score
 
     def _products(self, case: CaseVersion) -> list[tuple[str, int | None]]:
         starts: dict[str, int | None] = {}
@@ -175,7 +179,7 @@ def digest_of(line: bytes) -> bytes:
 
 
 def body_of(case: CaseVersion, assertion: Assertion) -> bytes:
-    """Encode an assertion as the part of a contribution that follows its weight.
+    """Encode an assertion as what follows the weight of a contribution, up to its names.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ class Facts(NamedTuple):
     months_known: Any  # since the first report of the product
     n_recent: Any
     recent_expected: Any
-    n_timed: Any  # cases with a known interval from first dose to onset
+    completeness: Any  # mean over the cases, after vigiGrade
     n_countries: Any  # NaN for a single one: the log may hold no other
     is_watched: Any  # 1 for an event of a watch list; NaN for all others
     is_listed: Any  # 1 in the label, 0 not in it; NaN without a label
@@ -89,7 +89,6 @@ def _uncut(facts: Facts) -> dict[str, Part]:
     beyond = np.log2((facts.n + 0.5) / (facts.expected + 0.5))
     recent = np.log2((facts.n_recent + 0.5) / (facts.recent_expected + 0.5))
     excess = np.maximum(facts.n - facts.expected, 0.0)
-    share = facts.n_timed / facts.n
     return {
         "strength": Part(facts.evidence / BITS_OF_FULL_STRENGTH, facts.evidence),
         "size": Part(beyond / BITS_OF_FULL_SIZE, beyond),
@@ -97,7 +96,7 @@ def _uncut(facts: Facts) -> dict[str, Part]:
         "novelty": _novelty(facts),
         "impact": Part(np.log2(1 + excess) / BITS_OF_FULL_IMPACT, excess),
         "trend": Part(recent / BITS_OF_FULL_SIZE, recent),
-        "quality": Part(share, share),
+        "quality": Part(facts.completeness, facts.completeness),
         "spread": Part(1 - 1 / facts.n_countries, facts.n_countries),
         "plausibility": Part(facts.is_watched, facts.is_watched),
         "stimulated": Part(facts.is_publicised, facts.is_publicised),

@@ -41,7 +41,7 @@ def highest_priority(triage: Triage, *, has_seriousness: bool) -> float:
         months_known=0.0,
         n_recent=MANY,
         recent_expected=0.0,
-        n_timed=MANY,
+        completeness=1.0,
         n_countries=MANY,
         is_watched=nan,
         is_listed=nan,

@@ -118,7 +118,7 @@ class CountedRun:
             months_known=np.where(first > 0, (on.toordinal() - first) / DAYS_A_MONTH, nan),
             n_recent=(n - counts.past.n_pair(places)).astype(np.float64),
             recent_expected=n * (1 - past),
-            n_timed=counts.n_timed.values[places].astype(np.float64),
+            completeness=counts.completeness(places),
             n_countries=np.where(countries > 1, countries, nan),
             is_watched=unknown,
             is_listed=unknown,
@@ -137,7 +137,7 @@ class _Cases:
 
     def add(self, row: Contribution) -> None:
         names = [product for product, _ in row.products] + [event for event, _, _ in row.events]
-        content = hash((row.country, row.reporter, *row.products, *row.events))
+        content = hash((row.country, row.reporter, *row.products, *row.events, row.completeness))
         numbers = self._standing.setdefault(content, [])
         if row.weight < 0:
             number = numbers.pop() if numbers else -1

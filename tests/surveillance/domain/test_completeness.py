@@ -3,11 +3,14 @@
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
-from strategies import a_case
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import a_case, case_versions
 
 from surveillance.domain.case import Assessment, CaseVersion, Dose, Event, Patient, Product
-from surveillance.domain.completeness import PENALTIES, Dimension, completeness
+from surveillance.domain.completeness import PENALTIES, Dimension, completeness, score_of
 
 DOSED = date(2020, 1, 1)
 ONSET = date(2020, 1, 5)
@@ -130,3 +133,72 @@ def test_a_report_without_a_pair_states_nothing_of_one() -> None:
 
     assert found.score == pytest.approx(0.5 * 0.7)
     assert found.missing == ("time_to_onset", "outcome")
+
+
+def by_definition(case: CaseVersion) -> float:
+    """Score pair by pair, each as a report of its own; the mean over the pairs."""
+    products = [
+        n for n, each in enumerate(case.products) if each.role in ("suspect", "interacting")
+    ]
+    scores = []
+    for product in products:
+        for event in range(len(case.events)):
+            assessments = tuple(
+                msgspec.structs.replace(each, product=0, event=0)
+                for each in case.assessments
+                if (each.product, each.event) == (product, event)
+            )
+            one = msgspec.structs.replace(
+                case,
+                products=(case.products[product],),
+                events=(case.events[event],),
+                assessments=assessments,
+            )
+            scores.append(completeness(one).score)
+    return sum(scores) / len(scores)
+
+
+days = st.sampled_from([None, DOSED, ONSET, date(2020, 1, 20)])
+several_events = st.lists(
+    st.builds(
+        Event,
+        pt=st.just("Rash"),
+        onset_on=days,
+        outcome=st.sampled_from([None, "fatal"]),
+        dates_as_stated=st.sampled_from([None, None, {"E.i.4": "2020-01"}]),
+    ),
+    min_size=1,
+    max_size=4,
+).map(tuple)
+several_products = st.lists(
+    st.builds(
+        Product,
+        role=st.sampled_from(["suspect", "interacting", "concomitant"]),
+        product=st.just("P"),
+        indications=st.sampled_from([(), ("Pain",)]),
+        doses=st.builds(
+            lambda day, text: (Dose(start_on=day, text=text),), days, st.sampled_from([None, "x"])
+        ),
+    ),
+    max_size=3,
+).map(lambda found: (Product(role="suspect", product="P"), *found))
+
+
+@given(several_products, several_events, st.sets(st.tuples(st.integers(0, 3), st.integers(0, 3))))
+def test_the_score_is_the_mean_over_the_pairs_however_alike_they_are(
+    products: tuple[Product, ...], events: tuple[Event, ...], timed: set[tuple[int, int]]
+) -> None:
+    assessments = tuple(
+        Assessment(product=product, event=event, onset_days=1)
+        for product, event in sorted(timed)
+        if product < len(products) and event < len(events)
+    )
+    case = whole(products=products, events=events, assessments=assessments)
+
+    assert completeness(case).score == pytest.approx(by_definition(case), rel=1e-12)
+    assert score_of(case) == pytest.approx(completeness(case).score, rel=1e-12)
+
+
+@given(case_versions())
+def test_the_quick_score_is_the_score(case: CaseVersion) -> None:
+    assert score_of(case) == pytest.approx(completeness(case).score, rel=1e-12)

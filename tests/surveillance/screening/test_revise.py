@@ -31,6 +31,7 @@ from surveillance.configuration.types import (
     VersionRule,
 )
 from surveillance.domain.case import CaseVersion, Dose, Event, Product, Seriousness
+from surveillance.domain.completeness import completeness
 from surveillance.domain.contribution import FATAL, SERIOUS, Contribution
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log.cells import Cells, nothing_stored
@@ -443,3 +444,9 @@ def test_the_longest_names_that_are_taken_fit_into_a_message() -> None:
     (row,) = fold(encode(a_case(products=tuple(many[:n])))).rows
 
     assert N_BODY_MAX - 200 * 300 < len(bytes(row)) <= N_BODY_MAX + 100
+
+
+def test_a_contribution_has_the_completeness_that_the_line_listing_shows() -> None:
+    case = a_case(reporter="physician", country="DE")
+
+    assert one_row(case).completeness == round(completeness(case).score * 10_000) > 0

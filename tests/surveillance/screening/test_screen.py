@@ -333,3 +333,18 @@ def _same(
     if said is None:
         return finding.undefined[name] == str(state) != "defined"
     return said == pytest.approx(float(number), rel=1e-14) and name not in finding.undefined
+
+
+def test_a_finding_has_the_completeness_of_the_cases_that_stand() -> None:
+    task = PartitionTask(EVANS_ONLY)
+    complete, poor, wrong = (
+        msgspec.structs.replace(of("P", "Rash", n), completeness=score)
+        for n, score in ((2, 9_000), (2, 3_000), (1, 10_000))
+    )
+    task.close(JANUARY, *BACKGROUND, wrong)
+
+    (found,) = task.close(JANUARY + 60, complete, poor, msgspec.structs.replace(wrong, weight=-1))
+
+    assert (found.product, found.n_pair) == ("product:P", 4)
+    assert found.completeness == (2 * 0.9 + 2 * 0.3) / 4
+    assert found.n_well_documented == 2

@@ -24,7 +24,7 @@ def facts(**changes: float) -> Facts:
     values: dict[str, float] = {
         "evidence": 0.75, "n": 3, "expected": 0.25, "n_serious": 3, "n_fatal": 0,
         "usual_serious": 0.2, "usual_fatal": 0.02, "months_known": 6, "n_recent": 3,
-        "recent_expected": 0.5, "n_timed": 2, "n_countries": nan, "is_watched": nan,
+        "recent_expected": 0.5, "completeness": 2 / 3, "n_countries": nan, "is_watched": nan,
         "is_listed": nan, "is_indication": nan, "is_publicised": nan,
     }  # fmt: skip
     return Facts(**{name: np.array([value]) for name, value in (values | changes).items()})
