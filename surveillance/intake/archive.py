@@ -51,6 +51,41 @@ def require_file(path: Path) -> int:
     return n_bytes
 
 
+def files_ending(directory: Path, endings: tuple[str, ...]) -> list[Path]:
+    """Return the files of a folder with these endings, in any letter case, sorted by name."""
+    found = (path for path in directory.iterdir() if path.is_file())
+    return sorted(path for path in found if path.name.lower().endswith(endings))
+
+
+def members_ending(archive: zipfile.ZipFile, path: Path, ending: str) -> list[zipfile.ZipInfo]:
+    """Return the members of an archive with an ending, in any letter case, sorted by name.
+
+    Parameters
+    ----------
+    archive : ZipFile
+        Opened.
+    path : Path
+        Where it lies, for a message.
+    ending : str
+        Such as ``.xml``.
+
+    Returns
+    -------
+    list of ZipInfo
+        At least one.
+
+    Raises
+    ------
+    Misused
+        If there is none.
+    """
+    found = [info for info in archive.infolist() if info.filename.lower().endswith(ending)]
+    if not found:
+        kind = ending.removeprefix(".").upper()
+        raise Misused(str(path), f"holds no {kind} file", f"pack files named *{ending}")
+    return sorted(found, key=lambda info: info.filename)
+
+
 def open_file(path: Path, *, bounds: Bounds) -> BinaryIO:
     """Open a plain file, or one that gzip packed (by its name).
 

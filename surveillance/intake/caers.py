@@ -30,12 +30,14 @@ from surveillance.domain.case import (
 )
 from surveillance.domain.errors import Misused, Refused
 from surveillance.domain.values import Quantity
-from surveillance.intake.archive import Bounds, open_file
+from surveillance.intake.archive import Bounds, files_ending, open_file
 from surveillance.intake.csv_rows import Layout, RowError, is_blank_row, join_rows, split_fields
 from surveillance.intake.file_lines import bounded_lines
 from surveillance.intake.format import Read, Topic, Unusable, refuse_ahead, unusable
-from surveillance.intake.hl7 import Part, bounded, years
+from surveillance.intake.hl7 import Part, years
+from surveillance.intake.notes import bounded
 from surveillance.intake.row_counts import FileTally, RowCounts
+from surveillance.intake.sorted_rows import SortedRow, pack, unpack
 from surveillance.intake.spool import stable_sort
 from surveillance.log.decode import N_BYTES_MAX
 
@@ -90,18 +92,6 @@ _DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 _encode = msgspec.json.Encoder().encode
 
 
-class _Row(msgspec.Struct, array_like=True, frozen=True):
-    """One row on its way through the sort."""
-
-    number: int
-    content: bytes
-    n_bytes: int
-
-
-_pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(_Row).decode
-
-
 class _Layout(NamedTuple):
     """How the rows of a file are written, and the places of the columns that are used."""
 
@@ -131,8 +121,7 @@ class Caers:
 
     def within(self, directory: Path) -> list[Path]:
         """Return the csv files of a folder, sorted."""
-        found = (path for path in directory.iterdir() if path.is_file())
-        return sorted(path for path in found if path.name.lower().endswith((".csv", ".csv.gz")))
+        return files_ending(directory, (".csv", ".csv.gz"))
 
     def read(
         self, path: Path, *, tally: RowCounts | None = None, today: date | None = None
@@ -166,7 +155,7 @@ class Caers:
             rows = _rows(lines, layout, counts)
             ordered = stable_sort(rows, directory=None, bytes_in_memory=BYTES_IN_MEMORY)
             for _, group in groupby(ordered, key=itemgetter(0)):
-                found = [_unpack(payload) for _, payload in group]
+                found = [unpack(payload) for _, payload in group]
                 yield from _report(path.name, found, layout, counts, today)
         if counts.n_read == 0:
             raise Misused(str(path), "holds no row", "fetch it again")
@@ -198,7 +187,7 @@ def _rows(
             counts.n_blank += 1
             continue
         counts.n_read += 1
-        yield _key(_number(row.content, layout)), _pack(_Row(*row))
+        yield _key(_number(row.content, layout)), pack(SortedRow(0, *row))
 
 
 def _number(content: bytes, layout: _Layout) -> str:
@@ -215,9 +204,9 @@ def _key(number: str) -> int:
 
 
 def _report(
-    name: str, rows: list[_Row], layout: _Layout, counts: FileTally, today: date | None
+    name: str, rows: list[SortedRow], layout: _Layout, counts: FileTally, today: date | None
 ) -> Iterator[Read | Unusable]:
-    usable: list[tuple[_Row, dict[str, str]]] = []
+    usable: list[tuple[SortedRow, dict[str, str]]] = []
     for row in rows:
         try:
             usable.append((row, _values(row, layout)))
@@ -236,7 +225,7 @@ def _report(
     yield read
 
 
-def _values(row: _Row, layout: _Layout) -> dict[str, str]:
+def _values(row: SortedRow, layout: _Layout) -> dict[str, str]:
     if row.n_bytes > N_BYTES_MAX:
         reason = f"the row has {row.n_bytes:,} bytes"
         raise Refused("too_long", reason, "send the file as FDA makes it")
@@ -246,13 +235,13 @@ def _values(row: _Row, layout: _Layout) -> dict[str, str]:
     return values
 
 
-def _refuse(name: str, row: _Row, error: Refused, counts: FileTally) -> Unusable:
+def _refuse(name: str, row: SortedRow, error: Refused, counts: FileTally) -> Unusable:
     counts.refused[error.code] += 1
     fault = (error.code, error.reason, error.remedy)
     return unusable(f"{name}:{row.number}", fault, row.content, row.n_bytes)
 
 
-def _read(name: str, rows: list[tuple[_Row, dict[str, str]]], today: date | None) -> Read:
+def _read(name: str, rows: list[tuple[SortedRow, dict[str, str]]], today: date | None) -> Read:
     notes: list[str] = []
     part, values = Part(notes), rows[0][1]
     received_on = part.date("C.1.5", _iso(values.get("created", "")))
@@ -275,7 +264,7 @@ def _iso(text: str) -> str:
 
 
 def _case(
-    rows: list[tuple[_Row, dict[str, str]]], received_on: date, part: Part, place: str
+    rows: list[tuple[SortedRow, dict[str, str]]], received_on: date, part: Part, place: str
 ) -> CaseVersion:
     values = rows[0][1]
     products = _products([each for _, each in rows], part)

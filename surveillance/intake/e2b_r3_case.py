@@ -28,13 +28,14 @@ from surveillance.domain.errors import Refused
 from surveillance.intake.e2b_r3_drugs import drugs, judged
 from surveillance.intake.e2b_r3_nodes import child, observations
 from surveillance.intake.e2b_r3_patient import coded, digest, patient, reactions, section, tests
-from surveillance.intake.hl7 import Part, bounded, minutes_of
+from surveillance.intake.hl7 import Part, minutes_of
+from surveillance.intake.ich_codes import REPORTERS, STUDY_TYPES, TYPES
+from surveillance.intake.notes import bounded
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from surveillance.domain.case import Kind, Reporter, ReportType
-    from surveillance.domain.case_detail import StudyType
+    from surveillance.domain.case import Kind, ReportType
     from surveillance.domain.values import Coded
     from surveillance.intake.e2b_r3_nodes import Observed
     from surveillance.intake.xml_parts import Element
@@ -45,15 +46,6 @@ _OWN_ID, _WORLDWIDE_ID, _OTHER_ID = f"{_IDS}1", f"{_IDS}2", f"{_IDS}3"
 _STUDY_NUMBER, _REGISTRATION = f"{_IDS}5", f"{_IDS}6"
 _FDA_STUDY = "2.16.840.1.113883.3.989.5.1.2.2.1.2."
 _IND, _PRE_ANDA, _CROSS_IND = f"{_FDA_STUDY}1", f"{_FDA_STUDY}2", f"{_FDA_STUDY}3"
-_TYPES: dict[str, ReportType] = {"1": "spontaneous", "2": "study", "3": "other", "4": "unknown"}
-_REPORTERS: dict[str, Reporter] = {
-    "1": "physician",
-    "2": "pharmacist",
-    "3": "other_professional",
-    "4": "lawyer",
-    "5": "consumer",
-}
-_STUDY_TYPES: dict[str, StudyType] = {"1": "clinical_trial", "2": "individual_use", "3": "other"}
 _N_MANY = 100  # ids and documents: the model's limit
 _N_FEW = 50
 _VERSION_MAX = 2_147_483_647
@@ -255,9 +247,9 @@ def _value(stated: dict[str, list[Observed]], code: str) -> Element | None:
 
 def _type(stated: dict[str, list[Observed]], part: Part) -> ReportType:
     code = part.code("C.1.3", _value(stated, "characteristic 1"))
-    if code is not None and code not in _TYPES:
+    if code is not None and code not in TYPES:
         part.note("C.1.3", "no such type of report", code)
-    return _TYPES.get(code or "", "unknown")
+    return TYPES.get(code or "", "unknown")
 
 
 def _kind(stated: dict[str, list[Observed]], times: _Times, part: Part) -> Kind:
@@ -353,11 +345,11 @@ def _source(report: Element, notes: list[str]) -> OtherReporter:
     author = child(report, "subjectOf2", "controlActEvent", "author", "assignedEntity")
     person = child(author, "assignedPerson")
     code = part.code("C.2.r.4", child(person, "asQualifiedEntity", "code"))
-    if code is not None and code not in _REPORTERS:
+    if code is not None and code not in REPORTERS:
         part.note("C.2.r.4", "no such qualification", code)
     country = part.country("C.2.r.3", child(person, "asLocatedEntity", "location", "code"))
     return OtherReporter(
-        reporter=_REPORTERS.get(code or "", "unknown"), country=country, nulls=part.nulls or None
+        reporter=REPORTERS.get(code or "", "unknown"), country=country, nulls=part.nulls or None
     )
 
 
@@ -379,7 +371,7 @@ def _study(role: Element, notes: list[str]) -> Study | None:
         if not fda.take(number):
             registrations.append(_registration(registration, number, notes))
     code = part.code("C.5.4", child(node, "code"))
-    if code is not None and code not in _STUDY_TYPES:
+    if code is not None and code not in STUDY_TYPES:
         part.note("C.5.4", "no such type of study", code)
     title = child(node, "title")
     is_named = title is None or not part.null("C.5.2", title)
@@ -387,7 +379,7 @@ def _study(role: Element, notes: list[str]) -> Study | None:
         registrations=tuple(registrations)[:_N_FEW],
         name=part.prose("C.5.2", _text(title), 2_000) if is_named else None,
         sponsor_number=_extension("C.5.3", child(node, "id"), part),
-        type=_STUDY_TYPES.get(code or ""),
+        type=STUDY_TYPES.get(code or ""),
         ind=next(iter(fda.inds), None),
         pre_anda=next(iter(fda.pre_andas), None),
         cross_reported_inds=tuple(fda.cross_reported)[:_N_FEW],

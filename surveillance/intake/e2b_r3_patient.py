@@ -18,6 +18,7 @@ from surveillance.intake.e2b_r3_nodes import (
     span,
 )
 from surveillance.intake.hl7 import Part, years
+from surveillance.intake.ich_codes import SEXES
 
 if TYPE_CHECKING:
     from datetime import date
@@ -31,7 +32,6 @@ N_TESTS_MAX = 1_000
 N_HISTORY_MAX = 200
 N_CAUSES_MAX = 50
 _N_NAME = 250
-_SEXES: dict[str, Sex] = {"1": "male", "2": "female", "0": "unknown"}
 _AGE_GROUPS: dict[str, AgeGroup] = {
     "0": "foetus",
     "1": "neonate",
@@ -180,7 +180,7 @@ def _sex(node: Element | None, element: str, part: Part) -> Sex | None:
     code = part.code(element, node)
     if code is None:
         return None
-    sex = _SEXES.get(code)
+    sex = SEXES.get(code)
     if sex is None:
         part.note(element, "neither 1 nor 2", code)
     return sex

@@ -17,7 +17,6 @@ from surveillance.domain.values import Null, Quantity
 if TYPE_CHECKING:
     from surveillance.intake.xml_parts import Element
 
-N_NOTES_MAX = 50
 AGE_YEARS_MAX = 130.0
 _N_CHARACTERS_SHOWN = 60
 _YEAR_MIN = 1800  # of birth and history; earlier ones are slips of the pen
@@ -272,12 +271,3 @@ def whole_days(interval: Quantity) -> int | None:
     if per is None or interval.value < 0:
         return None
     return int(interval.value * per // 24)
-
-
-def bounded(notes: list[str]) -> tuple[str, ...]:
-    """Return notes, each once, as many as a record takes."""
-    distinct = tuple(dict.fromkeys(note[:300] for note in notes))
-    if len(distinct) <= N_NOTES_MAX:
-        return distinct
-    n_more = len(distinct) - N_NOTES_MAX + 1
-    return (*distinct[: N_NOTES_MAX - 1], f"and {n_more} more")

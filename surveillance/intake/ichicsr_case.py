@@ -30,9 +30,11 @@ from surveillance.domain.case import (
 from surveillance.domain.case_detail import Condition, Death, Opinion, PastDrug, Study
 from surveillance.domain.errors import Refused
 from surveillance.domain.values import Coded, Quantity
+from surveillance.intake import ich_codes
 from surveillance.intake import ichicsr_codes as codes
 from surveillance.intake.e2b_r3_patient import digest, not_ahead
-from surveillance.intake.hl7 import Part, bounded, minutes_of, whole_days, years
+from surveillance.intake.hl7 import Part, minutes_of, whole_days, years
+from surveillance.intake.notes import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,8 +203,8 @@ def build_case(tree: Tree, origin: Origin) -> CaseVersion:
         received_on=received_on,
         first_received_on=first,
         sender_report_id=report.short("safetyreportid", 120),
-        report_type=report.of("reporttype", codes.TYPES) or "unknown",
-        reporter=source.of("qualification", codes.REPORTERS) or "unknown",
+        report_type=report.of("reporttype", ich_codes.TYPES) or "unknown",
+        reporter=source.of("qualification", ich_codes.REPORTERS) or "unknown",
         country=_country(source, report),
         linked_case_ids=_linked(report),
         other_ids=tuple(other for other, _ in others),
@@ -291,7 +293,7 @@ def _study(source: Fields) -> Study | None:
     study = Study(
         name=source.prose("studyname", source.string("studyname"), 2_000),
         sponsor_number=source.short("sponsorstudynumb", 120),
-        type=source.of("observestudytype", codes.STUDY_TYPES),
+        type=source.of("observestudytype", ich_codes.STUDY_TYPES),
     )
     return None if study == Study() else study
 
@@ -305,7 +307,7 @@ def _patient(fields: Fields) -> Patient:
     weight = fields.number("patientweight", fields.string("patientweight"))
     height = fields.number("patientheight", fields.string("patientheight"))
     return Patient(
-        sex=fields.of("patientsex", codes.SEXES),
+        sex=fields.of("patientsex", ich_codes.SEXES),
         age=age,
         age_years=age_years,
         gestation=fields.measured("gestationperiod", "gestationperiodunit", codes.TIME_UNITS),

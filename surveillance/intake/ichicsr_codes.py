@@ -1,24 +1,13 @@
-"""Code lists of ICH E2B(R2), attachment 2 of its specification."""
+"""Code lists of ICH E2B(R2), attachment 2 of its specification, but for `ich_codes`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from surveillance.domain.case import Outcome, Rechallenge, Reporter, ReportType, Role
-    from surveillance.domain.case_detail import AgeGroup, StudyType
-    from surveillance.domain.values import Sex
+    from surveillance.domain.case import Outcome, Rechallenge, Role
+    from surveillance.domain.case_detail import AgeGroup
 
-TYPES: dict[str, ReportType] = {"1": "spontaneous", "2": "study", "3": "other", "4": "unknown"}
-REPORTERS: dict[str, Reporter] = {
-    "1": "physician",
-    "2": "pharmacist",
-    "3": "other_professional",
-    "4": "lawyer",
-    "5": "consumer",
-}
-STUDY_TYPES: dict[str, StudyType] = {"1": "clinical_trial", "2": "individual_use", "3": "other"}
-SEXES: dict[str, Sex] = {"0": "unknown", "1": "male", "2": "female"}
 AGE_GROUPS: dict[str, AgeGroup] = {
     "1": "neonate",
     "2": "infant",

@@ -25,6 +25,7 @@ from surveillance.intake.file_lines import FileLine, bounded_lines
 from surveillance.intake.format import Read, Topic, Unusable, refuse_ahead, unusable
 from surveillance.intake.maude_case import Report, build_case
 from surveillance.intake.row_counts import FileTally, RowCounts
+from surveillance.intake.sorted_rows import SortedRow, pack, unpack
 from surveillance.intake.spool import stable_sort
 from surveillance.log.decode import N_BYTES_MAX
 
@@ -46,19 +47,6 @@ _BOUNDS = Bounds(n_bytes_max=64 * 2**30, ratio_max=60)
 _encode = msgspec.json.Encoder().encode
 
 
-class _Row(msgspec.Struct, array_like=True, frozen=True):
-    """One row on its way through the sort."""
-
-    file: int
-    number: int
-    content: bytes
-    n_bytes: int
-
-
-_pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(_Row).decode
-
-
 class _File(NamedTuple):
     """One file: its part, its columns, and its counts."""
 
@@ -67,11 +55,11 @@ class _File(NamedTuple):
     columns: tuple[str, ...]
     counts: FileTally
 
-    def values(self, row: _Row) -> dict[str, str]:
+    def values(self, row: SortedRow) -> dict[str, str]:
         fields = row.content.decode("utf-8", "replace").split("|")
         return dict(zip(self.columns, fields, strict=False))
 
-    def refuse(self, row: _Row, error: Refused) -> Unusable:
+    def refuse(self, row: SortedRow, error: Refused) -> Unusable:
         self.counts.refused[error.code] += 1
         fault = (error.code, error.reason, error.remedy)
         return unusable(f"{self.shown}:{row.number}", fault, row.content, row.n_bytes)
@@ -134,7 +122,7 @@ class Maude:
             items = _rows(_sources(path, stack), files, tally)
             ordered = stable_sort(items, directory=None, bytes_in_memory=BYTES_IN_MEMORY)
             for key, group in groupby(ordered, key=itemgetter(0)):
-                rows = [_unpack(payload) for _, payload in group]
+                rows = [unpack(payload) for _, payload in group]
                 yield from _report(key, rows, files, today)
 
 
@@ -192,16 +180,16 @@ def _rows(
             number = len(files)
             files.append(file)
             for row in _joined(lines, number, file.counts):
-                yield _key_of(row), _pack(row)
+                yield _key_of(row), pack(row)
 
 
-def _joined(lines: Iterator[FileLine], number: int, counts: FileTally) -> Iterator[_Row]:
+def _joined(lines: Iterator[FileLine], number: int, counts: FileTally) -> Iterator[SortedRow]:
     """Put rows together that are broken over lines."""
     content, begins, n_bytes = bytearray(), 0, 0
     for line in lines:
         is_new = _KEY.match(line.content) is not None
         if is_new and begins:
-            yield _Row(number, begins, bytes(content[:N_BYTES_MAX]), n_bytes)
+            yield SortedRow(number, begins, bytes(content[:N_BYTES_MAX]), n_bytes)
         if is_new or (not begins and line.content.strip()):
             counts.n_read += 1
             content, begins, n_bytes = bytearray(line.content), line.number, line.n_bytes
@@ -212,16 +200,16 @@ def _joined(lines: Iterator[FileLine], number: int, counts: FileTally) -> Iterat
         else:
             counts.n_blank += 1
     if begins:
-        yield _Row(number, begins, bytes(content[:N_BYTES_MAX]).rstrip(), n_bytes)
+        yield SortedRow(number, begins, bytes(content[:N_BYTES_MAX]).rstrip(), n_bytes)
 
 
-def _key_of(row: _Row) -> int:
+def _key_of(row: SortedRow) -> int:
     found = _KEY.match(row.content)
     return int(found[1]) if found and row.n_bytes <= N_BYTES_MAX else 0
 
 
 def _report(
-    key: int, rows: list[_Row], files: list[_File], today: date | None
+    key: int, rows: list[SortedRow], files: list[_File], today: date | None
 ) -> Iterator[Read | Unusable]:
     try:
         read = _joined_case(key, rows, files, today)
@@ -234,7 +222,7 @@ def _report(
     yield read
 
 
-def _joined_case(key: int, rows: list[_Row], files: list[_File], today: date | None) -> Read:
+def _joined_case(key: int, rows: list[SortedRow], files: list[_File], today: date | None) -> Read:
     if key == 0:
         reason = "the row begins with no MDR_REPORT_KEY, or is too long"
         raise Refused("bad_id", reason, "send the file as FDA makes it")

@@ -23,7 +23,8 @@ from surveillance.domain.case_detail import Device
 from surveillance.domain.errors import Refused
 from surveillance.domain.values import Quantity
 from surveillance.intake.e2b_r3_patient import digest, not_ahead
-from surveillance.intake.hl7 import Part, bounded, years
+from surveillance.intake.hl7 import Part, years
+from surveillance.intake.notes import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,7 +14,7 @@ from surveillance.domain.case import CaseVersion
 from surveillance.domain.decision import Decision
 from surveillance.domain.errors import Misused, Refused
 from surveillance.domain.outcome import OutcomeRecord
-from surveillance.intake.archive import Bounds, open_file, open_member, open_zip
+from surveillance.intake.archive import Bounds, files_ending, open_file, open_member, open_zip
 from surveillance.intake.file_lines import FileLine, bounded_lines
 from surveillance.intake.format import Read, Topic, Unusable, refuse_ahead, unusable
 from surveillance.intake.row_counts import FileTally, RowCounts
@@ -79,8 +79,7 @@ class Ndjson(Generic[T]):
 
     def within(self, directory: Path) -> list[Path]:
         """Return the files of a folder whose names end as the format's do, sorted."""
-        found = (path for path in directory.iterdir() if path.is_file())
-        return sorted(path for path in found if path.name.lower().endswith(_ENDINGS))
+        return files_ending(directory, _ENDINGS)
 
     def read(
         self, path: Path, *, tally: RowCounts | None = None, today: date | None = None

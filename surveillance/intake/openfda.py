@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from surveillance.domain.errors import Misused, Refused
-from surveillance.intake.archive import Bounds, open_file, open_member, open_zip
+from surveillance.intake.archive import (
+    Bounds,
+    files_ending,
+    members_ending,
+    open_file,
+    open_member,
+    open_zip,
+)
 from surveillance.intake.format import Read, Topic, Unusable, refuse_ahead, unusable
 from surveillance.intake.ichicsr_case import Origin, build_case
 from surveillance.intake.json_records import Record, Scanner
@@ -53,8 +60,7 @@ class OpenFda:
 
     def within(self, directory: Path) -> list[Path]:
         """Return the files of a folder whose names end as openFDA's do, sorted."""
-        found = (path for path in directory.iterdir() if path.is_file())
-        return sorted(path for path in found if path.name.lower().endswith(_ENDINGS))
+        return files_ending(directory, _ENDINGS)
 
     def read(
         self, path: Path, *, tally: RowCounts | None = None, today: date | None = None
@@ -87,13 +93,7 @@ class OpenFda:
                 yield from reading.items(stream)
             return
         with open_zip(path) as archive:
-            members = sorted(
-                (each for each in archive.infolist() if each.filename.lower().endswith(".json")),
-                key=lambda each: each.filename,
-            )
-            if not members:
-                raise Misused(str(path), "holds no JSON file", "pack files named *.json")
-            for info in members:
+            for info in members_ending(archive, path, ".json"):
                 named = f"{path}/{info.filename}"
                 shown = f"{path.name}/{info.filename}"
                 opened: AbstractContextManager[BinaryIO] = open_member(

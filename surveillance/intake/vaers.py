@@ -27,6 +27,7 @@ from surveillance.intake.extracts import Extracts
 from surveillance.intake.file_lines import FileLine, bounded_lines
 from surveillance.intake.format import Read, Topic, Unusable, refuse_ahead, unusable
 from surveillance.intake.row_counts import FileTally, RowCounts
+from surveillance.intake.sorted_rows import SortedRow, pack, unpack
 from surveillance.intake.spool import stable_sort
 from surveillance.intake.text import opened_text
 from surveillance.intake.vaers_case import (
@@ -68,19 +69,6 @@ _LACKS = {_VAX: "no_vaccine", _SYMPTOMS: "no_event"}
 _encode = msgspec.json.Encoder().encode
 
 
-class _Row(msgspec.Struct, array_like=True, frozen=True):
-    """One row on its way through the sort."""
-
-    part: int
-    number: int
-    content: bytes
-    n_bytes: int
-
-
-_pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(_Row).decode
-
-
 @dataclass
 class _Part:
     """One part, once its header is known."""
@@ -116,10 +104,10 @@ class _Part:
         except RowError:
             return ""
 
-    def place(self, row: _Row) -> str:
+    def place(self, row: SortedRow) -> str:
         return f"{self.source.shown}:{row.number}"
 
-    def refuse(self, row: _Row, error: Refused) -> Unusable:
+    def refuse(self, row: SortedRow, error: Refused) -> Unusable:
         self.counts.refused[error.code] += 1
         return unusable(
             self.place(row), (error.code, error.reason, error.remedy), row.content, row.n_bytes
@@ -139,8 +127,8 @@ class _Parts(NamedTuple):
 class _Version:
     """The rows of one version of a report, as they arrive."""
 
-    data: tuple[_Row, Report]
-    joined: dict[int, list[tuple[_Row, Report | Vaccine | Terms]]] = field(
+    data: tuple[SortedRow, Report]
+    joined: dict[int, list[tuple[SortedRow, Report | Vaccine | Terms]]] = field(
         default_factory=lambda: {_VAX: [], _SYMPTOMS: []}
     )
 
@@ -242,11 +230,11 @@ class Vaers:
         parts = _Parts(opened, name.isdigit(), today, extract.on)
         whole = ordered if first is None else chain((first,), ordered)
         for vaers_id, group in groupby(whole, key=itemgetter(0)):
-            rows = (_unpack(payload) for _, payload in group)
+            rows = (unpack(payload) for _, payload in group)
             if vaers_id == _NO_ID:
                 for row in rows:
                     content.n_unplaced += 1
-                    yield _refuse_unplaced(opened[row.part], row)
+                    yield _refuse_unplaced(opened[row.file], row)
             else:
                 content.ids.append(vaers_id)
                 yield from _join(vaers_id, rows, parts)
@@ -314,7 +302,7 @@ def _items(
                 part.counts.n_read += 1
                 if number == _DATA:
                     newest.see(_received(row, part))
-                yield part.id_of(row.content, row.n_bytes), _pack(_Row(number, *row))
+                yield part.id_of(row.content, row.n_bytes), pack(SortedRow(number, *row))
         if part.counts.n_read == 0:
             raise Misused(source.named, "holds no row", "fetch it again, or leave the year out")
     if len({part.has_order for part in parts}) > 1:
@@ -362,7 +350,7 @@ def _read_header(
     return _Part(source, tally.of(source.named), layout, header, select, make)
 
 
-def _refuse_unplaced(part: _Part, row: _Row) -> Unusable:
+def _refuse_unplaced(part: _Part, row: SortedRow) -> Unusable:
     if row.n_bytes > N_BYTES_MAX:
         return part.refuse(row, refuse("too_long", f"the row has {row.n_bytes:,} bytes"))
     if part.columns[0] == "VAERS_ID":
@@ -377,14 +365,14 @@ def _refuse_unplaced(part: _Part, row: _Row) -> Unusable:
     return part.refuse(row, refuse("bad_id", f"VAERS_ID is {found!r}"))
 
 
-def _join(vaers_id: int, rows: Iterator[_Row], parts: _Parts) -> Iterator[Read | Unusable]:
+def _join(vaers_id: int, rows: Iterator[SortedRow], parts: _Parts) -> Iterator[Read | Unusable]:
     found = _Rows()
     for row in rows:
-        part = parts.opened[row.part]
+        part = parts.opened[row.file]
         try:
             _take(vaers_id, row, part, found)
         except Refused as error:
-            found.unread.setdefault(row.part, []).append(f"{part.place(row)} ({error.code})")
+            found.unread.setdefault(row.file, []).append(f"{part.place(row)} ({error.code})")
             yield part.refuse(row, error)
     days = [parse_date(version.data[1].recvdate) for version in found.versions.values()]
     first_on = min((day for day in days if day is not None), default=None)
@@ -426,7 +414,7 @@ def _refuse_version(
         yield from (parts.opened[number].refuse(row, orphan) for row, _ in joined)
 
 
-def _take(vaers_id: int, row: _Row, part: _Part, found: _Rows) -> None:
+def _take(vaers_id: int, row: SortedRow, part: _Part, found: _Rows) -> None:
     """Add a row to its version of the report, or refuse it."""
     fields = _parse(row, part)
     order = _order_of(fields)
@@ -436,7 +424,7 @@ def _take(vaers_id: int, row: _Row, part: _Part, found: _Rows) -> None:
         return
     if version is None:
         raise _orphan(f"{vaers_id}, ORDER {order}," if part.has_order else f"{vaers_id}", found)
-    joined, n_max = version.joined[row.part], _N_ROWS_MAX[row.part]
+    joined, n_max = version.joined[row.file], _N_ROWS_MAX[row.file]
     if len(joined) == n_max:
         raise refuse("too_many_rows", f"{vaers_id} has more than {n_max} rows here")
     joined.append((row, fields))
@@ -461,7 +449,7 @@ def _order_of(fields: Report | Vaccine | Terms) -> int:
 
 
 def _take_data(
-    vaers_id: int, data: tuple[_Row, Report], order: int, part: _Part, found: _Rows
+    vaers_id: int, data: tuple[SortedRow, Report], order: int, part: _Part, found: _Rows
 ) -> None:
     version = found.versions.get(order)
     if version is None:
@@ -475,7 +463,7 @@ def _take_data(
     part.counts.n_repeated += 1
 
 
-def _parse(row: _Row, part: _Part) -> Report | Vaccine | Terms:
+def _parse(row: SortedRow, part: _Part) -> Report | Vaccine | Terms:
     try:
         return part.parse(row.content)
     except RowError as error:

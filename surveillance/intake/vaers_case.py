@@ -32,9 +32,10 @@ from surveillance.domain.case import (
 )
 from surveillance.domain.errors import Refused
 from surveillance.domain.names import clean, identity
+from surveillance.intake.notes import bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from surveillance.intake.withdrawals import Absence
 
@@ -46,7 +47,6 @@ _EARLIEST = date(1900, 1, 1)  # a vaccination or onset before this is a slip of 
 _AGE_YEARS_MAX = 130.0
 _N_DAYS_MAX = 47_482  # 130 years
 _N_ASSESSMENTS_MAX = 2_000
-_N_NOTES_MAX = 50
 _N_CHARACTERS_NAME = 250
 _N_CHARACTERS_LOT = 120
 _N_CHARACTERS_ROUTE = 60
@@ -266,7 +266,7 @@ def build_case(
             parser=PARSER,
             place=origin.place,
             message_sha256=origin.message_sha256,
-            notes=_bounded(notes),
+            notes=bounded(notes),
         ),
     )
 
@@ -534,11 +534,3 @@ def _narrative_sha256(text: str) -> str | None:
 
 def _note(field: str, reason: str, text: str) -> str:
     return f"{field}: {reason} ({clean(text)[:60]})"
-
-
-def _bounded(notes: Iterable[str]) -> tuple[str, ...]:
-    distinct = tuple(dict.fromkeys(notes))
-    if len(distinct) <= _N_NOTES_MAX:
-        return distinct
-    n_more = len(distinct) - _N_NOTES_MAX + 1
-    return (*distinct[: _N_NOTES_MAX - 1], f"and {n_more} more")

@@ -6,7 +6,14 @@ from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from surveillance.domain.errors import Misused
-from surveillance.intake.archive import Bounds, open_file, open_member, open_zip
+from surveillance.intake.archive import (
+    Bounds,
+    files_ending,
+    members_ending,
+    open_file,
+    open_member,
+    open_zip,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +43,7 @@ class Unreadable(NamedTuple):
 
 def within(directory: Path) -> list[Path]:
     """Return the files of a folder whose names end as XML batches' do, sorted."""
-    found = (path for path in directory.iterdir() if path.is_file())
-    return sorted(path for path in found if path.name.lower().endswith(_ENDINGS))
+    return files_ending(directory, _ENDINGS)
 
 
 def files(path: Path) -> Iterator[XmlFile | Unreadable]:
@@ -74,13 +80,7 @@ def files(path: Path) -> Iterator[XmlFile | Unreadable]:
 
 def _members(path: Path) -> Iterator[XmlFile | Unreadable]:
     with open_zip(path) as archive:
-        members = sorted(
-            (info for info in archive.infolist() if info.filename.lower().endswith(".xml")),
-            key=lambda info: info.filename,
-        )
-        if not members:
-            raise Misused(str(path), "holds no XML file", "pack files named *.xml")
-        for info in members:
+        for info in members_ending(archive, path, ".xml"):
             shown, named = f"{path.name}/{info.filename}", f"{path}/{info.filename}"
             try:
                 stream = open_member(archive, info, bounds=_BOUNDS)

@@ -53,14 +53,12 @@ def overdue(design: Visits, history: History, on: date) -> int:
     int
         Visits missed so far; those planned after the end of follow-up are none.
     """
-    if history.first_dose_on is None:
-        return 0
     grace = timedelta(days=design.grace_days)
     seen = [visit.seen_on for visit in history.visits]
     seen += [measured.taken_on for measured in history.measurements]
     missed = 0
-    for day in planned(design, history.first_dose_on):
-        if day + grace >= on or (history.ended_on is not None and day > history.ended_on):
+    for day in _expected(design, history):
+        if day + grace >= on:
             break
         missed += not any(day - grace <= contact <= day + grace for contact in seen)
     return missed
@@ -83,15 +81,19 @@ def next_due(design: Visits, history: History, on: date) -> date | None:
     date or None
         None where nothing is planned any more.
     """
-    if history.first_dose_on is None:
-        return None
     after = timedelta(days=design.grace_days + 1)
+    due = (day + after for day in _expected(design, history))
+    return next((day for day in due if day > on), None)
+
+
+def _expected(design: Visits, history: History) -> Iterator[date]:
+    """Yield the planned days of a patient: none untreated, and none after the end of follow-up."""
+    if history.first_dose_on is None:
+        return
     for day in planned(design, history.first_dose_on):
         if history.ended_on is not None and day > history.ended_on:
-            return None
-        if day + after > on:
-            return day + after
-    return None
+            return
+        yield day
 
 
 def looks(design: Visits, occasion: Occasion) -> Iterator[Look]:
