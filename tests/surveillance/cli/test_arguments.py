@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,7 +70,7 @@ VALUES: dict[str, Values] = {
     "--approver-role": Values((), (*TEXTS, "pope")),
     "--as-of": DATES,
     "--broker": BROKERS,
-    "--by": Values(("a", "[/b]", "x" * 200), TEXTS),
+    "--by": Values(("a", "[/b]", "x" * 120), (*TEXTS, "x" * 121)),
     "--code": Values(("not_json", "", LONG)),
     "--config": FOLDERS,
     "--criterion": Values(("evans",), ("", LONG, "[/b]")),
@@ -97,10 +98,10 @@ VALUES: dict[str, Values] = {
     "--outcomes": Values(
         (), ("", "outcomes", "outcomes:", ":x", "outcomes:{missing}", "x:{cases}")
     ),
-    "--per-week": Values(("1", "20"), ("0", "-1", "1e30", "x", "")),
+    "--per-week": Values(("1", "10000"), ("0", "-1", "10001", "1e30", "x", "")),
     "--plot": Values(("{new}.svg",), ("{new}.png", "{missing}/x.svg", "{long}.svg", "")),
     "--product": NAMES,
-    "--random-weights": Values(("0", "1"), ("-1", "1e30", "x", "")),
+    "--random-weights": Values(("0", "1000"), ("-1", "1001", "1e30", "x", "")),
     "--reason": Values(("x" * 10, "x" * 4_000), (*TEXTS, "x" * 9, "x" * 4_001)),
     "--refused": FILES_WRITTEN,
     "--register": URLS,
@@ -129,6 +130,10 @@ VALUES: dict[str, Values] = {
     "SIGNAL_ID": Values((PAIR[0],), ("", "a\nb", LONG, "\udcff")),
 }
 OWN: dict[tuple[str, str], Values] = {
+    ("backtest", "--seed"): Values(("0", str(2**32 - 1)), ("-1", str(2**32), "1.5", "", "nan")),
+    ("case", "--as-of"): Values(DATES.taken[1:], (*DATES.refused, DATES.taken[0])),
+    ("load", "--until"): Values(DATES.taken[1:], (*DATES.refused, DATES.taken[0])),
+    ("load", "--from"): Values(DATES.taken[:1], (*DATES.refused, DATES.taken[1])),
     ("ack", "--out"): Values((), ("{file}", "{loop}")),
     ("history", "SIGNAL_ID"): Values((), ("", "S-1", "a\nb", LONG, "\udcff")),
     ("looks", "--plot"): Values((), ("{new}.png", "{missing}/x.svg", "{long}.svg", "")),
@@ -138,7 +143,6 @@ OWN: dict[tuple[str, str], Values] = {
         ("{new}", "{loop}"), ("{dir}", "{missing}/x", "{file}/x", "{long}", "")
     ),
     ("demo", "--out"): Values((), ("{file}", "{file}/x", "{loop}", "{long}")),
-    ("demo", "--seed"): Values((), SEEDS.refused),  # what it takes, `simulate` takes as well
     ("decide", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
     ("outcomes template", "--out"): Values(
         ("{new}", "{new}.csv", "{new}.xlsx"),
@@ -173,7 +177,7 @@ _KAFKA = {"--broker": AWAY}
 # What each command is given beside the option that is tried.
 BASES: dict[str, dict[str, str]] = {
     "ack": {"NAMES": "{missing}"},
-    "backtest": {**_RUN, "--known": "{known}"},
+    "backtest": {**_RUN, "--known": "{known}", "--per-week": "20"},
     "case": {"CASE_ID": "R-1", **_RUN},
     "cases": {**_RUN, **_PAIR},
     "check-config": {},
@@ -271,11 +275,12 @@ def place(tmp_path_factory: pytest.TempPathFactory, run: Path) -> Place:
     return Place(tmp_path_factory.mktemp("arguments"), run)
 
 
-def _call(place: Place, command: str, option: str, value: str) -> Answer:
-    given = {**BASES[command], option: value}
-    if option == "--register":
+def call(place: Place, command: str, tried: Mapping[str, str]) -> Answer:
+    """Call a command with the options that are tried, and what it needs beside them."""
+    given = {**BASES[command], **tried}
+    if "--register" in tried:
         given.pop("--from-run", None)
-    if command == "decide" and option == "--broker":
+    if command == "decide" and "--broker" in tried:
         given.pop("--append")
     words = list(command.split())
     for name in options(command):  # in the order of the positional ones
@@ -317,7 +322,7 @@ def test_what_lies_beyond_the_range_of_an_option_is_refused_in_one_line(
     for name, option, value in _tried("refused"):
         if name != command:
             continue
-        answer = _call(place, command, option, value)
+        answer = call(place, command, {option: value})
         lines = answer.err.splitlines()
         if answer.code != 2 or len(lines) != 1 or ";" not in lines[0]:
             wrong.append((option, value[:40], answer.code, answer.out[-200:], answer.err[-700:]))
