@@ -52,6 +52,10 @@ if TYPE_CHECKING:
 PARSER = "caers/1"
 READS = "CAERS files named *.csv or *.csv.gz"
 BYTES_IN_MEMORY = 25_165_824
+_NO_DAY = (
+    "send the file with the column CAERS Created Date, or add one with the day from which the "
+    "reports are to count, such as the day on which you got the file"
+)
 _BOUNDS = Bounds(n_bytes_max=8 * 2**30, ratio_max=100)
 _COLUMNS = {  # by the letters and digits of their names
     "report": ("rareport", "reportid", "rareportid"),
@@ -248,7 +252,7 @@ def _read(name: str, rows: list[tuple[SortedRow, dict[str, str]]], today: date |
     if received_on is None or received_on.year < YEAR_MIN:
         stated = repr(values["created"][:40]) if "created" in values else "not in this layout"
         reason = f"the day on which FDA received the report is {stated}"
-        raise Refused("bad_date", reason, "send the file with the column CAERS Created Date")
+        raise Refused("bad_date", reason, _NO_DAY)
     case = _case(rows, received_on, part, f"{name}:{rows[0][0].number}"[-300:])
     refuse_ahead(case.received_on, today)
     line = _encode(case)

@@ -3,23 +3,28 @@
 The parts are read once and put into one stable sort by MDR_REPORT_KEY, so that the rows of a
 report come out together, whatever years the files are of. Fields are parted by ``|`` and never
 quoted; a line that does not begin with a key goes on with the row before.
+
+Problems of devices and patients are codes in files of their own, which may have no header. FDA's
+tables of the codes (CSV) turn them into terms; a code that they do not list stays a code.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import msgspec
 
 from surveillance.domain.errors import Misused, Refused
+from surveillance.domain.names import clean
 from surveillance.intake.archive import Bounds, open_file, open_member, open_zip
 from surveillance.intake.file_lines import FileLine, bounded_lines
 from surveillance.intake.format import Read, Topic, Unusable, refuse_ahead, unusable
@@ -33,15 +38,30 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-PARSER = "maude/1"
-READS = "MAUDE's files, such as mdrfoi.txt, foidev.txt, patient.txt and foitext.txt"
+PARSER = "maude/2"
+READS = (
+    "MAUDE's files, such as mdrfoi.txt, foidev.txt, patient.txt, foitext.txt, foidevproblem.txt, "
+    "patientproblemcode.txt, deviceproblemcodes.csv"
+)
 BYTES_IN_MEMORY = 25_165_824
 N_ROWS_MAX = 1_000  # of a report
-_PARTS = ("mdrfoi", "device", "patient", "foitext")
-_MASTER, _DEVICE, _PATIENT, _TEXT = range(4)
+_PARTS = ("mdrfoi", "device", "patient", "foitext", "foidevproblem", "patientproblemcode")
+_MASTER, _DEVICE, _PATIENT, _TEXT, _DEVICE_PROBLEM, _PATIENT_PROBLEM = range(6)
+_DEVICE_CODES, _PATIENT_CODES = 6, 7  # tables of what the codes of problems stand for
+_UNLISTED = {_DEVICE_CODES: "code ", _PATIENT_CODES: "Patient problem: code "}
+_WITHOUT_HEADER = {  # columns by their number
+    2: ("mdr_report_key", "problem_code"),
+    3: ("mdr_report_key", "sequence_number", "problem_code"),
+    5: ("mdr_report_key", "sequence_number", "problem_code", "date_added", "date_changed"),
+}
 _NAME = re.compile(
-    r"(mdrfoi|foidev|device|patient|foitext)(?!.*problem)[a-z0-9_]*\.txt", re.IGNORECASE
+    r"(foidevproblem|patientproblemcode)[a-z0-9_]*\.txt"
+    r"|(mdrfoi|foidev|device|patient|foitext)(?!.*problem)[a-z0-9_]*\.txt",
+    re.IGNORECASE,
 )
+_TABLE = re.compile(r"(device|patient)problem(?:codes?|data)[a-z0-9_]*\.csv", re.IGNORECASE)
+_N_BYTES_TABLE = 4_194_304
+_RENAMED = {"device_problem_code": "problem_code", "patient_problem_code": "problem_code"}
 _KEY = re.compile(rb"\s*0*([1-9][0-9]{0,17})\s*\|")
 _BOUNDS = Bounds(n_bytes_max=64 * 2**30, ratio_max=60)
 _encode = msgspec.json.Encoder().encode
@@ -119,18 +139,24 @@ class Maude:
         tally = RowCounts() if tally is None else tally
         files: list[_File] = []
         with ExitStack() as stack:
-            items = _rows(_sources(path, stack), files, tally)
+            sources = _sources(path, stack)
+            terms = _Terms(sources)
+            items = _rows([each for each in sources if each.part < _DEVICE_CODES], files, tally)
             ordered = stable_sort(items, directory=None, bytes_in_memory=BYTES_IN_MEMORY)
             for key, group in groupby(ordered, key=itemgetter(0)):
                 rows = [unpack(payload) for _, payload in group]
-                yield from _report(key, rows, files, today)
+                yield from _report(key, rows, _Known(files, terms, today))
 
 
 def _part_of(name: str) -> int | None:
-    found = _NAME.fullmatch(name.replace("\\", "/").rpartition("/")[2])
+    plain = name.replace("\\", "/").rpartition("/")[2]
+    table = _TABLE.fullmatch(plain)
+    if table is not None:
+        return _DEVICE_CODES if table[1].lower() == "device" else _PATIENT_CODES
+    found = _NAME.fullmatch(plain)
     if found is None:
         return None
-    kind = found[1].lower()
+    kind = (found[1] or found[2]).lower()
     return _PARTS.index("device" if kind == "foidev" else kind)
 
 
@@ -169,18 +195,70 @@ def _rows(
     """Yield every row under its report, and leave the files, opened, in `files`."""
     for source in sorted(sources, key=lambda each: each.part):
         with source.open() as stream:
-            lines = bounded_lines(stream)
-            header = next(lines, None)
-            names = [] if header is None else header.content.decode("latin-1").lower().split("|")
-            columns = tuple(name.strip().strip('"\ufeff') for name in names)
-            if "mdr_report_key" not in columns[0:1]:
-                reason = "does not begin with the column MDR_REPORT_KEY"
-                raise Misused(source.named, reason, "send the file as FDA makes it")
+            columns, lines = _headed(source, bounded_lines(stream))
             file = _File(source.part, source.shown, columns, tally.of(source.named))
             number = len(files)
             files.append(file)
             for row in _joined(lines, number, file.counts):
                 yield _key_of(row), pack(row)
+
+
+def _headed(
+    source: _Source, lines: Iterator[FileLine]
+) -> tuple[tuple[str, ...], Iterator[FileLine]]:
+    """Return the columns of a file, and its rows; files of problems may have no header."""
+    header = next(lines, None)
+    names = [] if header is None else header.content.decode("latin-1").lower().split("|")
+    columns = tuple(name.strip().strip('"\ufeff') for name in names)
+    if "mdr_report_key" in columns[0:1]:
+        return tuple(_RENAMED.get(name, name) for name in columns), lines
+    is_of_problems = source.part in {_DEVICE_PROBLEM, _PATIENT_PROBLEM}
+    if header is None or not is_of_problems or len(columns) not in _WITHOUT_HEADER:
+        reason = "does not begin with the column MDR_REPORT_KEY"
+        raise Misused(source.named, reason, "send the file as FDA makes it")
+    return _WITHOUT_HEADER[len(columns)], chain([header], lines)
+
+
+class _Terms:
+    """What the codes of problems stand for, by FDA's tables, where they were sent."""
+
+    def __init__(self, sources: list[_Source]) -> None:
+        self._of: dict[int, dict[str, str]] = {_DEVICE_CODES: {}, _PATIENT_CODES: {}}
+        for source in sources:
+            if source.part in self._of:
+                self._of[source.part] |= _table(source)
+
+    def of(self, rows: list[dict[str, str]], table: int) -> tuple[str, ...]:
+        """Return the terms of a report's problems; a code that is not listed stays one."""
+        codes = [row.get("problem_code", "").strip() for row in rows]
+        known = self._of[table]
+        unlisted = _UNLISTED[table]
+        return tuple(known.get(code.lstrip("0"), unlisted + code) for code in codes if code)
+
+
+def _table(source: _Source) -> dict[str, str]:
+    """Read code and term, the first two columns; a header has no number for a code."""
+    with source.open() as stream:
+        content = stream.read(_N_BYTES_TABLE + 1)
+    text = content.decode("utf-8-sig", "replace")
+    try:
+        rows = list(csv.reader(text.splitlines(), strict=True))
+    except csv.Error as error:
+        raise Misused(source.named, f"is not CSV ({error})", "send FDA's own table") from None
+    found = {row[0].strip().lstrip("0"): clean(row[1]) for row in rows if len(row) > 1}
+    table = {code: term for code, term in found.items() if code.isdecimal() and term}
+    if not table or len(content) > _N_BYTES_TABLE:
+        reason = "is no table of codes and terms"
+        raise Misused(source.named, reason, "send FDA's own table, or leave it out")
+    return table
+
+
+class _Known(NamedTuple):
+    """What a report is read with."""
+
+    files: list[_File]
+    terms: _Terms
+    today: date | None
 
 
 def _joined(lines: Iterator[FileLine], number: int, counts: FileTally) -> Iterator[SortedRow]:
@@ -208,11 +286,10 @@ def _key_of(row: SortedRow) -> int:
     return int(found[1]) if found and row.n_bytes <= N_BYTES_MAX else 0
 
 
-def _report(
-    key: int, rows: list[SortedRow], files: list[_File], today: date | None
-) -> Iterator[Read | Unusable]:
+def _report(key: int, rows: list[SortedRow], known: _Known) -> Iterator[Read | Unusable]:
+    files = known.files
     try:
-        read = _joined_case(key, rows, files, today)
+        read = _joined_case(key, rows, known)
     except Refused as error:
         yield from (files[row.file].refuse(row, error) for row in rows)
         return
@@ -222,7 +299,8 @@ def _report(
     yield read
 
 
-def _joined_case(key: int, rows: list[SortedRow], files: list[_File], today: date | None) -> Read:
+def _joined_case(key: int, rows: list[SortedRow], known: _Known) -> Read:
+    files = known.files
     if key == 0:
         reason = "the row begins with no MDR_REPORT_KEY, or is too long"
         raise Refused("bad_id", reason, "send the file as FDA makes it")
@@ -239,11 +317,13 @@ def _joined_case(key: int, rows: list[SortedRow], files: list[_File], today: dat
         tuple(by_part[_DEVICE]),
         tuple(by_part[_PATIENT]),
         tuple(each.get("text") or each.get("foi_text") or "" for each in by_part[_TEXT]),
+        known.terms.of(by_part[_PATIENT_PROBLEM], _PATIENT_CODES),
+        known.terms.of(by_part[_DEVICE_PROBLEM], _DEVICE_CODES),
     )
     place = f"{files[rows[0].file].shown}:{rows[0].number}"
     sha256 = hashlib.sha256(b"".join(row.content + b"\n" for row in rows)).hexdigest()
     case = build_case(report, PARSER, place[-300:], sha256)
-    refuse_ahead(case.received_on, today)
+    refuse_ahead(case.received_on, known.today)
     line = _encode(case)
     if len(line) > N_BYTES_MAX:
         reason = f"the report makes a line of {len(line):,} bytes"

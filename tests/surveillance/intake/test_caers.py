@@ -82,6 +82,17 @@ def test_a_sample_without_dates_is_refused_row_by_row_with_the_remedy() -> None:
     assert "CAERS Created Date" in items[0].remedy  # type: ignore[union-attr] # refused
 
 
+def test_a_day_that_the_user_adds_as_a_column_lets_such_reports_count(tmp_path: Path) -> None:
+    text = public("caers/caers_raw_sample.csv").read_text(encoding="utf-8")
+    header, *rows = text.splitlines()
+    dated = [f"{header},CAERS Created Date", *(f"{row},2016-07-01" for row in rows)]
+
+    found = cases(sent(tmp_path, "\n".join(dated)))
+
+    assert {str(case.received_on) for case in found} == {"2016-07-01"}
+    assert sum(len(case.products) for case in found) == 117
+
+
 def test_a_file_without_its_columns_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(Misused, match="no column for product"):
         sent(tmp_path, "Report ID,Case MedDRA Preferred Terms\n1,X\n")

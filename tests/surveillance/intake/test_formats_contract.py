@@ -95,6 +95,9 @@ MAUDE = {
     "mdrfoi.txt": b"MDR_REPORT_KEY|REPORT_NUMBER|DATE_RECEIVED\r\n7|R-7|01/03/2020\r\n",
     "device2020.txt": b"MDR_REPORT_KEY|BRAND_NAME|GENERIC_NAME|LOT_NUMBER\r\n7|PUMP|PUMPS|L1\r\n",
     "patient.txt": b"MDR_REPORT_KEY|DATE_RECEIVED|SEQUENCE_NUMBER_OUTCOME\r\n7|01/03/2020|1. H\r\n",
+    "foidevproblem.txt": b"7|1546\r\n",
+    "patientproblemcode.txt": b"MDR_REPORT_KEY|PATIENT_SEQUENCE_NO|PROBLEM_CODE\r\n7|1|2840\r\n",
+    "deviceproblemcodes.csv": b"FDA_CODE,TERM\r\n1546,Break\r\n",
     "foitext.txt": b"MDR_REPORT_KEY|MDR_TEXT_KEY|FOI_TEXT\r\n7|1|In\r\nwords.\r\n",
 }
 CAERS = (

@@ -107,3 +107,77 @@ def test_the_sample_is_read_whole_from_a_folder_and_from_a_zip_file(tmp_path: Pa
     assert (last.products[0].product, last.products[0].lot) == ("INRATIO", "210831PA")
     assert last.products[0].devices[0].product_code == "JPA"
     assert all(case.narrative_sha256 for case in found)
+
+
+DEVICE_CODES = 'FDA_CODE,TERM,NCIT_CODE\n1546,Break,\n2682,"Leak, or splash",\n'
+PATIENT_CODES = "2840,Pain\n2876,No clinical signs\n"
+
+
+def of_problems(folder: Path, **files: str) -> CaseVersion:
+    """Read one report with its problems, and perhaps FDA's tables of codes."""
+    device = DEVICE + "7|01/03/2020|PUMP||\n"
+    (found,) = cases(sent(folder, device=device, patient=PATIENT + "7|01/03/2020|1. H\n", **files))
+    return found
+
+
+def tables(folder: Path) -> None:
+    (folder / "deviceproblemcodes.csv").write_text(DEVICE_CODES, encoding="utf-8")
+    (folder / "patientproblemcodes.csv").write_text(PATIENT_CODES, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("device_problems", "patient_problems"),
+    [
+        ("7|1546\n7|2682\n7|1546\n", "7|1|2840|2016/02/05 13:15:36|2016/02/05 13:15:36\n"),
+        (
+            "MDR_REPORT_KEY|DEVICE_PROBLEM_CODE\n7|1546\n7|2682\n",
+            "MDR_REPORT_KEY|PATIENT_SEQUENCE_NO|PROBLEM_CODE|DATE_ADDED|DATE_CHANGED\n7|1|2840||\n",
+        ),
+    ],
+)
+def test_problems_are_events_under_the_terms_of_fdas_tables(
+    tmp_path: Path, device_problems: str, patient_problems: str
+) -> None:
+    tables(tmp_path)
+
+    case = of_problems(
+        tmp_path, foidevproblem=device_problems, patientproblemcode_thru2025=patient_problems
+    )
+
+    names = ["Pain", "Device problem: Break", "Device problem: Leak, or splash"]
+    assert [event.pt for event in case.events] == names
+    assert all(event.seriousness.hospitalisation for event in case.events)
+
+
+def test_a_code_without_its_table_stays_a_code(tmp_path: Path) -> None:
+    case = of_problems(tmp_path, foidevproblem="7|1546\n", patientproblemcode="7|1|2840\n")
+
+    assert [event.pt for event in case.events] == [
+        "Patient problem: code 2840",
+        "Device problem: code 1546",
+    ]
+
+
+def test_a_problem_without_its_report_is_refused(tmp_path: Path) -> None:
+    items = sent(tmp_path, device=DEVICE + "7|01/03/2020|PUMP||\n", foidevproblem="8|1546\n")
+
+    assert codes(items) == ["orphan_row"]
+    assert len(items) == 2
+
+
+def test_a_table_of_codes_that_is_none_stops_the_reading(tmp_path: Path) -> None:
+    (tmp_path / "deviceproblemcodes.csv").write_text("a,b\nc,d\n", encoding="utf-8")
+
+    with pytest.raises(Misused, match="no table of codes"):
+        sent(tmp_path, device=DEVICE + "7|01/03/2020|PUMP||\n")
+
+
+def test_problems_and_their_tables_are_read_from_zip_files(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("device2020.txt", DEVICE + "7|01/03/2020|PUMP||\n")
+        archive.writestr("foidevproblem.txt", "7|1546\n")
+        archive.writestr("deviceproblemcodes.csv", DEVICE_CODES)
+
+    (case,) = cases(list(MAUDE.read(tmp_path / "all.zip")))
+
+    assert [event.pt for event in case.events] == ["Device problem: Break"]
