@@ -216,12 +216,9 @@ def attributed(design: LostEffect, occasion: Occasion) -> tuple[str, float] | No
     if not 1 < len(columns) <= attribution.MAX_ATTRIBUTED:
         return None
     names, programmes, events, expected = (list(part) for part in zip(*columns, strict=True))
-    found = attribution.attribute(
-        events,
-        np.maximum(expected, _LEAST_EXPECTED),
-        programmes,
-        excess=min(max(1 / design.rate_ratio_kept, 1.1), 100.0),
-        dispersion=_size(design, occasion),
+    excess = min(max(1 / design.rate_ratio_kept, 1.1), 100.0)
+    found = _attribution(
+        tuple(events), tuple(expected), tuple(programmes), excess, _size(design, occasion)
     )
     given_excess = np.where(np.array(found.level) == "nothing", 0.0, found.posterior)
     best = int(given_excess.argmax())
@@ -251,10 +248,28 @@ def shared_ratios(design: LostEffect, occasion: Occasion) -> dict[str, float]:
     if not columns:
         return {}
     names, _, events, expected = (list(part) for part in zip(*columns, strict=True))
-    found = platform.posterior(
-        events, np.maximum(expected, _LEAST_EXPECTED), dispersion=_size(design, occasion)
-    )
+    found = _posterior(tuple(events), tuple(expected), _size(design, occasion))
     return dict(zip(names, found.rr_mean.tolist(), strict=True))
+
+
+# All that crosses at one close of a platform is asked of the same numbers.
+@lru_cache(maxsize=16)
+def _attribution(
+    events: tuple[int, ...],
+    expected: tuple[float, ...],
+    programmes: tuple[str, ...],
+    excess: float,
+    dispersion: float,
+) -> attribution.Attribution:
+    above = np.maximum(expected, _LEAST_EXPECTED)
+    return attribution.attribute(events, above, programmes, excess=excess, dispersion=dispersion)
+
+
+@lru_cache(maxsize=16)
+def _posterior(
+    events: tuple[int, ...], expected: tuple[float, ...], dispersion: float
+) -> platform.Posterior:
+    return platform.posterior(events, np.maximum(expected, _LEAST_EXPECTED), dispersion=dispersion)
 
 
 def _columns(design: LostEffect, occasion: Occasion) -> list[tuple[str, str, int, float]]:
