@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KAFKA := deploy/kafka/libs/.ready
 
-.PHONY: help setup demo test campaign check lock bench bench-detectors accuracy mutate chaos docs kafka clean
+.PHONY: help setup demo test campaign check lock bench bench-detectors accuracy study mutate chaos docs kafka clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -66,6 +66,9 @@ bench-detectors: $(READY) ## speed and numbers of the detectors, beside vigipy a
 accuracy: $(READY) ## how well each measure tells known effects from controls, and how often EB05 and EB95 miss
 	$(BIN)/python -m bench.accuracy --write docs/validation/accuracy.md
 	$(BIN)/python -m bench.ebgm_coverage --write docs/validation/ebgm.md
+
+study: $(READY) ## how often the watches err and find, over HISTORIES (1,000) of each scenario; hours, goes on where it stopped
+	$(BIN)/python -m bench.study --histories $(or $(HISTORIES),1000) --write docs/validation
 
 mutate: $(READY) ## break the detectors on purpose; MODULES (or packages) and SHARE may be given; takes hours at SHARE=1
 	$(BIN)/python -m bench.mutation $(MODULES) --share $(or $(SHARE),0.1)

@@ -18,7 +18,6 @@ from surveillance.simulate.treated import treat
 from surveillance.simulate.variations import VARIATIONS
 
 N_DATES = 10
-CONFIGURATION = read_configuration(SHIPPED / "ucd")
 
 
 def outcomes(scenario: Scenario) -> list[tuple[date, bytes]]:
@@ -31,7 +30,7 @@ def outcomes(scenario: Scenario) -> list[tuple[date, bytes]]:
 
 def looks(lines: list[tuple[date, bytes]], dates: list[date]) -> dict[date, list[Look]]:
     """Close an epoch on each date, and return what the watch emits."""
-    stage = WatchOutcomes(CONFIGURATION, 0)
+    stage = WatchOutcomes(read_configuration(SHIPPED / "ucd"), 0)
     stored: dict[bytes, bytes] = {}
     state = stage.init(Cells(stored.get))
     found: dict[date, list[Look]] = {}
