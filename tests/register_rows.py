@@ -15,7 +15,8 @@ from surveillance.domain.signal import DecisionPassedOver, Review, Signal, Signa
 from surveillance.log.cloudevents import outward
 from surveillance.log.refusals import refused_fact
 from surveillance.log.topics import ALERTS, CASES, REVIEWS
-from surveillance.triage.triage import Alert, ReviewRequest
+from surveillance.triage.reviews import ReviewRequest
+from surveillance.triage.triage import Alert
 
 if TYPE_CHECKING:
     from surveillance.log.messages import Fact
@@ -151,7 +152,15 @@ def a_step(number: int = 1, **changes: Any) -> SignalStep:  # noqa: ANN401 - fie
 
 
 def a_review(**changes: Any) -> Review:  # noqa: ANN401 - its fields
-    review = Review(review_id="R-1", rule="confirmed_with_deaths", opened_on=DAY)
+    review = Review(
+        review_id="R-1",
+        rule="confirmed_with_deaths",
+        ground="not_safe_and_effective",
+        product="product:P",
+        event="pt:E",
+        signal_id=SIGNAL_ID,
+        opened_on=DAY,
+    )
     return msgspec.structs.replace(review, **changes)
 
 
@@ -172,7 +181,12 @@ def a_request(signal: Signal) -> Fact:
     request = ReviewRequest(
         review_id="R-1",
         rule="confirmed_with_deaths",
-        ground="21 CFR 601.5(b)(1)",
+        ground="not_safe_and_effective",
+        citation="21 CFR 601.5(b)(1)(vi)",
+        asks="Is it safe and effective?",
+        matter_id=signal.matter_id,
+        product="product:P",
+        event="pt:E",
         opened_on=DAY,
         signal=signal,
     )

@@ -18,6 +18,7 @@ from surveillance.configuration.programmes import (
     Programmes,
     Stratum,
 )
+from surveillance.configuration.reader import read_default
 from surveillance.configuration.types import Configuration
 from surveillance.domain.case import (
     CaseVersion,
@@ -34,6 +35,7 @@ from surveillance.domain.decision import Action, Decision, PersonRole
 from surveillance.log.messages import Record
 
 DIGEST = "c" * 64
+LAW = read_default("law")
 DAY = date(2024, 3, 10)
 SECONDS_A_DAY = 86_400
 encode = msgspec.json.Encoder().encode
@@ -137,9 +139,10 @@ def a_configuration(**changes: Any) -> Configuration:  # noqa: ANN401 - its fiel
         ),
         "programmes": programmes(),
         "triage": parts.Triage(
-            review=(parts.ReviewRule(name="fatal", min_fatal=1, ground="a ground to ask about"),)
+            review=(parts.ReviewRule(name="fatal", min_fatal=1, ground="eu_harmful"),)
         ),
         "feed": parts.Feed(),
+        "law": LAW,
     }
     return Configuration(**(values | changes))
 

@@ -20,7 +20,7 @@ from surveillance.triage.triage import TriageFindings, signal_id
 QUIET = Triage(alert_priority=1.0)
 
 
-RULE = ReviewRule(name="fatal", min_fatal=1, ground="a ground to ask about")
+RULE = ReviewRule(name="fatal", min_fatal=1, ground="eu_harmful")
 
 
 def a_finding(criterion: str = "ic", **changes: Any) -> Finding:  # noqa: ANN401 - its fields

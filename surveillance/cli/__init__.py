@@ -22,6 +22,7 @@ from typer._click.exceptions import (  # Typer carries a click of its own
 from surveillance.cli import ack as acknowledging
 from surveillance.cli import decide as deciding
 from surveillance.cli import files as filing
+from surveillance.cli import law as grounds
 from surveillance.cli import outcomes as outcome_tables
 from surveillance.cli import register as registers
 from surveillance.cli import runs as running
@@ -73,6 +74,7 @@ outcome_tables.register(app)
 streaming.register(app)
 registers.register(app)
 deciding.register(app)
+grounds.register(app)
 register_commands(app)
 
 

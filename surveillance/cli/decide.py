@@ -33,6 +33,9 @@ def decide(
     reason: Annotated[str, typer.Option(help="At least ten characters; published.")],
     approved_by: Annotated[str | None, typer.Option(help="The second person.")] = None,
     approver_role: Annotated[str | None, typer.Option(help="As --role.")] = None,
+    ground: Annotated[
+        str | None, typer.Option(help="Of the request that is answered, if several wait.")
+    ] = None,
     broker: Annotated[str | None, typer.Option(help="HOST:PORT of Kafka to write to.")] = None,
     append: Annotated[Path | None, typer.Option(help="NDJSON file to append to.")] = None,
 ) -> int:
@@ -50,6 +53,7 @@ def decide(
             "decided_at": clock.now().isoformat(),
             "approved_by": approved_by,
             "approver_role": approver_role,
+            "ground": ground,
         }
     )
     if append is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from surveillance.configuration import types as parts
+from surveillance.configuration.law import Law
 from surveillance.configuration.programmes import Programmes
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.contribution import Contribution
@@ -23,7 +24,8 @@ from surveillance.feed.publish import FeedEntry
 from surveillance.log.cloudevents import CloudEvent
 from surveillance.log.ticks import Tick
 from surveillance.log.topics import ALERTS, FEED, REVIEWS
-from surveillance.triage.triage import Alert, ReviewRequest
+from surveillance.triage.reviews import ReviewRequest
+from surveillance.triage.triage import Alert
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +56,7 @@ _RECORDS: dict[str, Any] = {
     "configuration-criteria": parts.Criteria,
     "configuration-programmes": Programmes,
     "configuration-triage": parts.Triage,
+    "configuration-law": Law,
     "configuration-feed": parts.Feed,
     "configuration-names": parts.Names,
     "configuration-substances": parts.Substances,

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from surveillance.configuration import types as parts
+from surveillance.configuration.law import Law
 from surveillance.configuration.meddra import hierarchy_of, read_release
 from surveillance.configuration.programmes import Programmes
 from surveillance.configuration.types import Configuration
@@ -22,7 +23,7 @@ from surveillance.domain.names import identity
 
 SHIPPED = Path(str(files("surveillance") / "configuration" / "shipped"))
 _DEFAULTS = {  # parts that a directory may leave to us
-    part: SHIPPED.parent / f"{part}.toml" for part in ("names", "substances")
+    part: SHIPPED.parent / f"{part}.toml" for part in ("law", "names", "substances")
 }
 _DICTIONARY = "substances.csv"
 _COLUMNS = ["reported", "substance"]
@@ -42,6 +43,7 @@ _FILES: dict[str, Any] = {
     "feed": parts.Feed,
     "names": parts.Names,
     "substances": parts.Substances,
+    "law": Law,
 }
 
 
@@ -91,6 +93,7 @@ def read_configuration(directory: Path) -> Configuration:
         if name in contents:
             rows = _read_table(directory / name, contents[name], columns)
             values[name.removesuffix(".csv")] = _known_pairs(directory / name, rows, columns)
+    _require_grounds(directory, values["triage"], values["law"])
     _add_hierarchy(directory, contents, values)
     return Configuration(digest=digest(contents), **values)
 
@@ -119,12 +122,28 @@ def _folder_of(directory: Path, path: str) -> Path:
     return directory / path
 
 
+def _require_grounds(directory: Path, triage: parts.Triage, law: Law) -> None:
+    """Require that every rule asks about a ground that there is."""
+    known = [one.code for one in law.ground]
+    for rule in triage.review:
+        if rule.ground not in known:
+            raise Misconfigured(
+                str(directory / "triage.toml"),
+                f"the review rule {rule.name!r} asks about {rule.ground!r}, which is no ground",
+                f"use one of {', '.join(known)}; or add it to a law.toml of your own",
+            )
+
+
 def _part(directory: Path, contents: dict[str, bytes], part: str, kind: Any) -> Any:  # noqa: ANN401 - one of _FILES
     path = directory / f"{part}.toml"
     if path.name not in contents and part in _DEFAULTS:
-        path = _DEFAULTS[part]
-        return _read_part(path, path.read_bytes(), kind)
+        return read_default(part)
     return _read_part(path, contents.get(path.name, b""), kind)
+
+
+def read_default(part: str) -> Any:  # noqa: ANN401 - one of _FILES
+    """Return a part that a directory may leave to us, as it ships."""
+    return _read_part(_DEFAULTS[part], _DEFAULTS[part].read_bytes(), _FILES[part])
 
 
 def digest(contents: dict[str, bytes]) -> str:

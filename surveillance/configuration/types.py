@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
 from surveillance.configuration.hierarchy import Axis, Hierarchy, TermLevel
+from surveillance.configuration.law import Law
 from surveillance.configuration.patterns import finder
 from surveillance.configuration.programmes import Programmes
 from surveillance.domain.case import Name
@@ -325,7 +326,10 @@ class Weights(_Part, frozen=True, kw_only=True):
 
 
 class ReviewRule(_Part, frozen=True, kw_only=True):
-    """When to ask people for a review for market withdrawal; every condition must hold."""
+    """When to ask people for a review for market withdrawal; every condition must hold.
+
+    A matter is asked about once for each ground, whichever of its signals meets a rule first.
+    """
 
     name: Slug
     is_sentinel: bool | None = None
@@ -335,7 +339,7 @@ class ReviewRule(_Part, frozen=True, kw_only=True):
     min_cases: Annotated[int, Meta(ge=1)] = 1
     min_fatal: Annotated[int, Meta(ge=0)] = 0
     levels: tuple[Level, ...] = ()  # empty: any
-    ground: Annotated[str, Meta(min_length=5)]  # the legal ground that is asked about
+    ground: Slug  # code of a legal ground in law.toml
 
 
 class Triage(_Part, frozen=True, kw_only=True):
@@ -393,6 +397,7 @@ class Configuration(_Part, frozen=True, kw_only=True):
     terms: Terms | None = None
     hierarchy: Hierarchy | None = None  # of the folder that terms.toml names
     substances: Substances = Substances()
+    law: Law = Law()
     labels: tuple[KnownPair, ...] = ()  # of labels.csv
     indications: tuple[KnownPair, ...] = ()  # of indications.csv
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from surveillance.domain.names import identity
-from surveillance.domain.values import Identifier, clean_ids
+from surveillance.domain.values import Code, Identifier, clean_ids
 
 Action = Literal[
     "start_review", "confirm", "refute", "close", "reopen", "uphold_review", "reject_review"
@@ -49,6 +49,7 @@ class Decision(
     decided_at: Annotated[datetime, Meta(tz=True)]
     approved_by: Identifier | None = None  # the second pair of eyes
     approver_role: PersonRole | None = None
+    ground: Code | None = None  # of the request that is answered, where more than one waits
 
     def __post_init__(self) -> None:
         clean_ids(self, "decision_id", "signal_id", "decided_by", "approved_by")

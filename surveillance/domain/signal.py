@@ -41,10 +41,14 @@ class PriorityPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Review(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request for a review for market withdrawal, and the answer people gave."""
+    """A request for a review of a matter for market withdrawal, and the answer people gave."""
 
     review_id: str
     rule: str
+    ground: str  # code in law.toml; a matter is asked about once for each
+    product: str  # of the matter
+    event: str
+    signal_id: str  # that met the rule
     opened_on: date
     answer: Literal["upheld", "not_upheld"] | None = None
     answered_on: date | None = None
@@ -89,7 +93,7 @@ class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="signal"
     expected: float
     evidence: float  # lower limit of the IC on the log2 scale, or log2 of the rate ratio
     is_sentinel: bool = False
-    reviews: tuple[Review, ...] = ()
+    reviews: tuple[Review, ...] = ()  # of its matter: every signal of it carries them
     history: tuple[Step, ...] = ()  # the first step and the latest ones
     n_steps: int = 1  # all of them
     configuration: str = ""

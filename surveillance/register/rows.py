@@ -20,7 +20,8 @@ from surveillance.log.ticks import Tick
 from surveillance.log.topics import ALERTS, REFUSED, REVIEWS, FindingsRow, SignalsRow
 from surveillance.register import schema
 from surveillance.register.documents import LOOK, PAIR_FINDING, SIGNAL, WATCH_FINDING, Form
-from surveillance.triage.triage import Alert, ReviewRequest
+from surveillance.triage.reviews import ReviewRequest
+from surveillance.triage.triage import Alert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,7 +152,7 @@ def _signal(row: bytes, epoch: int, keys: NamedKeys) -> list[RegisterRow]:
     entries = [RegisterRow(schema.signal_states, values)]
     if _REVIEWS in row:
         signal = _decode_signal(row)
-        entries += [_review(review, signal) for review in signal.reviews]
+        entries += [_review(review) for review in signal.reviews]
     return entries
 
 
@@ -166,15 +167,15 @@ def _divided(form: Form, row: bytes, epoch: int, keys: NamedKeys) -> Values:
     return values
 
 
-def _review(review: Review, signal: Signal) -> RegisterRow:
+def _review(review: Review) -> RegisterRow:
     values = {
         "review_id": review.review_id,
-        "signal_id": signal.signal_id,
+        "signal_id": review.signal_id,
         "rule": review.rule,
         "opened_on": review.opened_on,
-        "product": signal.product,
-        "event": signal.event,
-        "ground": None,
+        "product": review.product,
+        "event": review.event,
+        "ground": review.ground,
         "answer": review.answer,
         "answered_on": review.answered_on,
         "document": None,
@@ -247,9 +248,8 @@ def _alert(value: bytes, epoch: int) -> list[RegisterRow]:  # noqa: ARG001 - one
 def _review_opened(value: bytes, epoch: int) -> list[RegisterRow]:  # noqa: ARG001 - one shape for all
     _, request = _read(value, ReviewRequest)
     review = next(r for r in request.signal.reviews if r.review_id == request.review_id)
-    entry = _review(review, request.signal)
-    known = {"ground": request.ground, "document": value}
-    return [RegisterRow(entry.table, entry.values | known)]
+    entry = _review(review)
+    return [RegisterRow(entry.table, entry.values | {"document": value})]
 
 
 def _refused(value: bytes, epoch: int) -> list[RegisterRow]:  # noqa: ARG001 - one shape for all

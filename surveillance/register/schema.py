@@ -211,12 +211,12 @@ reviews = Table(
     "reviews",
     metadata,
     Column("review_id", String(40), primary_key=True),
-    Column("signal_id", String(40), nullable=False),
+    Column("signal_id", String(40), nullable=False),  # that met the rule
     Column("rule", String(60), nullable=False),
     Column("opened_on", Date, nullable=False),
-    Column("product", Text, nullable=False),
+    Column("product", Text, nullable=False),  # both of the matter
     Column("event", Text, nullable=False),
-    Column("ground", Text),  # from the request; the signal does not carry it
+    Column("ground", Text),  # its code in law.toml
     Column("answer", String(20)),
     Column("answered_on", Date),
     Column("document", Packed(DOCUMENT)),  # the request as it was published

@@ -59,7 +59,7 @@ MOVES: dict[Action, Move] = {
 }
 
 
-def why_not(decision: Decision, status: Status, *, has_open_review: bool) -> str | None:
+def why_not(decision: Decision, status: Status) -> str | None:
     """Return why a decision is not allowed, or None if it is.
 
     Parameters
@@ -68,8 +68,6 @@ def why_not(decision: Decision, status: Status, *, has_open_review: bool) -> str
         What people decided.
     status : str
         Where the signal stands.
-    has_open_review : bool
-        Whether a request for review waits for an answer.
 
     Returns
     -------
@@ -85,8 +83,6 @@ def why_not(decision: Decision, status: Status, *, has_open_review: bool) -> str
         return f"{decision.action} needs a second person"
     if move.needs_two and decision.approver_role not in move.roles:
         return f"{decision.action} cannot be approved in the role {decision.approver_role}"
-    if move.after is None and not has_open_review:
-        return f"{decision.action} answers a request for review, and none is open"
     return None
 
 

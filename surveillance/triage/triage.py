@@ -14,10 +14,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from surveillance.configuration.types import Configuration, ReviewRule, Sentinel
+from surveillance.configuration.types import Configuration, Sentinel
 from surveillance.domain.decision import Decision
 from surveillance.domain.finding import Family, Finding, Look, PriorFitted, WatchFinding
-from surveillance.domain.product import split
 from surveillance.domain.signal import (
     DecisionPassedOver,
     Review,
@@ -36,14 +35,17 @@ from surveillance.triage.facts import Judged, facts_of
 from surveillance.triage.labels import Labels
 from surveillance.triage.life_cycle import MOVES, why_not, with_step
 from surveillance.triage.matters import Matters
+from surveillance.triage.reviews import ReviewRequest, ReviewRules, answered_by, with_answer
 
 Taken = Finding | WatchFinding | Decision
+Before = dict[str, Signal | None]  # signals that may have changed in an epoch, as they were
 
 
 class TriageState(msgspec.Struct):
-    """State: every signal, and what changed since the last close."""
+    """State: every signal, the requests about each matter, and what came since the last close."""
 
     signals: dict[str, Signal] = {}
+    reviews: dict[str, tuple[Review, ...]] = {}  # by matter
     items: list[Taken] = []
 
 
@@ -51,19 +53,6 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """What a safety team must see at once, and why."""
 
     kind: str
-    signal: Signal
-
-
-class ReviewRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that people review a product for market withdrawal; they answer it.
-
-    It recommends nothing.
-    """
-
-    review_id: str
-    rule: str
-    ground: str
-    opened_on: date
     signal: Signal
 
 
@@ -99,7 +88,7 @@ class TriageFindings:
     """
 
     name = "triage"
-    version = 2
+    version = 3
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -108,6 +97,7 @@ class TriageFindings:
         self._sentinels = {c.name for c in criteria if isinstance(c, Sentinel)}
         self._matters = Matters(configuration)
         self._labels = Labels(configuration)
+        self._rules = ReviewRules(configuration.triage, configuration.law)
 
     def init(self, cells: Cells) -> TriageState:  # noqa: ARG002 - the protocol
         """Return the state before the first finding."""
@@ -122,18 +112,17 @@ class TriageFindings:
     def close(self, state: TriageState, epoch: int, at: int) -> Output:
         """Move signals, first by findings, then by decisions; emit what changed."""
         items, state.items = state.items, []
-        before = {name: state.signals.get(name) for name in map(_name, items)}
+        before: Before = {name: state.signals.get(name) for name in map(_name, items)}
         self._take_up(state, [item for item in items if not isinstance(item, Decision)])
         decided = [
-            self._decide(state, item, epoch, day_of(at))
+            self._decide(state, item, epoch, day_of(at), before)
             for item in items
             if isinstance(item, Decision)
         ]
         facts: list[Fact] = []
-        changed = [name for name in before if state.signals.get(name) is not before[name]]
-        for name in changed:
-            facts += self._facts(state, name, before[name], at)
-        rows: list[Any] = [state.signals[name] for name in changed]
+        for name in _changed(state, before):
+            facts += self._facts(state, name, epoch, at, before)
+        rows: list[Any] = [state.signals[name] for name in _changed(state, before)]
         return Output([*rows, *decided], facts)
 
     def dump(self, state: TriageState) -> bytes:
@@ -169,10 +158,11 @@ class TriageFindings:
         shown = priority.shown(parts, self._triage.weights)
         for index, (name, finding) in enumerate(latest.items()):
             old = state.signals.get(name)
+            matter = self._matters.of(finding.product, finding.event).matter_id
             first = Step(on=finding.on, status="detected", action="detect", n=_n(finding))
             state.signals[name] = Signal(
                 signal_id=name,
-                matter_id=self._matters.of(finding.product, finding.event).matter_id,
+                matter_id=matter,
                 family="safety" if isinstance(finding, Finding) else finding.family,
                 product=finding.product,
                 event=finding.event,
@@ -190,28 +180,28 @@ class TriageFindings:
                 expected=finding.expected,
                 evidence=_evidence(finding),
                 is_sentinel=is_watched[name],
-                reviews=old.reviews if old else (),
+                reviews=state.reviews.get(matter, ()),
                 history=old.history if old else (first,),
                 n_steps=old.n_steps if old else 1,
                 configuration=self._configuration.digest,
             )
 
     def _decide(
-        self, state: TriageState, decision: Decision, epoch: int, on: date
+        self, state: TriageState, decision: Decision, epoch: int, on: date, before: Before
     ) -> SignalStep | DecisionPassedOver:
         signal = state.signals.get(decision.signal_id)
         if signal is None:
-            reason: str | None = "there is no such signal"
-        else:
-            is_open = any(review.answer is None for review in signal.reviews)
-            reason = why_not(decision, signal.status, has_open_review=is_open)
-        if signal is None or reason is not None:
-            return DecisionPassedOver(
-                decision_id=decision.decision_id,
-                signal_id=decision.signal_id,
-                on=on,
-                reason=reason or "",
-            )
+            return _passed_over(decision, on, "there is no such signal")
+        reason = why_not(decision, signal.status)
+        if reason is not None:
+            return _passed_over(decision, on, reason)
+        if MOVES[decision.action].after is None:
+            answered = answered_by(decision, signal.reviews)
+            if isinstance(answered, str):
+                return _passed_over(decision, on, answered)
+            reviews = with_answer(signal.reviews, answered, decision, on)
+            self._carry(state, signal.matter_id, reviews, epoch, on, before)
+            signal = state.signals[decision.signal_id]
         status = MOVES[decision.action].after or signal.status
         step = Step(
             on=on,
@@ -228,25 +218,46 @@ class TriageFindings:
             status=status,
             on=on,
             epoch=epoch,
-            reviews=_answered(signal.reviews, decision, on),
             history=with_step(signal.history, step),
             n_steps=signal.n_steps + 1,
         )
         return SignalStep(signal_id=signal.signal_id, number=signal.n_steps, epoch=epoch, step=step)
 
     def _facts(
-        self, state: TriageState, name: str, before: Signal | None, at: int
+        self, state: TriageState, name: str, epoch: int, at: int, before: Before
     ) -> Iterator[Fact]:
-        for rule in self._triage.review:
-            opened = _open(state.signals[name], rule, day_of(at))
-            if opened is not None:
-                state.signals[name], request = opened
-                yield self._fact(REVIEWS, "review.opened", name, at, request, rule.name)
-        signal = state.signals[name]
-        kind = self._alert(before, signal)
+        signal, on = state.signals[name], day_of(at)
+        matter = self._matters.of(signal.product, signal.event)
+        opened = self._rules.opened(signal, matter, signal.reviews, on)
+        if opened:
+            reviews = (*signal.reviews, *(review for review, _ in opened))
+            self._carry(state, signal.matter_id, reviews, epoch, on, before)
+            signal = state.signals[name]
+        for review, request in opened:
+            whole = msgspec.structs.replace(request, signal=signal)
+            yield self._fact(REVIEWS, "review.opened", name, at, whole, review.rule)
+        kind = self._alert(before[name], signal, has_opened=bool(opened))
         if kind is not None:
             alert = Alert(kind=kind, signal=signal)
             yield self._fact(ALERTS, f"signal.{kind}", name, at, alert, kind)
+
+    def _carry(
+        self,
+        state: TriageState,
+        matter_id: str,
+        reviews: tuple[Review, ...],
+        epoch: int,
+        on: date,
+        before: Before,
+    ) -> None:
+        """Let every signal of a matter carry the requests about it."""
+        state.reviews[matter_id] = reviews
+        for name, signal in state.signals.items():
+            if signal.matter_id == matter_id:
+                before.setdefault(name, signal)
+                state.signals[name] = msgspec.structs.replace(
+                    signal, reviews=reviews, epoch=epoch, on=on
+                )
 
     def _fact(
         self, topic: str, kind: str, subject: str, at: int, data: Alert | ReviewRequest, code: str
@@ -256,9 +267,9 @@ class TriageFindings:
             topic, kind=kind, code=code, source=source, subject=subject, at=at, data=data
         )
 
-    def _alert(self, before: Signal | None, now: Signal) -> str | None:
+    def _alert(self, before: Signal | None, now: Signal, *, has_opened: bool) -> str | None:
         """Return why a safety team should see this change; None if it need not."""
-        if len(now.reviews) > len(before.reviews if before else ()):
+        if has_opened:
             return "review_opened"
         if now.is_sentinel and (before is None or now.n > before.n):
             return "sentinel"
@@ -271,6 +282,17 @@ class TriageFindings:
             doubled = 2 * now.history[-1].n  # of what people knew when they decided
             return "new_evidence" if before.n < doubled <= now.n else None
         return None
+
+
+def _changed(state: TriageState, before: Before) -> list[str]:
+    """Return the names of signals that are not as they were."""
+    return [name for name, old in before.items() if state.signals.get(name) is not old]
+
+
+def _passed_over(decision: Decision, on: date, reason: str) -> DecisionPassedOver:
+    return DecisionPassedOver(
+        decision_id=decision.decision_id, signal_id=decision.signal_id, on=on, reason=reason
+    )
 
 
 def _name(item: Taken) -> str:
@@ -309,41 +331,3 @@ def _supported(
         is_standing=finding.change != "ceased",
     )
     return tuple(sorted((*(s for s in support if s is not old), new), key=lambda s: s.criterion))
-
-
-def _answered(reviews: tuple[Review, ...], decision: Decision, on: date) -> tuple[Review, ...]:
-    if MOVES[decision.action].after is not None:
-        return reviews
-    answer = "upheld" if decision.action == "uphold_review" else "not_upheld"
-    return tuple(
-        msgspec.structs.replace(review, answer=answer, answered_on=on)
-        if review.answer is None
-        else review
-        for review in reviews
-    )
-
-
-def _open(signal: Signal, rule: ReviewRule, on: date) -> tuple[Signal, ReviewRequest] | None:
-    """Open a request for review if the rule asks for one for the first time."""
-    if any(review.rule == rule.name for review in signal.reviews) or not _holds(rule, signal):
-        return None
-    review_id = "R-" + sha256(f"{signal.signal_id}\n{rule.name}".encode()).hexdigest()[:16]
-    review = Review(review_id=review_id, rule=rule.name, opened_on=on)
-    signal = msgspec.structs.replace(signal, reviews=(*signal.reviews, review))
-    request = ReviewRequest(
-        review_id=review_id, rule=rule.name, ground=rule.ground, opened_on=on, signal=signal
-    )
-    return signal, request
-
-
-def _holds(rule: ReviewRule, signal: Signal) -> bool:
-    standing = {item.criterion for item in signal.support if item.is_standing}
-    return (
-        rule.is_sentinel in (None, signal.is_sentinel)
-        and (not rule.families or signal.family in rule.families)
-        and standing.issuperset(rule.criteria)
-        and (not rule.statuses or signal.status in rule.statuses)
-        and (not rule.levels or split(signal.product)[0] in rule.levels)
-        and signal.n >= rule.min_cases
-        and signal.n_fatal >= rule.min_fatal
-    )

@@ -30,7 +30,8 @@ from surveillance.log.ticks import Tick
 from surveillance.log.topics import CASES, DERIVED, OUTWARD, REFUSED, ROW_TYPES
 from surveillance.runs.in_process import Embedded
 from surveillance.stream.manifest import SETTINGS
-from surveillance.triage.triage import Alert, ReviewRequest
+from surveillance.triage.reviews import ReviewRequest
+from surveillance.triage.triage import Alert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ BOUNDED = {
     "PriorFitted.boundary_hits": "the parameters of the prior",
     "Signal.parts": "the parts of a priority that there are",
     "Signal.support": "the criteria of the configuration",
-    "Signal.reviews": "the rules of the configuration",
+    "Signal.reviews": "the grounds of the configuration",
     "Signal.history": "N_STEPS_MAX; n_steps says how many there are",
     "FeedEntry.criteria": "the criteria of the configuration",
     "Tick.cut": "the partitions of the configuration",

@@ -38,7 +38,7 @@ def test_what_was_said_is_not_said_again() -> None:
 
 
 def test_an_entry_tells_of_a_review_and_its_answer() -> None:
-    triage = TriagedEpochs(review=(ReviewRule(name="r", ground="a ground"),))
+    triage = TriagedEpochs(review=(ReviewRule(name="r", ground="eu_harmful"),))
     desk = PublishedEpochs()
 
     (opened,) = desk.close(triage.signal(a_finding()))

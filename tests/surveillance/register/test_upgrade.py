@@ -330,7 +330,7 @@ def old_messages() -> dict[str, list[dict[str, Any]]]:
                 "signal_id": SIGNAL_ID,
                 "rule": "confirmed_with_deaths",
                 "opened_on": DAY,
-                "ground": "21 CFR 601.5(b)(1)",
+                "ground": "not_safe_and_effective",
                 "answer": None,
                 "answered_on": None,
                 "document": a_request(signal).value.decode(),

@@ -201,7 +201,7 @@ def test_the_answer_to_a_review_is_kept_whatever_is_told_after_it(url: str) -> N
 
     (row,) = table(url, "reviews")
     assert (row["answer"], row["answered_on"]) == ("upheld", "1999-03-01")
-    assert row["ground"] == "21 CFR 601.5(b)(1)"
+    assert row["ground"] == "not_safe_and_effective"
 
 
 def test_priors_are_read_in_the_order_of_time_up_to_a_day(url: str) -> None:

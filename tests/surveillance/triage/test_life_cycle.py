@@ -37,62 +37,47 @@ def test_the_table_is_the_one_written_here() -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_decision_is_allowed_where_the_table_says_so_and_nowhere_else(action: Action) -> None:
-    before, after, roles, needs_two = TABLE[action]
+    before, _, roles, needs_two = TABLE[action]
     approvals: list[tuple[str | None, PersonRole | None]] = [(None, None)]
     approvals += [("second person", role) for role in ROLES]
-    for status, role, approval, is_open in product(STATUSES, ROLES, approvals, (False, True)):
+    for status, role, approval in product(STATUSES, ROLES, approvals):
         decision = a_decision(
             action=action, role=role, approved_by=approval[0], approver_role=approval[1]
         )
-        is_allowed = (
-            status in before
-            and role in roles
-            and (not needs_two or approval[1] in roles)
-            and (after is not None or is_open)
-        )
+        is_allowed = status in before and role in roles and (not needs_two or approval[1] in roles)
 
-        reason = why_not(decision, status, has_open_review=is_open)
+        reason = why_not(decision, status)
 
-        assert (reason is None) == is_allowed, (status, role, approval, is_open, reason)
+        assert (reason is None) == is_allowed, (status, role, approval, reason)
 
 
 @pytest.mark.parametrize(
-    ("changes", "status", "is_open", "reason"),
+    ("changes", "status", "reason"),
     [
-        ({"action": "confirm"}, "detected", False, "confirm is not possible from detected"),
+        ({"action": "confirm"}, "detected", "confirm is not possible from detected"),
         (
             {"action": "confirm", "role": "statistician"},
             "under_review",
-            False,
             "confirm is not for the role statistician",
         ),
         (
             {"action": "confirm", "approved_by": None, "approver_role": None},
             "under_review",
-            False,
             "confirm needs a second person",
         ),
         (
             {"action": "confirm", "approver_role": "regulator"},
             "under_review",
-            False,
             "confirm cannot be approved in the role regulator",
-        ),
-        (
-            {"action": "uphold_review"},
-            "confirmed",
-            False,
-            "uphold_review answers a request for review, and none is open",
         ),
     ],
 )
 def test_a_refusal_names_the_rule_that_is_broken(
     changes: dict[str, Any],
     status: Status,
-    is_open: bool,  # noqa: FBT001 - of the case
     reason: str,
 ) -> None:
-    assert why_not(a_decision(**changes), status, has_open_review=is_open) == reason
+    assert why_not(a_decision(**changes), status) == reason
 
 
 def test_nobody_withdraws_a_product_by_a_decision_on_a_signal() -> None:

@@ -34,6 +34,7 @@ from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
 from surveillance.triage import priority
 from surveillance.triage.facts import Judged, facts_of
 from surveillance.triage.matters import Matter
+from surveillance.triage.reviews import review_id
 from surveillance.triage.triage import TriageFindings, signal_id, signal_of
 
 
@@ -151,7 +152,7 @@ def test_support_that_is_met_again_stands_again_from_its_first_day() -> None:
 
 
 def test_nothing_in_software_moves_a_status() -> None:
-    desk = TriagedEpochs(review=(ReviewRule(name="any", ground="a ground"),), alert_priority=0.0)
+    desk = TriagedEpochs(review=(ReviewRule(name="any", ground="eu_harmful"),), alert_priority=0.0)
     statuses = set()
     for n in range(1, 9):
         for change in ("met", "grown", "ceased"):
@@ -276,18 +277,20 @@ def test_a_decision_that_is_not_allowed_is_kept_with_the_reason(
 
 
 def test_a_review_is_opened_once_a_rule_and_recommends_nothing() -> None:
-    desk = TriagedEpochs(
-        review=(RULE, ReviewRule(name="many", min_cases=9, ground="another ground"))
-    )
+    desk = TriagedEpochs(review=(RULE, ReviewRule(name="many", min_cases=9, ground="eu_balance")))
     first = desk.close(a_finding(n_fatal=1))
     (signal,) = first.rows
 
     assert kinds(first) == [(REVIEWS, "fatal"), (ALERTS, "review_opened")]
     request = msgspec.json.decode(first.facts[0].value, type=CloudEvent).data
-    assert set(request) == {"review_id", "rule", "ground", "opened_on", "signal"}
-    assert (request["rule"], request["ground"]) == ("fatal", "a ground to ask about")
+    assert {"recommendation", "action"}.isdisjoint(request)
+    assert (request["rule"], request["ground"]) == ("fatal", "eu_harmful")
+    assert request["asks"] == "Is the medicinal product harmful?"
     (review,) = signal.reviews
-    assert review == Review(review_id=request["review_id"], rule="fatal", opened_on=DAY)
+    assert review == Review(
+        review_id=review_id(signal.matter_id, "eu_harmful"), rule="fatal", ground="eu_harmful",
+        product="product:P", event="pt:Rash", signal_id=SIGNAL, opened_on=DAY,
+    )  # fmt: skip
     assert REVIEWS not in [t for t, _ in kinds(desk.close(a_finding(n_fatal=2, change="grown")))]
     later = desk.close(a_finding(n_pair=9, change="grown"))
     assert kinds(later) == [(REVIEWS, "many"), (ALERTS, "review_opened")]
@@ -329,14 +332,14 @@ def test_a_review_is_answered_by_people_and_not_opened_again(action: Any, answer
     ],
 )
 def test_every_condition_of_a_review_rule_must_hold(rule: dict[str, Any], opens: bool) -> None:  # noqa: FBT001 - what should be
-    desk = TriagedEpochs(review=(ReviewRule(name="rule", ground="a ground", **rule),))
+    desk = TriagedEpochs(review=(ReviewRule(name="rule", ground="eu_harmful", **rule),))
 
     assert bool(desk.signal(a_finding()).reviews) == opens
 
 
 def test_a_rule_that_asks_for_a_status_opens_when_people_come_to_it() -> None:
     desk = TriagedEpochs(
-        review=(ReviewRule(name="r", statuses=("under_review",), ground="a ground"),)
+        review=(ReviewRule(name="r", statuses=("under_review",), ground="eu_harmful"),)
     )
     assert kinds(desk.close(a_finding())) == []
 
@@ -345,7 +348,7 @@ def test_a_rule_that_asks_for_a_status_opens_when_people_come_to_it() -> None:
 
 def test_support_that_has_ceased_does_not_count_for_a_review() -> None:
     desk = TriagedEpochs(
-        review=(ReviewRule(name="r", criteria=("ic",), min_cases=5, ground="a ground"),)
+        review=(ReviewRule(name="r", criteria=("ic",), min_cases=5, ground="eu_harmful"),)
     )
     desk.close(a_finding())
 
