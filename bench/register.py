@@ -26,6 +26,7 @@ from sqlalchemy import func, select, text
 from bench import data
 from bench.apart import ROOT, Stopwatch, apart
 from surveillance.configuration.types import Topics, Triage
+from surveillance.domain.signal import OPEN
 from surveillance.log.days import end_of
 from surveillance.register import CaseIndex, Register, database, schema
 from surveillance.register.case_tables import case_postings
@@ -33,7 +34,7 @@ from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.triage.matters import Matter
 from surveillance.triage.triage import signal_id
 from surveillance.views.line_listing import Pair, line_listing
-from surveillance.views.ranking import OPEN, rank_matters
+from surveillance.views.ranking import rank_matters
 
 N_EPOCHS = 2_500
 FIRST_DAY = date(2030, 1, 1)  # after all days of the simulated cases

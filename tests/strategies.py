@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
 
 from surveillance.configuration import types as parts
+from surveillance.configuration.law import Law
 from surveillance.configuration.programmes import (
     Biomarker,
     Construct,
@@ -35,10 +37,16 @@ from surveillance.domain.decision import Action, Decision, PersonRole
 from surveillance.log.messages import Record
 
 DIGEST = "c" * 64
-LAW = read_default("law")
 DAY = date(2024, 3, 10)
 SECONDS_A_DAY = 86_400
 encode = msgspec.json.Encoder().encode
+
+
+@cache
+def the_law() -> Law:
+    """Return the grounds that ship."""
+    law: Law = read_default("law")
+    return law
 
 
 def instant(day: date = DAY, *, second: int = 0) -> int:
@@ -142,7 +150,7 @@ def a_configuration(**changes: Any) -> Configuration:  # noqa: ANN401 - its fiel
             review=(parts.ReviewRule(name="fatal", min_fatal=1, ground="eu_harmful"),)
         ),
         "feed": parts.Feed(),
-        "law": LAW,
+        "law": the_law(),
     }
     return Configuration(**(values | changes))
 

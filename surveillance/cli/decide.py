@@ -1,4 +1,4 @@
-"""`longwatch decide`: write a decision to the log, or to a file for a replay."""
+"""`longwatch decide` and `acknowledge`: write what people did to the log, or to a file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from surveillance.domain.errors import Misused, Refused
 from surveillance.log.decode import decode_decision
 from surveillance.log.topics import DECISIONS
 
+EPOCH_MAX = 2**53
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("decide")(decide)
+    app.command("acknowledge")(acknowledge)
 
 
 def decide(
@@ -40,8 +43,7 @@ def decide(
     append: Annotated[Path | None, typer.Option(help="NDJSON file to append to.")] = None,
 ) -> int:
     """Record a decision about a signal. Not signed yet: restrict write access to the log."""
-    if (broker is None) == (append is None):
-        raise Misused("--broker or --append", "exactly one is needed", "choose where to write")
+    _require_one_place(broker, append)
     line = _line(
         {
             "type": "decision",
@@ -56,12 +58,55 @@ def decide(
             "ground": ground,
         }
     )
+    _write(line, broker, append)
+    print_lines(f"{decode_decision(line).decision_id}: {action} {signal_id}, by {by}")
+    return 0
+
+
+def acknowledge(
+    matter_id: Annotated[str, typer.Argument(metavar="MATTER", help="As in `longwatch ranking`.")],
+    epoch: Annotated[
+        int, typer.Option("--epoch", min=0, max=EPOCH_MAX, help="Of the page that was seen.")
+    ],
+    by: Annotated[str, typer.Option("--by", help="Who has seen it.")],
+    role: Annotated[str, typer.Option(help=", ".join(get_args(PersonRole)))],
+    note: Annotated[str, typer.Option(help="Internal; not published.")] = "",
+    broker: Annotated[str | None, typer.Option(help="HOST:PORT of Kafka to write to.")] = None,
+    append: Annotated[Path | None, typer.Option(help="NDJSON file to append to.")] = None,
+) -> int:
+    """Record that you have seen a matter as it stood at the end of an epoch.
+
+    It moves nothing. `longwatch ranking` leaves the matter out until it has changed.
+    """
+    _require_one_place(broker, append)
+    line = _line(
+        {
+            "type": "acknowledgement",
+            "matter_id": matter_id,
+            "up_to_epoch": epoch,
+            "decided_by": by,
+            "role": role,
+            "decided_at": clock.now().isoformat(),
+            "note": note or None,
+        }
+    )
+    _write(line, broker, append)
+    print_lines(
+        f"{decode_decision(line).decision_id}: {matter_id} seen up to epoch {epoch}, by {by}"
+    )
+    return 0
+
+
+def _require_one_place(broker: str | None, append: Path | None) -> None:
+    if (broker is None) == (append is None):
+        raise Misused("--broker or --append", "exactly one is needed", "choose where to write")
+
+
+def _write(line: bytes, broker: str | None, append: Path | None) -> None:
     if append is not None:
         _append(append, line)
     elif broker is not None:
         _send(broker, line)
-    print_lines(f"{decode_decision(line).decision_id}: {action} {signal_id}, by {by}")
-    return 0
 
 
 def _append(path: Path, line: bytes) -> None:
@@ -80,15 +125,19 @@ def _append(path: Path, line: bytes) -> None:
 
 
 def _line(fields: dict[str, Any]) -> bytes:
-    given = {name: text_of(value) for name, value in fields.items() if value is not None}
+    given = {
+        name: text_of(value) if isinstance(value, str) else value
+        for name, value in fields.items()
+        if value is not None
+    }
     for name, value in given.items():
-        _require_one_line(name, value or "")
+        _require_one_line(name, str(value))
     identity = sha256(msgspec.json.encode(given, order="deterministic")).hexdigest()
     line = msgspec.json.encode({"decision_id": f"D-{identity[:16]}", **given})
     try:
         return msgspec.json.encode(decode_decision(line))
     except Refused as error:
-        raise Misused("decision", error.reason, "see `longwatch decide --help`") from None
+        raise Misused("decision", error.reason, "see `--help` of the command") from None
 
 
 def _require_one_line(name: str, value: str) -> None:

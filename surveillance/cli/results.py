@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from surveillance.cli import cases as case_commands
 from surveillance.cli import charts as drawing
 from surveillance.cli import looks as look_commands
+from surveillance.cli import ranking as ranking_commands
 from surveillance.cli import refused as refused_commands
 from surveillance.cli import screen
 from surveillance.cli import tables as showing
 from surveillance.cli.backtest_tables import print_backtest
 from surveillance.cli.detectors import detectors
 from surveillance.cli.options import (
-    N_MAX,
     AsJson,
     AsOf,
     EventName,
@@ -32,16 +32,11 @@ from surveillance.cli.options import (
     one_of,
 )
 from surveillance.configuration.programmes import criteria_of
-from surveillance.configuration.types import Triage
 from surveillance.domain.errors import Misused
-from surveillance.domain.product import LEVELS, Level
-from surveillance.domain.signal import Signal, Status
-from surveillance.register.reader import Chosen
-from surveillance.views.as_of import signals_as_of
+from surveillance.domain.signal import Status
 from surveillance.views.backtest import backtest
 from surveillance.views.known_signals import read_known
 from surveillance.views.plain import plain
-from surveillance.views.ranking import OPEN, rank_matters, rank_signals
 from surveillance.views.results import Results, open_results
 from surveillance.views.series import EVERY, NOTE, Every, points
 from surveillance.views.weekly_review import Asked
@@ -51,16 +46,9 @@ if TYPE_CHECKING:
 
     from surveillance.domain.finding import PriorFitted
     from surveillance.register.documents import AnyFinding
-    from surveillance.views.ranking import RankedMatter, RankedSignal
     from surveillance.views.series import Point, Sums
 
 STATUSES: tuple[str, ...] = get_args(Status)
-N_SIGNALS_NAMED = 50  # of one matter
-PARTS_NOTE = (
-    "a part of the priority is its value from 0 to 1 x its weight, and - where it is unknown and "
-    "counts for nothing; the priority is their weighted mean, and orders work only; counts are "
-    "those of the day in the column counted to"
-)
 
 
 def register_commands(app: typer.Typer) -> None:
@@ -76,7 +64,7 @@ def register_commands(app: typer.Typer) -> None:
     case_commands.register(app)
     app.command("priors")(priors)
     app.command("signals")(signals)
-    app.command("ranking")(ranking)
+    ranking_commands.register(app)
     app.command("series")(series)
     app.command("backtest")(backtest_command)
     app.command("detectors")(detectors)
@@ -183,118 +171,6 @@ def signals(
     showing.print_signals(found)
     n_all = source.reader.n_signals(chosen, status=only)
     screen.print_lines(showing.shown(len(found), n_all, "signals"))
-
-
-def ranking(
-    *,
-    from_run: FromRun = None,
-    register: RegisterUrl = None,
-    product: ProductName = None,
-    event: EventName = None,
-    level: Annotated[
-        str | None, typer.Option(help=f"Only products at one level: {', '.join(LEVELS)}.")
-    ] = None,
-    as_of: AsOf = None,
-    top: Annotated[
-        int | None, typer.Option("--top", min=1, max=N_MAX, help="The first so many.")
-    ] = None,
-    each_signal: Annotated[
-        bool, typer.Option("--signals", help="Rank every open signal by itself, at all levels.")
-    ] = False,
-    limit: Limit = None,
-    as_json: AsJson = False,
-) -> None:
-    """Rank matters by priority, as they stood on a day; or give the rank of some.
-
-    A matter is all signals of one product and one event, at whatever level they are counted.
-    """
-    at_level: Level | None = one_of(level, LEVELS, "--level")
-    source = open_results(from_run, register)
-    chosen = source.choose(product, event, day_of(as_of))
-    on = chosen.until or source.reader.last_day()
-    signals = _of_the_day(source, on, at_level) if on is not None else []
-    n_shown = limit_of(top or limit, as_json=as_json)
-    show = _show_signals if each_signal else _show_matters
-    show(signals, _Asked(on or date.min, chosen, n_shown, as_json, _triage_of(source)))
-
-
-class _Asked(NamedTuple):
-    """What is asked of a ranking."""
-
-    on: date
-    chosen: Chosen
-    n: int | None
-    as_json: bool
-    triage: Triage
-
-    def is_meant(self, item: Signal) -> bool:
-        return self.chosen.product in (None, item.product) and self.chosen.event in (
-            None, item.event,
-        )  # fmt: skip
-
-
-def _triage_of(source: Results) -> Triage:
-    configuration = source.configuration()
-    return Triage() if configuration is None else configuration.triage
-
-
-def _of_the_day(source: Results, on: date, level: Level | None) -> list[Signal]:
-    """Return open signals with the numbers of the end of a day."""
-    found = source.reader.each_signal(Chosen(until=on), statuses=OPEN, level=level)
-    return signals_as_of(source, list(found), on)
-
-
-def _show_matters(signals: list[Signal], asked: _Asked) -> None:
-    matters = rank_matters(signals, asked.triage, asked.on)
-    found = [
-        (matter, next(filter(asked.is_meant, matter.signals)))
-        for matter in matters
-        if any(map(asked.is_meant, matter.signals))
-    ][: asked.n]
-    if asked.as_json:
-        screen.print_json_array(_ranked_matter(matter, item) for matter, item in found)
-        return
-    showing.print_matters(f"matters by priority at the end of {asked.on}", found)
-    n_behind = len(signals) - sum(len(matter.signals) for matter in matters)
-    screen.print_lines(
-        f"{len(found):,} shown; {len(matters):,} matters were on the list; {n_behind:,} open "
-        f"signals were not: fewer than {asked.triage.list_min_cases} cases, or no lower limit "
-        "above 0",
-        PARTS_NOTE,
-    )
-
-
-def _show_signals(signals: list[Signal], asked: _Asked) -> None:
-    ranked = rank_signals(signals, asked.on)
-    found = [one for one in ranked if asked.is_meant(one.signal)][: asked.n]
-    if asked.as_json:
-        screen.print_json_array(map(_ranked_signal, found))
-        return
-    showing.print_ranking(f"signals by priority at the end of {asked.on}", found)
-    screen.print_lines(
-        f"{len(found):,} shown; {len(ranked):,} signals were open ({', '.join(OPEN)})", PARTS_NOTE
-    )
-
-
-def _ranked_matter(matter: RankedMatter, item: Signal) -> dict[str, Any]:
-    """Put a rank and the signal together; `on` is the day of the ranking."""
-    return {
-        **plain(item),
-        "changed_on": plain(item.on),
-        "n_signals": len(matter.signals),
-        "signals": [one.signal_id for one in matter.signals[:N_SIGNALS_NAMED]],
-        **plain(matter.rank),
-    }
-
-
-def _ranked_signal(one: RankedSignal) -> dict[str, Any]:
-    return {
-        **plain(one.signal),
-        "changed_on": plain(one.signal.on),
-        **plain(one.rank),
-        "rank_in_level": one.rank_in_level,
-        "n_in_level": one.n_in_level,
-    }
 
 
 def series(

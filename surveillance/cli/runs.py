@@ -170,11 +170,11 @@ def _exit_code(summary: dict[str, Any], directory: Path) -> int:
 
 def _passed_over(row: dict[str, str], first_report_on: str | None) -> str:
     """Describe a decision that changed nothing, and why."""
-    reason = row["reason"]
+    reason, subject = row["reason"], row.get("signal_id") or row["matter_id"]
     if first_report_on is not None and row["on"] < first_report_on:
         reason += f" yet: the first report came on {first_report_on}"
     return (
-        f"longwatch: decision {row['decision_id']} of {row['on']} on {row['signal_id']} "
+        f"longwatch: decision {row['decision_id']} of {row['on']} on {subject} "
         f"had no effect: {reason}"
     )
 

@@ -15,7 +15,7 @@ from surveillance.configuration.law import Law
 from surveillance.configuration.programmes import Programmes
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.contribution import Contribution
-from surveillance.domain.decision import Decision
+from surveillance.domain.decision import Acknowledgement, Decision
 from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.domain.refused_record import RefusedRecord
@@ -39,6 +39,7 @@ _RECORDS: dict[str, Any] = {
     "case-version": CaseVersion,
     "outcome-record": OutcomeRecord,
     "decision": Decision,
+    "acknowledgement": Acknowledgement,
     "finding": Finding,
     "watch-finding": WatchFinding,
     "look": Look,

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from surveillance.domain.finding import Look, PriorFitted, WatchFinding
     from surveillance.domain.signal import PriorityPart, Signal, Step
-    from surveillance.views.ranking import Rank, RankedMatter, RankedSignal
+    from surveillance.views.acknowledged import WaitingMatter
+    from surveillance.views.ranking import Rank, RankedSignal
     from surveillance.views.series import Point
 
 WIDTH_OF_ALL = 10_000
@@ -282,10 +283,16 @@ def print_steps(signal: Signal, steps: Mapping[int, Step]) -> None:
     print_table(title, columns, rows, drop=("decision", "n", "approved by"))
 
 
-def print_matters(title: str, found: Sequence[tuple[RankedMatter, Signal]]) -> None:
+def print_matters(title: str, found: Sequence[tuple[WaitingMatter, Signal]]) -> None:
     """Print ranked matters by one of their signals, with the parts of its priority."""
-    rows = [(_place(matter.rank), len(matter.signals), *_standing(item)) for matter, item in found]
-    _print_ranked(title, "signals", [item for _, item in found], rows)
+    rows = [
+        (_place(one.matter.rank), len(one.matter.signals), *_standing(item)) for one, item in found
+    ]
+    is_any_seen = any(one.seen for one, _ in found)
+    if is_any_seen:
+        rows = [(*row, _seen(one)) for row, (one, _) in zip(rows, found, strict=True)]
+    extra = ["seen"] if is_any_seen else []
+    _print_ranked(title, "signals", [item for _, item in found], rows, extra)
 
 
 def print_ranking(title: str, found: Sequence[RankedSignal]) -> None:
@@ -295,7 +302,11 @@ def print_ranking(title: str, found: Sequence[RankedSignal]) -> None:
 
 
 def _print_ranked(
-    title: str, beside: str, signals: Sequence[Signal], rows: Sequence[Sequence[object]]
+    title: str,
+    beside: str,
+    signals: Sequence[Signal],
+    rows: Sequence[Sequence[object]],
+    extra: Sequence[str] = (),
 ) -> None:
     parts = [part.name for part in signals[0].parts] if signals else []
     unknown = [name for index, name in enumerate(parts) if _is_unknown(signals, index)]
@@ -303,13 +314,20 @@ def _print_ranked(
         "rank": "right", beside: "right", "priority": "right", "product": "left", "event": "left",
         "n": "right", "expected": "right", "evidence": "right", "serious": "right",
         "fatal": "right", "counted to": "left", **dict.fromkeys(parts, "right"),
-        "status": "left", "first": "left", "signal": "left",
+        "status": "left", "first": "left", "signal": "left", **dict.fromkeys(extra, "left"),
     }  # fmt: skip
     drop = ("signal", "first", *reversed(parts), "status", "evidence", "expected", "serious",
             beside)  # fmt: skip
     print_table(title, columns, rows, drop=drop)
     if unknown:
         print_lines(f"unknown for all of these: {', '.join(unknown)}")
+
+
+def _seen(one: WaitingMatter) -> str:
+    if one.seen is None:
+        return "not yet"
+    back = f"; back: {', '.join(one.back_because)}" if one.back_because else ""
+    return f"{one.seen.on}{back}"
 
 
 def _is_unknown(signals: Sequence[Signal], index: int) -> bool:

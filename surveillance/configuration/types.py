@@ -342,12 +342,24 @@ class ReviewRule(_Part, frozen=True, kw_only=True):
     ground: Slug  # code of a legal ground in law.toml
 
 
+class Reopen(_Part, frozen=True, kw_only=True):
+    """When a matter that people have seen comes back on the list; any of these is enough."""
+
+    version: Annotated[int, Meta(ge=1)] = 1
+    case_ratio: Annotated[float, Meta(ge=1, le=1_000)] = 2.0  # so many times the cases seen
+    new_serious: Annotated[int, Meta(ge=1)] | None = None  # so many serious cases more
+    first_death: bool = True  # where none was reported when it was seen
+    higher_criterion: bool = True  # a criterion of a higher kind than those met then
+    after_days: Annotated[int, Meta(ge=1)] | None = None  # however it stands
+
+
 class Triage(_Part, frozen=True, kw_only=True):
     """`triage.toml`: priority, alerts and requests for review."""
 
     weights: Weights = Weights()
     list_min_cases: Annotated[int, Meta(ge=1)] = 3  # below, only sentinel events are listed
     alert_priority: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    reopen: Reopen = Reopen()
     review: tuple[ReviewRule, ...] = ()
 
 

@@ -1,7 +1,7 @@
-"""Decisions: what people decided about a signal, in their own words.
+"""Decisions: what people decided about a signal, in their own words; and what they have seen.
 
-A decision moves a signal along its life cycle. It is a record on a log like any other:
-never edited, never deleted.
+A decision moves a signal along its life cycle. An acknowledgement states that a person has seen a
+matter as it stood. Both are records on a log like any other: never edited, never deleted.
 """
 
 from __future__ import annotations
@@ -57,3 +57,32 @@ class Decision(
             raise ValueError("approved_by: must be another person than decided_by")
         if (self.approved_by is None) != (self.approver_role is None):
             raise ValueError("approver_role: goes with approved_by")
+
+
+class Acknowledgement(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag="acknowledgement",
+    tag_field="type",
+):
+    """A person has seen a matter as it stood at the end of an epoch.
+
+    It moves nothing: what is new in the matter is counted from there.
+    """
+
+    decision_id: Identifier
+    matter_id: Identifier
+    up_to_epoch: Annotated[int, Meta(ge=0)]
+    decided_by: Identifier
+    role: PersonRole
+    decided_at: Annotated[datetime, Meta(tz=True)]
+    note: Annotated[str, Meta(max_length=4_000)] = ""  # internal
+
+    def __post_init__(self) -> None:
+        clean_ids(self, "decision_id", "matter_id", "decided_by")
+
+
+PersonRecord = Decision | Acknowledgement

@@ -16,6 +16,7 @@ from surveillance.domain.finding import Family
 
 N_STEPS_MAX = 8  # that a signal carries
 Status = Literal["detected", "under_review", "confirmed", "refuted", "closed"]
+OPEN: tuple[Status, ...] = ("detected", "under_review", "confirmed")
 
 
 class Support(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -109,11 +110,17 @@ class SignalStep(Struct, frozen=True, kw_only=True, tag="step", tag_field="type"
 
 
 class DecisionPassedOver(
-    Struct, frozen=True, kw_only=True, tag="decision_passed_over", tag_field="type"
+    Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="decision_passed_over",
+    tag_field="type",
 ):
-    """A decision that the life cycle does not allow, kept with the reason."""
+    """A decision or an acknowledgement that is not allowed, kept with the reason."""
 
     decision_id: str
-    signal_id: str
+    signal_id: str = ""
+    matter_id: str = ""  # where a matter was acknowledged
     on: date
     reason: str

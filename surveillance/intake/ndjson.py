@@ -11,7 +11,7 @@ from datetime import UTC, date
 from typing import TYPE_CHECKING, BinaryIO, Generic, NamedTuple, TypeVar
 
 from surveillance.domain.case import CaseVersion
-from surveillance.domain.decision import Decision
+from surveillance.domain.decision import Acknowledgement, PersonRecord
 from surveillance.domain.errors import Misused, Refused
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.intake.archive import Bounds, files_ending, open_file, open_member, open_zip
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-T = TypeVar("T", CaseVersion, OutcomeRecord, Decision)
+T = TypeVar("T", CaseVersion, OutcomeRecord, PersonRecord)
 
 _ENDINGS = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz", ".zip")
 _INNER_ENDINGS = (".ndjson", ".jsonl")
@@ -168,7 +168,11 @@ def _received(record: CaseVersion | OutcomeRecord) -> date:
     return record.received_on
 
 
-def _decided(decision: Decision) -> date:
+def _subject(record: PersonRecord) -> str:
+    return record.matter_id if isinstance(record, Acknowledgement) else record.signal_id
+
+
+def _decided(decision: PersonRecord) -> date:
     return decision.decided_at.astimezone(UTC).date()
 
 
@@ -176,6 +180,4 @@ CASES = Ndjson("cases", "cases", decode_case, lambda record: record.case_id, _re
 OUTCOMES = Ndjson(
     "outcomes", "outcomes", decode_outcome, lambda record: record.programme_key, _received
 )
-DECISIONS = Ndjson(
-    "decisions", "decisions", decode_decision, lambda record: record.signal_id, _decided
-)
+DECISIONS = Ndjson("decisions", "decisions", decode_decision, _subject, _decided)

@@ -14,7 +14,7 @@ import msgspec
 
 from surveillance.domain.allowed import with_allowed
 from surveillance.domain.case import CaseVersion
-from surveillance.domain.decision import Decision
+from surveillance.domain.decision import PersonRecord
 from surveillance.domain.errors import Refused
 from surveillance.domain.outcome import OutcomeRecord
 
@@ -112,4 +112,4 @@ def _refuse_control(value: Any) -> None:  # noqa: ANN401 - any JSON value
 
 decode_case: Decoder[CaseVersion] = Decoder(CaseVersion)
 decode_outcome: Decoder[OutcomeRecord] = Decoder(OutcomeRecord)
-decode_decision: Decoder[Decision] = Decoder(Decision)
+decode_decision: Decoder[PersonRecord] = Decoder(PersonRecord)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from surveillance.configuration.types import Topics
 from surveillance.domain.contribution import Contribution
-from surveillance.domain.decision import Decision
+from surveillance.domain.decision import PersonRecord
 from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.signal import DecisionPassedOver, Signal, SignalStep
 
@@ -37,7 +37,7 @@ OUTWARD = (ALERTS, REVIEWS, FEED)
 
 # The rows of each derived topic.
 ContributionsRow: TypeAlias = Contribution
-FindingsRow: TypeAlias = Finding | WatchFinding | Look | PriorFitted | Decision
+FindingsRow: TypeAlias = Finding | WatchFinding | Look | PriorFitted | PersonRecord
 SignalsRow: TypeAlias = Signal | SignalStep | DecisionPassedOver
 
 ROW_TYPES: dict[str, object] = {

@@ -182,6 +182,12 @@ class CaseReader:
         query = query.where(_columns.version_id > after).order_by(_columns.version_id)
         return [_stored(row) for row in self._all(query.limit(limit))]
 
+    def counted_cases(self, product: str, event: str, epoch: int) -> dict[str, int]:
+        """Return the cases that count for a pair at the end of an epoch, with their versions."""
+        condition = and_(_stands_at(epoch), _columns.is_counted)
+        query = _named_by(product, event, _columns.case_id, _columns.version_id).where(condition)
+        return {row[0]: row[1] for row in self._all(query.order_by(_columns.version_id))}
+
     def counted_before(self, product: str, event: str, epoch: int) -> list[str]:
         """Return the cases that counted for a pair once, and whose version was followed."""
         condition = and_(_columns.is_counted, _columns.valid_to <= epoch)

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from surveillance.configuration.types import Configuration
+from surveillance.domain.decision import Acknowledgement, Decision, PersonRecord
 from surveillance.domain.finding import Look, PriorFitted
 from surveillance.domain.product import key, split
 from surveillance.domain.refused_record import RefusedRecord
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _decode_configuration = msgspec.json.Decoder(Configuration).decode
+_decode_person = msgspec.json.Decoder(Decision | Acknowledgement).decode
 _decode_prior = msgspec.json.Decoder(PriorFitted).decode
 _decode_step = msgspec.json.Decoder(SignalStep).decode
 _KEYS: dict[KeyKind, FromClause] = {
@@ -76,8 +78,17 @@ class Change(NamedTuple):
     status: str
     priority: float
     n: int
+    n_serious: int
     n_fatal: int
     is_sentinel: bool
+
+
+class Met(NamedTuple):
+    """When a criterion was first met."""
+
+    criterion: str
+    epoch: int
+    on: date
 
 
 class Counted(NamedTuple):
@@ -365,6 +376,7 @@ class RegisterReader:
                 table.status,
                 table.priority,
                 table.n,
+                table.n_serious,
                 table.n_fatal,
                 table.is_sentinel,
             )
@@ -387,6 +399,50 @@ class RegisterReader:
             .where(table.change == "met")
         )
         return [(row[0], row[1], row[2], row[3]) for row in self._all(query.group_by(*keys))]
+
+    def first_met_of(self, product: str, event: str) -> list[Met]:
+        """Return the criteria that a pair ever met, in the order in which it first did."""
+        table, epoch = schema.findings.c, func.min(schema.findings.c.epoch)
+        pair = Chosen(product, event)
+        conditions = _conditions(schema.findings, pair, table.found_on)
+        query = (
+            select(table.criterion, epoch, func.min(table.found_on))
+            .where(*conditions, table.change == "met")
+            .group_by(table.criterion)
+            .order_by(epoch, table.criterion)
+        )
+        return [Met(*row) for row in self._all(query)]
+
+    def states_at(self, signal_ids: Iterable[str], epoch: int) -> dict[str, Signal]:
+        """Return some signals as they stood at the end of an epoch, those that there were."""
+        table = schema.signal_states.c
+        query = _named(schema.signal_states).where(
+            table.signal_id.in_(list(signal_ids)), table.valid_from <= epoch, table.valid_to > epoch
+        )
+        found = (signal_of(row._mapping) for row in self._all(query))  # noqa: SLF001
+        return {signal.signal_id: signal for signal in found}
+
+    def pairs_of_signals(self) -> dict[str, tuple[str, str]]:
+        """Return product and event of every signal that there ever was."""
+        table, products, events = schema.signal_states.c, _KEYS["product"], _KEYS["event"]
+        query = (
+            select(table.signal_id, products.c.key, events.c.key)
+            .join(products, products.c.key_id == table.product)
+            .join(events, events.c.key_id == table.event)
+            .distinct()
+        )
+        return {row[0]: (row[1], row[2]) for row in self._all(query)}
+
+    def person_records(self, until: int) -> list[tuple[int, PersonRecord]]:
+        """Return decisions and acknowledgements that took effect by an epoch, in its order."""
+        table, passed = schema.decisions.c, schema.decisions_passed_over.c
+        kept = select(passed.decision_id)
+        query = (
+            select(table.epoch, table.document)
+            .where(table.epoch <= until, table.decision_id.not_in(kept))
+            .order_by(table.epoch, table.decision_id)
+        )
+        return [(row[0], _decode_person(row[1])) for row in self._all(query)]
 
     def first_alert(self, product: str, event: str) -> date | None:
         """Return the day of the first finding of a pair."""

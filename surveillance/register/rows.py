@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 
 from surveillance.domain.contribution import Dispositions
-from surveillance.domain.decision import Decision
+from surveillance.domain.decision import Acknowledgement, Decision
 from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.product import key, split
 from surveillance.domain.refused_record import RefusedRecord
@@ -208,11 +208,23 @@ def _decision(row: Decision, epoch: int) -> list[RegisterRow]:
     return [RegisterRow(schema.decisions, values)]
 
 
+def _acknowledged(row: Acknowledgement, epoch: int) -> list[RegisterRow]:
+    values = {
+        "decision_id": row.decision_id,
+        "epoch": epoch,
+        "signal_id": row.matter_id,
+        "action": "acknowledge",
+        "decided_by": row.decided_by,
+        "document": _encode(row),
+    }
+    return [RegisterRow(schema.decisions, values)]
+
+
 def _passed_over(row: DecisionPassedOver, epoch: int) -> list[RegisterRow]:
     values = {
         "decision_id": row.decision_id,
         "epoch": epoch,
-        "signal_id": row.signal_id,
+        "signal_id": row.signal_id or row.matter_id,
         "passed_over_on": row.on,
         "reason": row.reason,
     }
@@ -268,6 +280,7 @@ def _day(at: datetime) -> date:
 _ROWS: dict[type, Callable[[Any, int], list[RegisterRow]]] = {
     PriorFitted: _prior,
     SignalStep: _step,
+    Acknowledgement: _acknowledged,
     Decision: _decision,
     DecisionPassedOver: _passed_over,
     Dispositions: _dispositions,

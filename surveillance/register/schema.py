@@ -227,7 +227,7 @@ decisions = Table(
     metadata,
     Column("decision_id", String(120), primary_key=True),
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
-    Column("signal_id", String(120), nullable=False),
+    Column("signal_id", String(120), nullable=False),  # or the matter that was acknowledged
     Column("action", String(30), nullable=False),
     Column("decided_by", String(120), nullable=False),
     Column("document", Packed(DOCUMENT), nullable=False),
@@ -238,7 +238,7 @@ decisions_passed_over = Table(
     metadata,
     Column("decision_id", String(120), primary_key=True),
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
-    Column("signal_id", String(120), nullable=False),
+    Column("signal_id", String(120), nullable=False),  # or the matter
     Column("passed_over_on", Date, nullable=False),
     Column("reason", Text, nullable=False),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from surveillance.configuration.types import Configuration
-from surveillance.domain.decision import Decision
+from surveillance.domain.decision import PersonRecord
 from surveillance.domain.errors import Refused
 from surveillance.log.cells import Cells
 from surveillance.log.decode import decode_decision
@@ -23,7 +23,7 @@ class _AdmitState:
 
     def __init__(self, seen: dict[str, bytes]) -> None:
         self.seen = seen
-        self.admitted: list[Decision] = []
+        self.admitted: list[PersonRecord] = []
         self.ledger = Ledger()
 
 

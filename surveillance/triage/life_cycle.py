@@ -6,9 +6,10 @@ and refuting take two people, each in a permitted role.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
-from surveillance.domain.decision import Action, Decision, PersonRole
+from surveillance.domain.decision import Acknowledgement, Action, Decision, PersonRole
 from surveillance.domain.signal import N_STEPS_MAX, Status, Step
 
 _SCIENTISTS: frozenset[PersonRole] = frozenset(
@@ -83,6 +84,32 @@ def why_not(decision: Decision, status: Status) -> str | None:
         return f"{decision.action} needs a second person"
     if move.needs_two and decision.approver_role not in move.roles:
         return f"{decision.action} cannot be approved in the role {decision.approver_role}"
+    return None
+
+
+def why_not_acknowledged(seen: Acknowledgement, matters: Collection[str], epoch: int) -> str | None:
+    """Return why an acknowledgement does not hold, or None if it does.
+
+    Parameters
+    ----------
+    seen : Acknowledgement
+        What a person states to have seen.
+    matters : collection of str
+        Those that there are.
+    epoch : int
+        The epoch in which it came.
+
+    Returns
+    -------
+    str or None
+        The rule that is broken.
+    """
+    if seen.matter_id not in matters:
+        return "there is no such matter"
+    if seen.role not in _SCIENTISTS:
+        return f"acknowledge is not for the role {seen.role}"
+    if seen.up_to_epoch > epoch:
+        return f"epoch {seen.up_to_epoch} lies ahead: the log was at {epoch}"
     return None
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from surveillance.configuration.types import Configuration, Sentinel
-from surveillance.domain.decision import Decision
+from surveillance.domain.decision import Acknowledgement, Decision
 from surveillance.domain.finding import Family, Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.signal import (
     DecisionPassedOver,
@@ -33,11 +33,11 @@ from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
 from surveillance.triage import priority
 from surveillance.triage.facts import Judged, facts_of
 from surveillance.triage.labels import Labels
-from surveillance.triage.life_cycle import MOVES, why_not, with_step
+from surveillance.triage.life_cycle import MOVES, why_not, why_not_acknowledged, with_step
 from surveillance.triage.matters import Matters
 from surveillance.triage.reviews import ReviewRequest, ReviewRules, answered_by, with_answer
 
-Taken = Finding | WatchFinding | Decision
+Taken = Finding | WatchFinding | Decision | Acknowledgement
 Before = dict[str, Signal | None]  # signals that may have changed in an epoch, as they were
 
 
@@ -112,18 +112,21 @@ class TriageFindings:
     def close(self, state: TriageState, epoch: int, at: int) -> Output:
         """Move signals, first by findings, then by decisions; emit what changed."""
         items, state.items = state.items, []
-        before: Before = {name: state.signals.get(name) for name in map(_name, items)}
-        self._take_up(state, [item for item in items if not isinstance(item, Decision)])
+        names = [_name(item) for item in items if not isinstance(item, Acknowledgement)]
+        before: Before = {name: state.signals.get(name) for name in names}
+        self._take_up(state, [item for item in items if isinstance(item, Finding | WatchFinding)])
         decided = [
             self._decide(state, item, epoch, day_of(at), before)
             for item in items
             if isinstance(item, Decision)
         ]
+        seen = [item for item in items if isinstance(item, Acknowledgement)]
         facts: list[Fact] = []
         for name in _changed(state, before):
             facts += self._facts(state, name, epoch, at, before)
         rows: list[Any] = [state.signals[name] for name in _changed(state, before)]
-        return Output([*rows, *decided], facts)
+        not_seen = _not_acknowledged(state, seen, epoch, day_of(at))
+        return Output([*rows, *decided, *not_seen], facts)
 
     def dump(self, state: TriageState) -> bytes:
         """Return the state as bytes."""
@@ -295,7 +298,22 @@ def _passed_over(decision: Decision, on: date, reason: str) -> DecisionPassedOve
     )
 
 
-def _name(item: Taken) -> str:
+def _not_acknowledged(
+    state: TriageState, seen: Sequence[Acknowledgement], epoch: int, on: date
+) -> list[DecisionPassedOver]:
+    """Return the acknowledgements that are not allowed, each with the reason."""
+    matters = {signal.matter_id for signal in state.signals.values()} if seen else set()
+    reasons = [(one, why_not_acknowledged(one, matters, epoch)) for one in seen]
+    return [
+        DecisionPassedOver(
+            decision_id=one.decision_id, matter_id=one.matter_id, on=on, reason=reason
+        )
+        for one, reason in reasons
+        if reason is not None
+    ]
+
+
+def _name(item: Finding | WatchFinding | Decision) -> str:
     """Return the id of the signal that an item is about."""
     if isinstance(item, Decision):
         return item.signal_id

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from surveillance.domain.signal import OPEN
+from surveillance.register.reader import Chosen
 from surveillance.triage import priority
 from surveillance.triage.labels import Labels
 from surveillance.triage.triage import signal_id
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from surveillance.configuration.types import Weights
+    from surveillance.domain.product import Level
     from surveillance.domain.signal import Signal
     from surveillance.triage.priority import Facts
     from surveillance.views.results import Results
@@ -63,6 +66,22 @@ def signals_as_of(source: Results, signals: Sequence[Signal], on: date) -> list[
     for number, item in zip(chosen, updated, strict=True):
         found[number] = msgspec.structs.replace(item, evaluated_on=on)
     return found
+
+
+def open_signals(source: Results, on: date, level: Level | None = None) -> list[Signal]:
+    """Return the signals that were open at the end of a day, with the numbers of that day.
+
+    Parameters
+    ----------
+    source : Results
+        A run or a register.
+    on : date
+        The day.
+    level : str, optional
+        Only those whose product is at this level.
+    """
+    found = source.reader.each_signal(Chosen(until=on), statuses=OPEN, level=level)
+    return signals_as_of(source, list(found), on)
 
 
 def is_screened(item: Signal) -> bool:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from surveillance.configuration.types import OfFamily, OfPair, Sentinel, Weights
+from surveillance.domain.signal import OPEN
 from surveillance.triage import priority
 from surveillance.triage.labels import Labels
 from surveillance.triage.matters import Matters
 from surveillance.triage.triage import signal_id
 from surveillance.views.counted import CountedRun
-from surveillance.views.ranking import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,6 +42,7 @@ class DayList(NamedTuple):
     signals: Ints  # numbers of signals
     matters: Ints  # number of the matter of each
     n: Floats
+    n_serious: Floats
     n_fatal: Floats
     parts: dict[str, Part]
     stored: Floats  # priority of the signals of sequential tests; NaN for all others
@@ -128,6 +129,7 @@ class MatterLists:
             signals=signals,
             matters=self.matter_of[signals],
             n=states.n[signals],
+            n_serious=states.n_serious[signals],
             n_fatal=states.n_fatal[signals],
             parts=priority.parts(_followed_by_unknown(nothing, len(signals))),
             stored=states.priority[signals],
@@ -154,6 +156,7 @@ class MatterLists:
             signals=signals,
             matters=self.matter_of[signals],
             n=np.concatenate((facts.n, states.n[tested])),
+            n_serious=np.concatenate((facts.n_serious, states.n_serious[tested])),
             n_fatal=np.concatenate((facts.n_fatal, states.n_fatal[tested])),
             parts=priority.parts(_followed_by_unknown(facts, len(tested))),
             stored=stored,
@@ -217,7 +220,8 @@ class _States:
         self._changes, self._next = changes, 0
         n = len(self.signals)
         self.is_open, self.is_sentinel = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-        self.priority, self.n, self.n_fatal = np.zeros(n), np.zeros(n), np.zeros(n)
+        self.priority, self.n = np.zeros(n), np.zeros(n)
+        self.n_serious, self.n_fatal = np.zeros(n), np.zeros(n)
         self.is_screened = np.array(
             [name == signal_id(*pair, "safety") for name, pair in self.signals.items()], np.bool_
         )
@@ -230,7 +234,8 @@ class _States:
             self.is_open[number] = change.status in OPEN
             self.is_sentinel[number] = change.is_sentinel
             self.priority[number] = change.priority
-            self.n[number], self.n_fatal[number] = change.n, change.n_fatal
+            self.n[number] = change.n
+            self.n_serious[number], self.n_fatal[number] = change.n_serious, change.n_fatal
             self._next += 1
 
 

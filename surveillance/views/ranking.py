@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from surveillance.domain.product import split
+from surveillance.domain.signal import OPEN
 from surveillance.views.as_of import is_screened
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from surveillance.configuration.types import Triage
     from surveillance.domain.signal import Signal
-
-OPEN = ("detected", "under_review", "confirmed")
 
 
 class Rank(NamedTuple):

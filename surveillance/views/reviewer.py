@@ -1,7 +1,8 @@
 """A modelled reviewer: every Monday the first matters of the list are looked at and acknowledged.
 
-What was acknowledged comes back only when it has changed: its cases have doubled, a first death was
-reported, or a criterion of a higher kind is newly met. Near-copies of a matter that is looked at
+What was acknowledged comes back only when it has changed by the triggers of the configuration: by
+default its cases have doubled, a first death was reported, or a criterion of a higher kind is newly
+met. Near-copies of a matter that is looked at
 (the same cases at another level, or under a neighbouring term) are looked at with it and take no
 place of their own.
 """
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from surveillance.domain.product import split
+from surveillance.triage.reopening import Standing, comes_back
 
 if TYPE_CHECKING:
     from datetime import date
@@ -68,8 +70,7 @@ class Reviewer:
         self._lists, self._per_week, self._weights = lists, per_week, weights
         self._followed = followed
         self._is_known = np.zeros(n_matters, np.bool_)
-        self._n, self._n_fatal = np.zeros(n_matters), np.zeros(n_matters)
-        self._kind = np.zeros(n_matters, np.int64)
+        self._seen = Standing(*(np.zeros(n_matters) for _ in Standing._fields))
 
     def look(self, monday: date, day: DayList) -> Week:
         """Look at the first matters of a list, and acknowledge them.
@@ -81,21 +82,16 @@ class Reviewer:
         day : DayList
             The list, at the end of the day before.
         """
-        n_matters = len(self._lists.matters)
         best, _ = day.order(self._weights)
         matters = day.matters[best]
-        n, n_fatal = np.zeros(n_matters), np.zeros(n_matters)
-        np.maximum.at(n, day.matters, day.n)
-        np.maximum.at(n_fatal, day.matters, day.n_fatal)
-        kinds = (self._lists.kinds <= day.on.toordinal()).sum(axis=1)
-        waits = ~self._is_known | (n >= 2 * self._n) | ((n_fatal > 0) & (self._n_fatal == 0))
-        waits |= kinds > self._kind
+        now = self._standing(day)
+        waits = ~self._is_known | comes_back(now, self._seen, self._lists.triage.reopen)
         queue = best[waits[matters]]
         shown, copies = self._choose(day, queue)
         taken = np.array([*shown, *copies], np.int64)
         self._is_known[taken] = True
-        self._n[taken], self._n_fatal[taken] = n[taken], n_fatal[taken]
-        self._kind[taken] = kinds[taken]
+        for seen, values in zip(self._seen, now, strict=True):
+            seen[taken] = values[taken]
         waiting = day.matters[queue]
         places = {
             one: _place(matters, waiting, one, shown, copies)
@@ -103,6 +99,16 @@ class Reviewer:
             if one in matters
         }
         return Week(monday, tuple(shown), len(copies), len(matters), len(waiting), places)
+
+    def _standing(self, day: DayList) -> Standing:
+        """Return how every matter stands: by the greatest numbers of its signals."""
+        n_matters = len(self._lists.matters)
+        n, n_serious, n_fatal = (np.zeros(n_matters) for _ in range(3))
+        np.maximum.at(n, day.matters, day.n)
+        np.maximum.at(n_serious, day.matters, day.n_serious)
+        np.maximum.at(n_fatal, day.matters, day.n_fatal)
+        kinds = (self._lists.kinds <= day.on.toordinal()).sum(axis=1)
+        return Standing(np.full(n_matters, day.on.toordinal()), n, n_serious, n_fatal, kinds)
 
     def _choose(self, day: DayList, queue: Ints) -> tuple[list[int], dict[int, int]]:
         """Return the matters that are looked at, and the near-copies that go with each."""

@@ -64,6 +64,7 @@ FLAG = Values(("",))
 # By option, for all commands that have it; a command may have its own.
 VALUES: dict[str, Values] = {
     "--ablate": FLAG,
+    "--all": FLAG,
     "--action": Values(("close",), (*TEXTS, "start")),
     "--append": FILES_WRITTEN,
     "--approved-by": Values((), TEXTS),
@@ -79,6 +80,7 @@ VALUES: dict[str, Values] = {
     "--latest": FLAG,
     "--programme": Values((), ("", "P1", LONG, "\udcff")),
     "--decisions": Values(("{decisions}",), ("{missing}", "{empty}", "{loop}", "")),
+    "--epoch": Values(("0", "7"), ("-1", "1e30", "x", "")),
     "--event": Values(("intussusception",), NAMES.refused),
     "--extracted-on": Values((), ("1999-02-30", "now", "")),
     "--every": Values(("0.05", "3600"), ("0.049", "3600.1", "nan", "-1", "", "inf")),
@@ -95,6 +97,7 @@ VALUES: dict[str, Values] = {
     "--log-level": Values(("debug",), ("", "all", LONG)),
     "--metrics-address": SERVED,
     "--once": FLAG,
+    "--note": Values(("", "x" * 4_000), ("\n", "x" * 4_001, "\udcff")),
     "--out": FILES_WRITTEN,
     "--outcomes": Values(
         (), ("", "outcomes", "outcomes:", ":x", "outcomes:{missing}", "x:{cases}")
@@ -123,6 +126,7 @@ VALUES: dict[str, Values] = {
     "--xlsx": FILES_WRITTEN,
     "CASE_ID": Values(("R-1",), ("", LONG, "\n")),
     "FORMAT_NAME": Values(("cases",), ("", "x", LONG, "[/b]")),
+    "MATTER_ID": Values((), ("", "\n", LONG, "\udcff")),
     "NAME": Values(("prr",), ("", LONG)),
     "NAMES": FILES_READ,
     "PATHS": Values(("{cases}",), FILES_READ.refused),
@@ -144,6 +148,7 @@ OWN: dict[tuple[str, str], Values] = {
         ("{new}", "{loop}"), ("{dir}", "{missing}/x", "{file}/x", "{long}", "")
     ),
     ("demo", "--out"): Values((), ("{file}", "{file}/x", "{loop}", "{long}")),
+    ("acknowledge", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
     ("decide", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
     ("outcomes template", "--out"): Values(
         ("{new}", "{new}.csv", "{new}.xlsx"),
@@ -178,6 +183,10 @@ _KAFKA = {"--broker": AWAY}
 # What each command is given beside the option that is tried.
 BASES: dict[str, dict[str, str]] = {
     "ack": {"NAMES": "{missing}"},
+    "acknowledge": {
+        "MATTER_ID": "M-0", "--epoch": "0", "--by": "a.person", "--role": "statistician",
+        "--append": "{new}",
+    },
     "backtest": {**_RUN, "--known": "{known}", "--per-week": "20"},
     "case": {"CASE_ID": "R-1", **_RUN},
     "cases": {**_RUN, **_PAIR},
@@ -195,6 +204,7 @@ BASES: dict[str, dict[str, str]] = {
     "looks": _RUN,
     "law": {},
     "load": {**_READS, **_KAFKA, "--refused": "{new}"},
+    "matter": {"MATTER_ID": "M-0", **_RUN},
     "names unknown": _READS,
     "outcomes template": {},
     "parity": {"DIRECTORY": "{run}", **_KAFKA},
@@ -282,7 +292,7 @@ def call(place: Place, command: str, tried: Mapping[str, str]) -> Answer:
     given = {**BASES[command], **tried}
     if "--register" in tried:
         given.pop("--from-run", None)
-    if command == "decide" and "--broker" in tried:
+    if command in {"acknowledge", "decide"} and "--broker" in tried:
         given.pop("--append")
     words = list(command.split())
     for name in options(command):  # in the order of the positional ones

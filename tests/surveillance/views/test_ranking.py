@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surveillance.configuration.types import Triage
-from surveillance.domain.signal import Signal, Status
+from surveillance.domain.signal import OPEN, Signal, Status
 from surveillance.triage.triage import signal_id
-from surveillance.views.ranking import OPEN, rank_matters, rank_signals
+from surveillance.views.ranking import rank_matters, rank_signals
 
 DAY = date(1999, 2, 12)
 TRIAGE = Triage()

@@ -1,0 +1,240 @@
+"""One matter on one page: where it stands, who has seen it, and what is new since."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from surveillance.domain.decision import Acknowledgement
+from surveillance.domain.errors import Misused
+from surveillance.triage.matters import Matters
+from surveillance.views.acknowledged import NOTHING, Comparison, Numbers, last_seen
+from surveillance.views.as_of import is_screened, open_signals, signals_as_of
+from surveillance.views.ranking import rank_matters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from surveillance.configuration.types import Configuration
+    from surveillance.domain.signal import PriorityPart, Review, Signal, Status
+    from surveillance.triage.reopening import Trigger
+    from surveillance.views.acknowledged import Seen
+    from surveillance.views.ranking import Rank, RankedMatter
+    from surveillance.views.results import Results
+
+
+class NewlyMet(Struct, frozen=True, kw_only=True):
+    """A criterion that was first met after the matter was seen."""
+
+    criterion: str
+    on: date
+
+
+class SignalOfMatter(Struct, frozen=True, kw_only=True):
+    """A signal of a matter, and what is new in it since the matter was seen."""
+
+    signal_id: str
+    product: str
+    event: str
+    status: Status
+    is_listed: bool
+    evaluated_on: date
+    priority: float
+    parts: tuple[PriorityPart, ...]
+    n: int
+    n_serious: int
+    n_fatal: int
+    expected: float
+    evidence: float
+    n_then: int
+    n_serious_then: int
+    n_fatal_then: int
+    priority_then: float | None  # of the latest finding by then; None: there was no signal
+    evidence_then: float | None
+    added: tuple[str, ...]  # cases that count and did not
+    followed_up: tuple[str, ...]  # cases that count by a later version
+    no_longer: tuple[str, ...]  # cases that counted: nullified, duplicates, or changed
+    newly_met: tuple[NewlyMet, ...]
+
+
+class PersonAction(Struct, frozen=True, kw_only=True):
+    """What a person did about a matter."""
+
+    epoch: int
+    on: date
+    decision_id: str
+    action: str
+    by: str
+    signal_id: str | None
+
+
+class MatterPage(Struct, frozen=True, kw_only=True):
+    """A matter as it stood at the end of a day."""
+
+    matter_id: str
+    product: str
+    event: str
+    as_of: date
+    epoch: int  # what `longwatch acknowledge --epoch` takes
+    rank: Rank | None  # None: no signal of it is on the list
+    is_waiting: bool  # nobody has seen it, or it has come back
+    seen: Seen | None
+    back_because: tuple[Trigger, ...]
+    reviews: tuple[Review, ...]
+    signals: tuple[SignalOfMatter, ...]  # the greatest priority first
+    people: tuple[PersonAction, ...]
+
+
+def matter_page(source: Results, matter_id: str, on: date | None = None) -> MatterPage:
+    """Put together what is known of a matter.
+
+    Parameters
+    ----------
+    source : Results
+        A run or a register.
+    matter_id : str
+        As in `longwatch ranking`.
+    on : date, optional
+        As it stood at the end of that day; without it as it stands.
+
+    Raises
+    ------
+    Misused
+        If there was no such matter.
+    """
+    reader, configuration = source.reader, source.required_configuration()
+    epoch, day = reader.cases.epoch_on(on), on or reader.last_day()
+    standing = [] if epoch is None else _standing(source, configuration, matter_id, epoch)
+    if epoch is None or day is None or not standing:
+        reason = "is not a matter" if on is None else f"was not a matter on {on}"
+        raise Misused(matter_id, reason, "see `matter_id` in `longwatch ranking --json`")
+    return _Page(source, configuration, epoch, day).of(matter_id, standing)
+
+
+def _standing(
+    source: Results, configuration: Configuration, matter_id: str, epoch: int
+) -> list[Signal]:
+    """Return the signals of a matter as they stood at the end of an epoch."""
+    matters = Matters(configuration)
+    pairs = source.reader.pairs_of_signals()
+    named = [name for name, pair in pairs.items() if matters.of(*pair).matter_id == matter_id]
+    return list(source.reader.states_at(named, epoch).values())
+
+
+class _Page:
+    def __init__(
+        self, source: Results, configuration: Configuration, epoch: int, day: date
+    ) -> None:
+        self._source, self._reader = source, source.reader
+        self._configuration, self._epoch, self._day = configuration, epoch, day
+        self._compared = Comparison(source.reader, configuration)
+
+    def of(self, matter_id: str, standing: Sequence[Signal]) -> MatterPage:
+        """Return the page of a matter that has these signals."""
+        signals = signals_as_of(self._source, standing, self._day)
+        signals.sort(key=lambda one: (-one.priority, one.signal_id))
+        seen = last_seen(self._reader, self._epoch).get(matter_id)
+        ranked = self._ranked(matter_id)
+        listed = [] if ranked is None else list(ranked.signals)
+        back = (
+            self._compared.triggers(listed, seen, self._epoch, self._day) if seen and listed else []
+        )
+        root = Matters(self._configuration).of(signals[0].product, signals[0].event)
+        return MatterPage(
+            matter_id=matter_id,
+            product=root.product,
+            event=root.event,
+            as_of=self._day,
+            epoch=self._epoch,
+            rank=ranked.rank if ranked else None,
+            is_waiting=bool(listed) and (seen is None or bool(back)),
+            seen=seen,
+            back_because=tuple(back),
+            reviews=signals[0].reviews,
+            signals=self._signals(signals, {one.signal_id for one in listed}, seen),
+            people=self._people(matter_id, {one.signal_id for one in signals}),
+        )
+
+    def _ranked(self, matter_id: str) -> RankedMatter | None:
+        signals = open_signals(self._source, self._day)
+        found = rank_matters(signals, self._configuration.triage, self._day)
+        return next((one for one in found if one.best.matter_id == matter_id), None)
+
+    def _signals(
+        self, signals: Sequence[Signal], listed: set[str], seen: Seen | None
+    ) -> tuple[SignalOfMatter, ...]:
+        up_to = -1 if seen is None else seen.up_to_epoch
+        numbers = self._compared.numbers(signals, up_to)
+        then = self._reader.states_at((one.signal_id for one in signals), up_to)
+        return tuple(
+            self._signal(
+                one, numbers.get(one.signal_id, NOTHING), then.get(one.signal_id), up_to,
+                is_listed=one.signal_id in listed,
+            )
+            for one in signals
+        )  # fmt: skip
+
+    def _signal(
+        self, one: Signal, then: Numbers, before: Signal | None, up_to: int, *, is_listed: bool
+    ) -> SignalOfMatter:
+        old, new = (
+            self._reader.cases.counted_cases(one.product, one.event, epoch)
+            if is_screened(one)
+            else {}
+            for epoch in (up_to, self._epoch)
+        )
+        met = self._reader.first_met_of(one.product, one.event)
+        return SignalOfMatter(
+            signal_id=one.signal_id,
+            product=one.product,
+            event=one.event,
+            status=one.status,
+            is_listed=is_listed,
+            evaluated_on=one.evaluated_on,
+            priority=one.priority,
+            parts=one.parts,
+            n=one.n,
+            n_serious=one.n_serious,
+            n_fatal=one.n_fatal,
+            expected=one.expected,
+            evidence=one.evidence,
+            n_then=then.n,
+            n_serious_then=then.n_serious,
+            n_fatal_then=then.n_fatal,
+            priority_then=None if before is None else before.priority,
+            evidence_then=None if before is None else before.evidence,
+            added=tuple(case for case in new if case not in old),
+            followed_up=tuple(case for case in new if old.get(case, new[case]) != new[case]),
+            no_longer=tuple(case for case in old if case not in new),
+            newly_met=tuple(
+                NewlyMet(criterion=each.criterion, on=each.on)
+                for each in met
+                if up_to < each.epoch <= self._epoch
+            ),
+        )
+
+    def _people(self, matter_id: str, signals: set[str]) -> tuple[PersonAction, ...]:
+        records = self._reader.person_records(self._epoch)
+        about = [
+            (epoch, one)
+            for epoch, one in records
+            if (
+                one.matter_id == matter_id
+                if isinstance(one, Acknowledgement)
+                else one.signal_id in signals
+            )
+        ]
+        days = self._reader.cases.days(epoch for epoch, _ in about)
+        return tuple(
+            PersonAction(
+                epoch=epoch,
+                on=days[epoch],
+                decision_id=one.decision_id,
+                action="acknowledge" if isinstance(one, Acknowledgement) else one.action,
+                by=one.decided_by,
+                signal_id=None if isinstance(one, Acknowledgement) else one.signal_id,
+            )
+            for epoch, one in about
+        )
