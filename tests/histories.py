@@ -14,6 +14,7 @@ from strategies import SECONDS_A_DAY, a_case, a_decision, encode, instant
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.types import Configuration
 from surveillance.domain.case import Event, Kind, Product
+from surveillance.domain.decision import Acknowledgement
 from surveillance.domain.outcome import EndpointEvent, FollowUp, TreatmentGiven
 from surveillance.log.cells import Cells
 from surveillance.log.messages import ClosedEpoch, End, Fact, decode_message
@@ -23,6 +24,7 @@ from surveillance.log.ticks import Place, Tick, Timeline
 from surveillance.log.topics import CASES, DECISIONS, OUTCOMES, raw_partitions
 from surveillance.pipeline import Source, open_reader, sources
 from surveillance.runs.in_process import Embedded
+from surveillance.triage.matters import Matter
 from surveillance.triage.triage import signal_id
 
 START = date(2024, 1, 30)
@@ -154,6 +156,8 @@ class _Writer:
     def _decision(self) -> tuple[str, bytes]:
         rng = self._rng
         signal = signal_id("product:P", rng.choice(("pt:Rash", "pt:Death")), "safety")
+        if rng.random() < 0.3:
+            return self._acknowledgement()
         decision = a_decision(
             signal,
             rng.choice(("start_review", "confirm", "refute", "close", "reopen", "uphold_review")),
@@ -161,6 +165,19 @@ class _Writer:
             decided_at=a_decision().decided_at.replace(month=1),
         )
         return signal, encode(decision)
+
+    def _acknowledgement(self) -> tuple[str, bytes]:
+        rng = self._rng
+        matter = Matter("product:P", rng.choice(("pt:Rash", "pt:Death"))).matter_id
+        seen = Acknowledgement(
+            decision_id=f"D{rng.randrange(9)}",
+            matter_id=matter,
+            up_to_epoch=rng.randrange(6),
+            decided_by="a person",
+            role=rng.choice(("safety_scientist", "regulator")),
+            decided_at=a_decision().decided_at.replace(month=1),
+        )
+        return matter, encode(seen)
 
 
 # What all of it should say

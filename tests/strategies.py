@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
 
 from surveillance.configuration import types as parts
-from surveillance.configuration.law import Law
+from surveillance.configuration.law import Ground, Law
 from surveillance.configuration.programmes import (
     Biomarker,
     Construct,
@@ -20,7 +19,6 @@ from surveillance.configuration.programmes import (
     Programmes,
     Stratum,
 )
-from surveillance.configuration.reader import read_default
 from surveillance.configuration.types import Configuration
 from surveillance.domain.case import (
     CaseVersion,
@@ -42,11 +40,19 @@ SECONDS_A_DAY = 86_400
 encode = msgspec.json.Encoder().encode
 
 
-@cache
-def the_law() -> Law:
-    """Return the grounds that ship."""
-    law: Law = read_default("law")
-    return law
+LAW = Law(
+    ground=tuple(
+        Ground(
+            code=code, jurisdiction="EU", citation="Directive 2001/83/EC Art. 116", asks=asks,
+            applies_from=date(2012, 7, 21),
+        )
+        for code, asks in {
+            "eu_harmful": "Is the medicinal product harmful?",
+            "eu_lacks_efficacy": "Does the medicinal product lack therapeutic efficacy?",
+            "eu_balance": "Is the risk-benefit balance not favourable?",
+        }.items()
+    )
+)  # fmt: skip
 
 
 def instant(day: date = DAY, *, second: int = 0) -> int:
@@ -150,7 +156,7 @@ def a_configuration(**changes: Any) -> Configuration:  # noqa: ANN401 - its fiel
             review=(parts.ReviewRule(name="fatal", min_fatal=1, ground="eu_harmful"),)
         ),
         "feed": parts.Feed(),
-        "law": the_law(),
+        "law": LAW,
     }
     return Configuration(**(values | changes))
 

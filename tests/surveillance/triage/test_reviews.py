@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from strategies import DAY, a_configuration, a_decision, rows, the_law
+from strategies import DAY, LAW, a_configuration, a_decision, rows
 from triaged import RULE, TriagedEpochs, a_crossing, a_finding, kinds
 
-from surveillance.configuration.law import Ground
+from surveillance.configuration.law import Ground, Law
+from surveillance.configuration.reader import read_default
 from surveillance.configuration.types import ListedProduct, Products, ReviewRule, Triage
 from surveillance.domain.decision import Decision
 from surveillance.domain.signal import DecisionPassedOver, Signal
@@ -128,11 +129,10 @@ def test_safety_and_effectiveness_of_one_event_are_asked_about_apart() -> None:
 def test_no_request_is_opened_before_its_ground_applies(days_before: int, n_opened: int) -> None:
     day = date.fromordinal(DAY.toordinal() - days_before)
     grounds = tuple(
-        replace(one, applies_from=day) if one.code == RULE.ground else one
-        for one in the_law().ground
+        replace(one, applies_from=day) if one.code == RULE.ground else one for one in LAW.ground
     )
 
-    found = epochs(RULE, law=replace(the_law(), ground=grounds)).close(*deaths("product:P"))
+    found = epochs(RULE, law=replace(LAW, ground=grounds)).close(*deaths("product:P"))
 
     assert [topic for topic, _ in kinds(found)].count(REVIEWS) == n_opened
 
@@ -141,7 +141,7 @@ def test_a_request_quotes_the_ground_and_recommends_nothing() -> None:
     found = epochs(RULE).close(*deaths("product:P"))
 
     request = msgspec.json.decode(found.facts[0].value)["data"]
-    ground = next(one for one in the_law().ground if one.code == "eu_harmful")
+    ground = next(one for one in LAW.ground if one.code == "eu_harmful")
     assert isinstance(ground, Ground)
     assert (request["citation"], request["asks"]) == (ground.citation, ground.asks)
     text = found.facts[0].value.decode().lower()
@@ -149,7 +149,9 @@ def test_a_request_quotes_the_ground_and_recommends_nothing() -> None:
 
 
 def test_every_ground_is_a_question_with_its_source_and_day() -> None:
-    assert all(one.asks.endswith("?") for one in the_law().ground)
-    assert {one.jurisdiction for one in the_law().ground} == {"US", "EU"}
-    ladder = [one.code for one in the_law().action]
+    law: Law = read_default("law")
+
+    assert all(one.asks.endswith("?") for one in law.ground)
+    assert {one.jurisdiction for one in law.ground} == {"US", "EU"}
+    ladder = [one.code for one in law.action]
     assert (ladder[0], *ladder[-2:]) == ("no_action", "suspension", "revocation")
