@@ -281,7 +281,7 @@ def test_every_other_count_carries_the_day_that_it_is_of(run: Path, look: Look) 
 
 
 def test_ranking_of_a_pair_is_its_rank_among_all(run: Path, look: Look) -> None:
-    everything = look("ranking", "--from-run", run, "--json").json
+    everything = look("ranking", "--from-run", run, "--all", "--json").json
     (own,) = look("ranking", "--from-run", run, *PAIR_OPTIONS, "--json").json
 
     (matter,) = [one for one in everything if one["matter_id"] == own["matter_id"]]
@@ -292,13 +292,15 @@ def test_ranking_of_a_pair_is_its_rank_among_all(run: Path, look: Look) -> None:
 
 
 def test_ranking_at_a_level_shows_only_that_level(run: Path, look: Look) -> None:
-    found = look("ranking", "--from-run", run, "--level", "group", "--top", "1", "--json").json
+    found = look(
+        "ranking", "--from-run", run, "--all", "--level", "group", "--top", "1", "--json"
+    ).json
 
     assert [item["product"] for item in found] == ["group:rotashield"]
 
 
 def test_ranking_shows_the_parts_of_the_priority(run: Path, look: Look) -> None:
-    found = look("ranking", "--from-run", run, "--top", "1", "--json").json[0]
+    found = look("ranking", "--from-run", run, "--all", "--top", "1", "--json").json[0]
 
     known = [part for part in found["parts"] if part["value"] is not None]
     weights = sum(part["weight"] for part in known)
