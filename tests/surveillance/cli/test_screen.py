@@ -179,8 +179,8 @@ def test_no_command_sends_the_text_of_others_to_a_screen_as_commands(
 def test_names_are_shown_with_escapes_and_with_their_brackets(hostile: Hostile) -> None:
     assert hostile.replayed.code == 3
     assert r"run[red]\x1b[31m[_x]%41?b" in hostile.replayed.out
-    for command in ("findings", "signals", "ranking"):
-        shown = longwatch(command, "--from-run", hostile.run, "--limit", "500").out
+    for command in (("findings",), ("signals",), ("ranking", "--all")):
+        shown = longwatch(*command, "--from-run", hostile.run, "--limit", "500").out
         assert "[red][/b]:smile:é" in re.sub(r"\s", "", shown).casefold()
 
 
