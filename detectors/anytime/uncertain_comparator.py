@@ -5,6 +5,7 @@ The rate ratio is averaged over points on one side of the null, which makes the 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from typing import Literal, get_args
@@ -18,7 +19,7 @@ from detectors.anytime.horizon import characteristics, limit_of
 from detectors.anytime.look import NO_LOOKS, Limits, Look, Record, record_look, require_alpha
 from detectors.anytime.polya import cross_early, cross_late
 from detectors.canonical import make_canonical
-from detectors.elementary import log, log_sum
+from detectors.elementary import exp, log, log_sum
 from detectors.recomputation import recomputation
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.validation import GREATEST_COUNT
@@ -214,6 +215,65 @@ def log_e(design: Design, events: int, person_time: float) -> float:
     """
     _require_totals(events, person_time)
     return _log_e(design, events, person_time)
+
+
+def log_e_of_each(
+    designs: Sequence[Design], events: Sequence[int], person_times: Sequence[float]
+) -> NDArray[np.float64]:
+    """Compute the evidence of many watches, each with its own history.
+
+    Parameters
+    ----------
+    designs : sequence of Design
+        One for each watch.
+    events : sequence of int
+        Events that each has observed to date.
+    person_times : sequence of float
+        Person-time of each to date.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_watches,)
+        As `log_e` of each, to 1e-13, relative to its size or 1.
+
+    Raises
+    ------
+    ValueError
+        If the three differ in length, or a total is not one.
+
+    Examples
+    --------
+    >>> log_e_of_each([Design(2, 10.0), Design(5, 10.0)], [3, 0], [1.0, 4.0]).round(2).tolist()
+    [3.09, -1.76]
+    """
+    for name, given in (("events", events), ("person_times", person_times)):
+        if len(given) != len(designs):
+            raise ValueError(f"{name} has {len(given)} elements: must have {len(designs)}")
+    places: dict[tuple[Direction, float, float], list[int]] = {}
+    for place, design in enumerate(designs):
+        _require_totals(events[place], person_times[place])
+        mixture = (design.direction, design.prior_shape, design.prior_rate)
+        places.setdefault(mixture, []).append(place)
+    found = np.empty(len(designs))
+    for mixture, of in places.items():
+        above, logs = _points(*mixture)
+        seen = np.array([float(events[i]) for i in of])
+        time = np.array([person_times[i] for i in of])
+        before = np.array([designs[i].history_events + designs[i].prior_events for i in of])
+        share = time / (np.array([designs[i].history_time for i in of]) + time)
+        spent = np.asarray(special.log1p(np.multiply.outer(share, above)), dtype=np.float64)
+        found[of] = _log_means(np.multiply.outer(seen, logs) - (before + seen)[:, None] * spent)
+    return found
+
+
+def _log_means(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average each row, added up in halves: in one order on every processor."""
+    greatest = logs.max(axis=1)
+    terms = exp(logs - greatest[:, None])
+    while terms.shape[1] > 1:
+        half = terms.shape[1] // 2
+        terms = terms[:, :half] + terms[:, half:]
+    return np.asarray(greatest + log(terms[:, 0] / N_POINTS), dtype=np.float64)
 
 
 def confidence_sequence(design: Design, events: int, person_time: float) -> Limits:

@@ -123,6 +123,7 @@ EVIDENCE = MappingProxyType(
             module="anytime.uncertain_comparator",
             also=(
                 uncertain_comparator.confidence_sequence,
+                uncertain_comparator.log_e_of_each,
                 uncertain_comparator.operating_characteristics,
             ),
             statistic="e-process of events against events of a history, by person-time",

@@ -102,7 +102,7 @@ def looks(design: Level, of: Biomarker, occasion: Occasion) -> Iterator[Look]:
 
 def _series(design: Level, of: Biomarker, history: History) -> tuple[list[float], int]:
     """Return the values from the baseline on, and how many lay below the limit."""
-    if history.first_dose_on is None:
+    if not history.measurements or history.first_dose_on is None:
         return [], 0
     start = history.first_dose_on + timedelta(days=design.from_days)
     used = [

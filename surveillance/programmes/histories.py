@@ -11,8 +11,8 @@ dose. What cannot be counted is counted apart, and stated with every look.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import date, timedelta
-from typing import NamedTuple
+from datetime import date
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -31,7 +31,7 @@ from surveillance.domain.outcome import (
 )
 
 DAYS_A_YEAR = 365.25
-_ONE_DAY = timedelta(days=1)
+_LAST_DAY = date.max.toordinal()
 
 
 class History(msgspec.Struct):
@@ -46,6 +46,7 @@ class History(msgspec.Struct):
     events: list[EndpointEvent] = []
     interventions: list[Intervention] = []
     ends: list[Ended] = []
+    memo: dict[Any, Any] = {}  # what was computed from the records, by what was asked
 
     @property
     def first_dose_on(self) -> date | None:
@@ -94,7 +95,7 @@ class History(msgspec.Struct):
         last = self.last_contact()
         if last is None or not self.doses:
             return None
-        until = min(on, last + timedelta(days=silence_days))
+        until = min(on, date.fromordinal(min(last.toordinal() + silence_days, _LAST_DAY)))
         return until if self.ended_on is None else min(until, self.ended_on)
 
 
@@ -138,43 +139,60 @@ def _add(history: History, record: OutcomeRecord) -> None:
             history.ends.append(record)
 
 
-class Interval(NamedTuple):
-    """Time at risk under one dose."""
+class Segment(NamedTuple):
+    """Time at risk without a gap in one unit; it ends earlier if the look does."""
 
-    dose: TreatmentGiven
-    start: date
-    end: date  # not included
+    unit: str
+    start: int  # as an ordinal
+    end: int  # not included
+    events: tuple[tuple[int, bool], ...]  # day, and whether it was fatal
+    n_events: int
+    n_fatal: int
+    last_event: int  # day; 0 where there is none
 
-    @property
-    def days(self) -> int:
-        """Days at risk."""
-        return (self.end - self.start).days
 
+def _segments(
+    history: History,
+    wanted: frozenset[str],
+    silence_days: int,
+    window_days: int | None,
+    by_construct: bool,  # noqa: FBT001 - as the key of what was asked
+) -> Iterator[Segment]:
+    """Divide a patient's time at risk by dose, and join what has no gap.
 
-def intervals(history: History, until: date, window_days: int | None = None) -> Iterator[Interval]:
-    """Divide a patient's time at risk by dose.
-
-    Parameters
-    ----------
-    history : History
-        The patient.
-    until : date
-        The last day at risk.
-    window_days : int, optional
-        Only so many days from each dose on; the rest of the time does not count.
-
-    Yields
-    ------
-    Interval
-        In the order of the doses; none overlap.
+    The segments hold for a look on any later day: what ends the time of a silent patient is the
+    last contact.
     """
-    for place, dose in enumerate(history.doses):
-        later = history.doses[place + 1 :]
-        end = min(until + _ONE_DAY, later[0].given_on if later else date.max)
-        if window_days is not None:
-            end = min(end, dose.given_on + timedelta(days=window_days))
-        if end > dose.given_on:
-            yield Interval(dose, dose.given_on, end)
+    until = history.at_risk_until(date.max, silence_days)
+    if until is None:
+        return
+    last = until.toordinal() + 1
+    days = [dose.given_on.toordinal() for dose in history.doses]
+    events = [
+        (event.occurred_on.toordinal(), event.is_fatal)
+        for event in history.events
+        if identity(event.endpoint) in wanted
+    ]
+    waiting: tuple[str, int, int, list[tuple[int, bool]]] | None = None
+    for dose, start, following in zip(history.doses, days, [*days[1:], last], strict=True):
+        end = min(last, following, start + (last if window_days is None else window_days))
+        if end > start:
+            unit = upper(dose.construct) if by_construct else ""
+            own = [event for event in events if start <= event[0] < end]
+            if waiting and (waiting[0], waiting[2]) == (unit, start):
+                waiting = (unit, waiting[1], end, [*waiting[3], *own])
+                continue
+            if waiting:
+                yield _segment(*waiting)
+            waiting = (unit, start, end, own)
+    if waiting:
+        yield _segment(*waiting)
+
+
+def _segment(unit: str, start: int, end: int, events: list[tuple[int, bool]]) -> Segment:
+    n_fatal = sum(is_fatal for _, is_fatal in events)
+    last = events[-1][0] if events else 0
+    return Segment(unit, start, end, tuple(events), len(events), n_fatal, last)
 
 
 class AtRisk(msgspec.Struct):
@@ -223,25 +241,28 @@ def at_risk(
         By unit (the empty name where all are together); one entry a patient.
     """
     found: dict[str, list[AtRisk]] = {}
-    wanted = {identity(endpoint) for endpoint in endpoints}
+    wanted, after = frozenset(map(identity, endpoints)), on.toordinal() + 1
+    asked = (wanted, silence_days, window_days, by_construct)
     for history in histories:
-        until = history.at_risk_until(on, silence_days)
-        if until is None:
-            continue
+        parts = history.memo.get(asked)
+        if parts is None:
+            parts = history.memo[asked] = tuple(_segments(history, *asked))
         own: dict[str, AtRisk] = {}
-        for interval in intervals(history, until, window_days):
-            unit = upper(interval.dose.construct) if by_construct else ""
-            patient = own.setdefault(unit, AtRisk(history))
-            patient.days += interval.days
-            for event in history.events:
-                if (
-                    identity(event.endpoint) in wanted
-                    and interval.start <= event.occurred_on < interval.end
-                ):
-                    patient.n_events += 1
-                    patient.n_fatal += event.is_fatal
-        for unit, patient in own.items():
-            found.setdefault(unit, []).append(patient)
+        for unit, start, end, events, n_all, n_all_fatal, last_event in parts:
+            if start >= after:
+                break
+            days, n_events, n_fatal = min(after, end) - start, n_all, n_all_fatal
+            if last_event >= after:
+                known = [is_fatal for day, is_fatal in events if day < after]
+                n_events, n_fatal = len(known), sum(known)
+            patient = own.get(unit)
+            if patient is None:
+                own[unit] = patient = AtRisk(history, days, n_events, n_fatal)
+                found.setdefault(unit, []).append(patient)
+            else:
+                patient.days += days
+                patient.n_events += n_events
+                patient.n_fatal += n_fatal
     return found
 
 
@@ -260,17 +281,9 @@ def left_out(histories: Iterable[History], endpoints: Collection[str]) -> tuple[
     tuple of str
         One sentence for each kind of thing that was left out.
     """
-    wanted = {identity(endpoint) for endpoint in endpoints}
-    n_untreated = n_before = n_after = n_deaths = 0
-    for history in histories:
-        first, end = history.first_dose_on, history.ended_on
-        n_deaths += sum(one.kind == "death" for one in history.ends) > 1
-        for event in history.events:
-            if identity(event.endpoint) not in wanted:
-                continue
-            n_untreated += first is None
-            n_before += first is not None and event.occurred_on < first
-            n_after += end is not None and event.occurred_on > end
+    wanted = frozenset(map(identity, endpoints))
+    counts = [_left_out(history, wanted) for history in histories]
+    n_untreated, n_before, n_after, n_deaths = map(sum, zip(_NONE, *counts, strict=True))
     sentences = (
         (n_untreated, "of patients without a dose"),
         (n_before, "before the first dose"),
@@ -280,3 +293,22 @@ def left_out(histories: Iterable[History], endpoints: Collection[str]) -> tuple[
     if n_deaths:
         found.append(f"{n_deaths} patient{'s' * (n_deaths > 1)} with two deaths: the first is used")
     return tuple(found)
+
+
+_NONE = (0, 0, 0, 0)
+
+
+def _left_out(history: History, wanted: frozenset[str]) -> tuple[int, int, int, int]:
+    """Count events without a dose, before the first, and after the end; and a second death."""
+    asked = ("left_out", wanted)
+    if asked not in history.memo:
+        first, end = history.first_dose_on, history.ended_on
+        days = [one.occurred_on for one in history.events if identity(one.endpoint) in wanted]
+        history.memo[asked] = (
+            len(days) if first is None else 0,
+            0 if first is None else sum(day < first for day in days),
+            0 if end is None else sum(day > end for day in days),
+            int(sum(one.kind == "death" for one in history.ends) > 1),
+        )
+    found: tuple[int, int, int, int] = history.memo[asked]
+    return found

@@ -11,8 +11,9 @@ that their evidence multiplies, at any time and for any order of enrolment.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from surveillance.configuration.programmes import LostEffect, Stratum
 from surveillance.domain.finding import Look
 from surveillance.domain.names import identity
 from surveillance.programmes.adapter import last_look
-from surveillance.programmes.histories import DAYS_A_YEAR, AtRisk, at_risk, left_out
+from surveillance.programmes.histories import DAYS_A_YEAR, AtRisk, History, at_risk, left_out
 from surveillance.programmes.looking import Member, Occasion
 from surveillance.programmes.natural_history import stratum_of, upper_rate
 
@@ -47,13 +48,13 @@ def looks(design: LostEffect, occasion: Occasion) -> Iterator[Look]:
         One for each unit with time at risk.
     """
     n_constructs = len(occasion.own.programme.construct)
-    budget = design.alpha - design.for_history
+    budget, evidence = design.alpha - design.for_history, _Evidence()
     for level, share in sorted(design.shares.of_levels().items()):
         by_construct = level == "construct"
         units = _risk(design, occasion, occasion.own, by_construct=by_construct)
         alpha = budget * share / (n_constructs if by_construct else 1)
         for unit, risk in sorted(units.items()):
-            yield _look(design, occasion, (level, unit), risk, alpha)
+            yield _look(design, occasion, (level, unit), risk, (alpha, evidence))
 
 
 def _risk(
@@ -68,17 +69,80 @@ def _risk(
     )
 
 
+class _Against(NamedTuple):
+    """What one patient is compared with."""
+
+    design: LostEffect
+    strata: tuple[Stratum, ...]
+    stratum: Stratum | None  # None where the patient fits none
+    limit: float  # events a year in untreated patients, at most
+    kept: float  # events a year that are expected while the effect is kept
+    law: uncertain_comparator.Design | None  # None where patients are alike
+
+
+def _against(
+    design: LostEffect, strata: tuple[Stratum, ...], history: History, name: str
+) -> _Against:
+    asked = ("against", name)
+    known: _Against | None = history.memo.get(asked)
+    if known is None or known.design is not design or known.strata is not strata:
+        known = _made(design, strata, stratum_of(strata, history), history)
+        history.memo[asked] = known
+    return known
+
+
+def _made(
+    design: LostEffect, strata: tuple[Stratum, ...], stratum: Stratum | None, history: History
+) -> _Against:
+    if stratum is None:
+        return _Against(design, strata, None, 0.0, 0.0, None)
+    limit, rate = upper_rate(stratum, design.for_history), stratum.rate_per_patient_year
+    if stratum.dispersion is None:
+        return _Against(design, strata, stratum, limit, rate * design.rate_ratio_kept, None)
+    n_before, years_before = _before(design, history)
+    shape = stratum.dispersion + n_before
+    law = uncertain_comparator.Design(
+        0,
+        (stratum.dispersion / limit + years_before) / design.rate_ratio_kept,
+        prior_events=shape,
+        alpha=design.alpha,
+        prior_shape=design.ratio_shape,
+        prior_rate=design.ratio_rate,
+    )
+    kept = shape / (stratum.dispersion / rate + years_before) * design.rate_ratio_kept
+    return _Against(design, strata, stratum, limit, kept, law)
+
+
+class _Evidence:
+    """The evidence of the patients of one look, each computed once for all units."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int], float] = {}
+
+    def of(self, compared: list[tuple[AtRisk, _Against]]) -> list[float]:
+        """Return the logarithm of each patient's e-value."""
+        keys = [(one.history.patient_id, one.n_events, one.days) for one, _ in compared]
+        new = [
+            (key, one, against)
+            for key, (one, against) in zip(keys, compared, strict=True)
+            if key not in self._known
+        ]
+        values = _evidence([(one, against) for _, one, against in new])
+        self._known |= {key: value for (key, _, _), value in zip(new, values, strict=True)}
+        return [self._known[key] for key in keys]
+
+
 def _look(
     design: LostEffect,
     occasion: Occasion,
     where: tuple[str, str],
     risk: list[AtRisk],
-    alpha: float,
+    spending: tuple[float, _Evidence],
 ) -> Look:
-    strata = occasion.history.endpoint[design.endpoint]
-    placed = [(one, stratum_of(strata, one.history)) for one in risk]
-    compared = [(one, stratum) for one, stratum in placed if stratum is not None]
-    logs = _evidence(design, compared)
+    strata, (alpha, evidence) = occasion.history.endpoint[design.endpoint], spending
+    placed = [(one, _against(design, strata, one.history, occasion.name)) for one in risk]
+    compared = [(one, against) for one, against in placed if against.stratum is not None]
+    logs = _multiplied(evidence.of(compared))
     together = combine.Design(len(logs), independence=_INDEPENDENT, alpha=alpha)
     found = last_look(combine.init, combine.step, together, [combine.Observation(log_e=logs)])
     notes = list(left_out((one.history for one in risk), {design.endpoint}))
@@ -91,7 +155,7 @@ def _look(
         risk,
         criterion_version=design.version,
         family="effectiveness",
-        expected=math.fsum(_expected(design, one, stratum) for one, stratum in compared),
+        expected=math.fsum([against.kept * one.years for one, against in compared]),
         statistic=found.log_e,
         boundary=found.log_threshold,
         scale="log_e",
@@ -101,18 +165,15 @@ def _look(
         is_crossing=found.is_crossing,
         natural_history=occasion.comparator,
         natural_history_version=occasion.history.version,
-        source=_source(compared),
+        source=_source(against.stratum for _, against in compared),
         notes=notes,
     )
 
 
-def _evidence(design: LostEffect, compared: list[tuple[AtRisk, Stratum]]) -> tuple[float, ...]:
-    """Return logarithms whose sum is the evidence: a patient's each, or of many patients each."""
-    logs = [patient_evidence(design, one, stratum) for one, stratum in compared]
-    if len(logs) <= _N_PRODUCT_MAX:
-        return tuple(logs) or (0.0,)
+def _multiplied(logs: list[float]) -> tuple[float, ...]:
+    """Return logarithms whose sum is the evidence, each of as many patients as multiply at once."""
     starts = range(0, len(logs), _N_PRODUCT_MAX)
-    return tuple(float(combine.product(logs[i : i + _N_PRODUCT_MAX])) for i in starts)
+    return tuple(float(combine.product(logs[i : i + _N_PRODUCT_MAX])) for i in starts) or (0.0,)
 
 
 def patient_evidence(design: LostEffect, patient: AtRisk, stratum: Stratum) -> float:
@@ -132,17 +193,26 @@ def patient_evidence(design: LostEffect, patient: AtRisk, stratum: Stratum) -> f
     float
         Natural logarithm of the e-value.
     """
-    rate = upper_rate(stratum, design.for_history)
-    if stratum.dispersion is None:
-        return _of_alike(design, rate, patient.n_events, patient.days)
-    n_before, years_before = _before(design, patient)
-    shape = stratum.dispersion + n_before
-    time = (stratum.dispersion / rate + years_before) / design.rate_ratio_kept
-    return _of_own(design, (shape, time), patient.n_events, patient.days)
+    return _evidence([(patient, _made(design, (), stratum, patient.history))])[0]
 
 
-# A patient is looked at within the construct and within the programme, so that each number is
-# needed twice; a law is needed at every look of its patient.
+def _evidence(compared: list[tuple[AtRisk, _Against]]) -> list[float]:
+    own = [(one, against.law) for one, against in compared if against.law is not None]
+    logs = iter(
+        uncertain_comparator.log_e_of_each(
+            [law for _, law in own],
+            [one.n_events for one, _ in own],
+            [one.years for one, _ in own],
+        ).tolist()
+    )
+    return [
+        _of_alike(against.design, against.limit, one.n_events, one.days)
+        if against.law is None
+        else next(logs)
+        for one, against in compared
+    ]
+
+
 @lru_cache(maxsize=8_192)
 def _of_alike(design: LostEffect, rate: float, n_events: int, days: int) -> float:
     years = days / DAYS_A_YEAR
@@ -153,46 +223,18 @@ def _of_alike(design: LostEffect, rate: float, n_events: int, days: int) -> floa
     return last_look(poisson.init, poisson.step, plain, [seen]).log_e
 
 
-@lru_cache(maxsize=8_192)
-def _of_own(design: LostEffect, law: tuple[float, float], n_events: int, days: int) -> float:
-    at = uncertain_comparator.Observation(events=n_events, person_time=days / DAYS_A_YEAR)
-    begin, step = uncertain_comparator.init, uncertain_comparator.step
-    return last_look(begin, step, _law(design, *law), [at]).log_e
-
-
-@lru_cache(maxsize=8_192)
-def _law(design: LostEffect, shape: float, time: float) -> uncertain_comparator.Design:
-    return uncertain_comparator.Design(
-        0,
-        time,
-        prior_events=shape,
-        alpha=design.alpha,
-        prior_shape=design.ratio_shape,
-        prior_rate=design.ratio_rate,
-    )
-
-
-def _before(design: LostEffect, patient: AtRisk) -> tuple[int, float]:
+def _before(design: LostEffect, history: History) -> tuple[int, float]:
     """Return events and years before the first dose, where they were counted."""
-    enrolled = patient.history.enrolled
+    enrolled = history.enrolled
     for one in enrolled.baseline if enrolled else ():
         if identity(one.endpoint) == identity(design.endpoint):
             return one.n_events, one.days / DAYS_A_YEAR
     return 0, 0.0
 
 
-def _expected(design: LostEffect, patient: AtRisk, stratum: Stratum) -> float:
-    """Return the events expected if the effect is kept, at the mean rate for this patient."""
-    rate = stratum.rate_per_patient_year
-    if stratum.dispersion is not None:
-        n_before, years_before = _before(design, patient)
-        shape = stratum.dispersion
-        rate = (shape + n_before) / (shape / rate + years_before)
-    return rate * design.rate_ratio_kept * patient.years
-
-
-def _source(compared: list[tuple[AtRisk, Stratum]]) -> str:
-    return "; ".join(dict.fromkeys(stratum.source for _, stratum in compared))[:500]
+def _source(compared: Iterable[Stratum | None]) -> str:
+    sources = dict.fromkeys(stratum.source for stratum in compared if stratum is not None)
+    return "; ".join(sources)[:500]
 
 
 def attributed(design: LostEffect, occasion: Occasion) -> tuple[str, float] | None:
@@ -277,9 +319,10 @@ def _columns(design: LostEffect, occasion: Occasion) -> list[tuple[str, str, int
     strata = occasion.history.endpoint[design.endpoint]
     for member in occasion.platform:
         for unit, risk in sorted(_risk(design, occasion, member, by_construct=True).items()):
-            pairs = [(one, stratum_of(strata, one.history)) for one in risk]
-            expected = math.fsum(_expected(design, one, s) for one, s in pairs if s is not None)
-            n_events = sum(one.n_events for one, s in pairs if s is not None)
+            pairs = [(one, _against(design, strata, one.history, occasion.name)) for one in risk]
+            compared = [(one, against) for one, against in pairs if against.stratum is not None]
+            expected = math.fsum([against.kept * one.years for one, against in compared])
+            n_events = sum(one.n_events for one, _ in compared)
             columns.append((unit, member.programme.name, n_events, expected))
     return columns
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from datetime import date, timedelta
 
@@ -53,19 +54,11 @@ def overdue(design: Visits, history: History, on: date) -> int:
     int
         Visits missed so far; those planned after the end of follow-up are none.
     """
-    grace = timedelta(days=design.grace_days)
-    seen = [visit.seen_on for visit in history.visits]
-    seen += [measured.taken_on for measured in history.measurements]
-    missed = 0
-    for day in _expected(design, history):
-        if day + grace >= on:
-            break
-        missed += not any(day - grace <= contact <= day + grace for contact in seen)
-    return missed
+    return bisect_right(_missed_from(design, history), on.toordinal())
 
 
 def next_due(design: Visits, history: History, on: date) -> date | None:
-    """Return the next day on which a visit of a patient can become overdue.
+    """Return the next day on which a visit of a patient becomes overdue if nothing is heard.
 
     Parameters
     ----------
@@ -81,19 +74,36 @@ def next_due(design: Visits, history: History, on: date) -> date | None:
     date or None
         None where nothing is planned any more.
     """
-    after = timedelta(days=design.grace_days + 1)
-    due = (day + after for day in _expected(design, history))
-    return next((day for day in due if day > on), None)
+    days = _missed_from(design, history)
+    place = bisect_right(days, on.toordinal())
+    return date.fromordinal(days[place]) if place < len(days) else None
 
 
-def _expected(design: Visits, history: History) -> Iterator[date]:
-    """Yield the planned days of a patient: none untreated, and none after the end of follow-up."""
+def _missed_from(design: Visits, history: History) -> list[int]:
+    """Return the days from which on each visit without a contact near it is overdue, in order."""
     if history.first_dose_on is None:
-        return
-    for day in planned(design, history.first_dose_on):
-        if history.ended_on is not None and day > history.ended_on:
-            return
-        yield day
+        return []
+    known = history.memo.get("visits")
+    if known is None or known[0] is not design:
+        grace = design.grace_days
+        contacts = [visit.seen_on.toordinal() for visit in history.visits]
+        contacts += [measured.taken_on.toordinal() for measured in history.measurements]
+        contacts.sort()
+        end = history.ended_on
+        days = [day.toordinal() for day in planned(design, history.first_dose_on)]
+        missed = [
+            day + grace + 1
+            for day in days
+            if (end is None or day <= end.toordinal()) and not _has(contacts, day, grace)
+        ]
+        known = history.memo["visits"] = (design, missed)
+    found: list[int] = known[1]
+    return found
+
+
+def _has(contacts: list[int], day: int, grace: int) -> bool:
+    place = bisect_left(contacts, day - grace)
+    return place < len(contacts) and contacts[place] <= day + grace
 
 
 def looks(design: Visits, occasion: Occasion) -> Iterator[Look]:

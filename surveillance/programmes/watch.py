@@ -9,6 +9,7 @@ decided by the tests of `detectors` alone.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
@@ -30,7 +31,6 @@ from surveillance.domain.errors import Misconfigured
 from surveillance.domain.finding import N_CHANGES_MAX, Change, Family, Look, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.log.cells import Cells
-from surveillance.log.decode import decode_outcome
 from surveillance.log.lines import Disposition, Ledger, day_of, take_lines
 from surveillance.log.messages import Output, Record
 from surveillance.log.partitioner import partition_of
@@ -38,21 +38,15 @@ from surveillance.log.topics import OUTCOMES
 from surveillance.programmes import biomarkers, listed_events, lost_effect, visits
 from surveillance.programmes.histories import History, histories_of
 from surveillance.programmes.looking import N_NOTES_MAX, Member, Occasion
+from surveillance.programmes.packed import Standing, pack, standing, unpack
 from surveillance.programmes.records import OutcomeRules
 
 Row = Look | WatchFinding
+N_RECORDS_OPEN = 200_000  # in memory, some 150 MB; programmes beyond are read again
 _AFTER_THE_END = (
     "events are counted and shown as before, and no later look of this test can cross; testing on "
     "needs a new design with an error budget of its own"
 )
-
-
-class Standing(msgspec.Struct, array_like=True):
-    """The standing version of one record."""
-
-    version: int
-    digest: bytes  # begins with 1 where the record is nullified, which wins ties
-    line: bytes
 
 
 class WatchProgress(msgspec.Struct, array_like=True):
@@ -68,9 +62,9 @@ class WatchProgress(msgspec.Struct, array_like=True):
 
 
 class ProgrammeState(msgspec.Struct, array_like=True):
-    """What is kept of one programme, as one cell."""
+    """What is kept of one programme, as one cell; each of its patients has another."""
 
-    records: dict[str, Standing] = {}
+    patients: list[str] = []
     progress: dict[str, WatchProgress] = {}
 
 
@@ -81,26 +75,104 @@ class Watching(msgspec.Struct):
     due: dict[str, int] = {}  # programme: day, as an ordinal, on which a visit can be overdue
 
 
+class _Programme:
+    """A programme in memory: what its cells hold, and the histories made from it."""
+
+    def __init__(self, name: str, cells: Cells) -> None:
+        self._name, self._cells = name, cells
+        stored = cells.get(name.encode())
+        state = _decode(zlib.decompress(stored)) if stored else ProgrammeState()
+        self.progress = state.progress
+        self._records = {patient: self._stored(patient) for patient in state.patients}
+        self._patient_of = {
+            record: patient for patient, records in self._records.items() for record in records
+        }
+        self._changed: set[str] = set()  # patients whose records differ from their cells
+        self._waiting = set(self._records)  # patients whose history is to be made anew
+        self._histories: dict[str, History] = {}
+        self.is_changed = False  # whether its own cell differs
+
+    def stand(self, record: OutcomeRecord, new: Standing) -> Disposition:
+        """Keep the greatest version of a record, under the patient that it names."""
+        name, patient = record.record_id, record.patient_id
+        before = self._patient_of.get(name, patient)
+        old = self._records.get(before, {}).get(name)
+        if old is not None and (new.version, new.digest) <= (old.version, old.digest):
+            return "repeated" if new.digest == old.digest else "superseded"
+        if before != patient:
+            del self._records[before][name]
+        self._records.setdefault(patient, {})[name] = new
+        self._patient_of[name] = patient
+        self._changed |= {before, patient}
+        self._waiting |= {before, patient}
+        self.is_changed = True
+        return "applied"
+
+    @property
+    def n_records(self) -> int:
+        """Records that stand or were taken back."""
+        return len(self._patient_of)
+
+    def histories(self) -> dict[str, History]:
+        """Return the patients with anything that stands, by name."""
+        if self._waiting:
+            found = dict(self._histories)
+            for patient in self._waiting:
+                found.pop(patient, None)
+                kept = self._records[patient].values()
+                found |= histories_of(one.record for one in kept if one.record is not None)
+            self._histories, self._waiting = dict(sorted(found.items())), set()
+        return self._histories
+
+    def put_back(self) -> None:
+        """Write what changed to the cells."""
+        for patient in self._changed:
+            self._cells.set(self._key(patient), pack(self._records[patient]))
+        self._changed = set()
+        if not self.is_changed:
+            return
+        self.is_changed = False
+        state = ProgrammeState(sorted(self._records), self.progress)
+        self._cells.set(self._name.encode(), zlib.compress(_encode(state)))
+
+    def _stored(self, patient: str) -> dict[str, Standing]:
+        stored = self._cells.get(self._key(patient))
+        return unpack(stored, self._name, patient) if stored else {}
+
+    def _key(self, patient: str) -> bytes:
+        return f"{self._name}\0{patient}".encode()
+
+
 class _Working:
-    """The state with what does not outlive an epoch."""
+    """The state, with the programmes that are open in memory.
+
+    They are a cache of the cells, and decide nothing: a programme is the same whether it was
+    kept open or is read again.
+    """
 
     def __init__(self, kept: Watching, cells: Cells) -> None:
         self.kept, self.cells = kept, cells
         self.ledger = Ledger()
-        self.open: dict[str, ProgrammeState] = {}
+        self._open: dict[str, _Programme] = {}
+        self._touched: dict[str, _Programme] = {}
 
-    def programme(self, name: str) -> ProgrammeState:
-        """Return what is kept of a programme, to be changed in place."""
-        if name not in self.open:
-            stored = self.cells.get(name.encode())
-            self.open[name] = _decode(stored) if stored else ProgrammeState()
-        return self.open[name]
+    def programme(self, name: str) -> _Programme:
+        """Return a programme, to be changed in place."""
+        found = self._touched.get(name)
+        if found is None:
+            found = self._open.pop(name, None) or _Programme(name, self.cells)
+            self._open[name] = self._touched[name] = found
+        return found
 
     def put_back(self) -> None:
-        """Write what was opened to the cells."""
-        for name, state in self.open.items():
-            self.cells.set(name.encode(), _encode(state))
-        self.open = {}
+        """Write what was touched to the cells, and close what was touched longest ago."""
+        for programme in self._touched.values():
+            programme.put_back()
+        self._touched = {}
+        n_records = sum(programme.n_records for programme in self._open.values())
+        while n_records > N_RECORDS_OPEN:
+            name = next(iter(self._open))
+            n_records -= self._open.pop(name).n_records
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -124,7 +196,7 @@ class WatchOutcomes:
     """
 
     name = "watch"
-    version = 2
+    version = 3
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._digest = configuration.digest
@@ -172,7 +244,11 @@ class WatchOutcomes:
 
     def _take(self, state: _Working, line: bytes, at: int) -> Disposition:
         record, digest = self._rules.read(line, self._place[1], at)
-        return _stand(state, record, Standing(record.version, digest, line))
+        name = record.programme_key
+        disposition = state.programme(name).stand(record, standing(record, digest))
+        if disposition == "applied":
+            state.kept.changed.add(name)
+        return disposition
 
     def _refuse_divided_platforms(self) -> None:
         for name, design in self._configured.design.items():
@@ -195,7 +271,8 @@ class WatchOutcomes:
 
     def _look(self, state: _Working, programme: Programme, epoch: int, on: date) -> Iterator[Row]:
         kept = state.programme(programme.name)
-        patients = _patients(kept)
+        kept.is_changed = True
+        patients = kept.histories()
         for name in programme.designs:
             design = self._configured.design[name]
             occasion = Occasion(
@@ -216,7 +293,7 @@ class WatchOutcomes:
         self, state: _Working, programme: Programme, design: str, own: dict[str, History]
     ) -> tuple[Member, ...]:
         return tuple(
-            Member(one, own if name == programme.name else _patients(state.programme(name)))
+            Member(one, own if name == programme.name else state.programme(name).histories())
             for name, one in self._members(programme, design)
             if partition_of(name, self._n_partitions) == self._place[1]
         )
@@ -249,7 +326,7 @@ class WatchOutcomes:
             state.kept.due[programme.name] = min(known)
 
     def _emit(
-        self, kept: ProgrammeState, design: Design, occasion: Occasion, look: Look
+        self, kept: _Programme, design: Design, occasion: Occasion, look: Look
     ) -> Iterator[Row]:
         name = "/".join(
             (look.criterion, str(look.criterion_version), look.product, look.patient_id, look.event)
@@ -287,9 +364,7 @@ class WatchOutcomes:
         found = sorted((one for one in listed if one.on <= look.on), key=lambda one: one.on)
         return [one.sentence for one in found]
 
-    def _without_support(
-        self, kept: ProgrammeState, epoch: int, on: date
-    ) -> Iterator[WatchFinding]:
+    def _without_support(self, kept: _Programme, epoch: int, on: date) -> Iterator[WatchFinding]:
         """End what stood and has nothing left to look at: its doses or values were taken back."""
         for _, progress in sorted(kept.progress.items()):
             if progress.last is None or progress.epoch == epoch:
@@ -321,22 +396,6 @@ class WatchOutcomes:
             "configuration": self._digest,
         }
         return WatchFinding(**values)
-
-
-def _patients(kept: ProgrammeState) -> dict[str, History]:
-    return histories_of(decode_outcome(record.line) for record in kept.records.values())
-
-
-def _stand(state: _Working, record: OutcomeRecord, new: Standing) -> Disposition:
-    """Keep the greatest version of a record; its identity is programme and record together."""
-    name = record.programme_key
-    records = state.programme(name).records
-    old = records.get(record.record_id)
-    if old is not None and (new.version, new.digest) <= (old.version, old.digest):
-        return "repeated" if new.digest == old.digest else "superseded"
-    records[record.record_id] = new
-    state.kept.changed.add(name)
-    return "applied"
 
 
 def _shared(design: LostEffect, occasion: Occasion, look: Look) -> dict[str, object]:

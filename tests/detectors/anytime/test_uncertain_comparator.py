@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from detectors.anytime.uncertain_comparator import (
     confidence_sequence,
     init,
     log_e,
+    log_e_of_each,
     operating_characteristics,
     step,
 )
@@ -305,3 +307,35 @@ def test_limits_in_any_regime_are_numbers() -> None:
     assert confidence_sequence(Design(3, 1.0), 0, 0.0).upper == math.inf
     with pytest.raises(ValueError, match="events is 1: must be 0 where person_time is 0"):
         confidence_sequence(Design(3, 1.0), 1, 0.0)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 40),
+            st.floats(1e-6, 1e6),
+            st.integers(0, 60),
+            st.floats(1e-6, 1e6),
+            st.sampled_from([("more", 1.0, 0.25), ("more", 4.0, 0.8), ("fewer", 1.0, 4.0)]),
+        ),
+        max_size=8,
+    )
+)
+def test_the_evidence_of_each_is_that_of_one_alone(watches: list[tuple[Any, ...]]) -> None:
+    designs = [
+        Design(c, time, prior_events=0.5, direction=way, prior_shape=shape, prior_rate=rate)
+        for c, time, _, _, (way, shape, rate) in watches
+    ]
+    events, times = [n for _, _, n, _, _ in watches], [t for _, _, _, t, _ in watches]
+
+    found = log_e_of_each(designs, events, times)
+
+    alone = [log_e(*one) for one in zip(designs, events, times, strict=True)]
+    assert found.tolist() == pytest.approx(alone, rel=1e-13, abs=1e-12)
+
+
+def test_the_evidence_of_each_needs_totals_of_each() -> None:
+    with pytest.raises(ValueError, match="events has 1 elements: must have 2"):
+        log_e_of_each([Design(2, 10.0)] * 2, [1], [1.0, 1.0])
+    with pytest.raises(ValueError, match="events is 1: must be 0 where person_time is 0"):
+        log_e_of_each([Design(2, 10.0)], [1], [0.0])
