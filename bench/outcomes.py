@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -56,7 +57,7 @@ def course(
     """Return the records of a patient by day: three doses, visits, events of a kept effect."""
     name, who = f"P{programme}", f"P{programme}-S{patient:04}"
 
-    def common(kind: str, day: int) -> dict[str, object]:
+    def common(kind: str, day: int) -> dict[str, Any]:
         on = START + timedelta(days=day)
         return {"record_id": f"{who}-{kind}", "programme": name, "patient_id": who,
                 "received_on": on}  # fmt: skip
@@ -70,29 +71,29 @@ def course(
         Enrolled(
             enrolled_on=on(entered), age_years=0.5, baseline=(before,), **common("EN", entered)
         ),
-    )  # type: ignore[arg-type]
+    )
     for number in range(3):
         day = entered + 28 * number
         yield day, TreatmentGiven(
             platform="F", product="P", construct=f"{name}-{patient % 3}", lot=f"L{day // 90}",
             dose_number=number + 1, dose_mg_per_kg=0.1, given_on=on(day),
             **common(f"T{number}", day),
-        )  # type: ignore[arg-type] # fmt: skip
+        )  # fmt: skip
     for number, day in enumerate(range(entered + 90, n_days, 90)):
         seen = day + int(rng.integers(-20, 20))
         if 0 <= seen < n_days:
-            yield seen, FollowUp(seen_on=on(seen), **common(f"V{number}", seen))  # type: ignore[arg-type]
+            yield seen, FollowUp(seen_on=on(seen), **common(f"V{number}", seen))
     rate = 2.4 * 0.2 * rng.gamma(0.65, 1 / 0.65) / 365.25
-    day, number = entered + rng.exponential(1 / rate), 0
-    while day < n_days:
-        at = int(day)
+    passed, number = entered + rng.exponential(1 / rate), 0
+    while passed < n_days:
+        at = int(passed)
         yield (
             at,
             EndpointEvent(
                 endpoint="Hyperammonaemic event", occurred_on=on(at), **common(f"E{number}", at)
             ),
-        )  # type: ignore[arg-type]
-        day, number = day + rng.exponential(1 / rate), number + 1
+        )
+        passed, number = passed + rng.exponential(1 / rate), number + 1
 
 
 class Watched:

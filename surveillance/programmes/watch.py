@@ -113,6 +113,15 @@ class _Programme:
         """Records that stand or were taken back."""
         return len(self._patient_of)
 
+    def standing(self) -> list[OutcomeRecord]:
+        """Return the records that stand; of one that was read again, the day of receipt is lost."""
+        return [
+            one.record
+            for records in self._records.values()
+            for one in records.values()
+            if one.record is not None
+        ]
+
     def histories(self) -> dict[str, History]:
         """Return the patients with anything that stands, by name."""
         if self._waiting:

@@ -87,7 +87,7 @@ def rows_of(*, is_kept_open: bool) -> list[bytes]:
     stored: dict[bytes, bytes] = {}
     stage, cells = WatchOutcomes(configuration, 0), Cells(stored.get)
     state, found = stage.init(cells), []
-    moved = {"record_id": "event 3", "version": 2}
+    moved: dict[str, Any] = {"record_id": "event 3", "version": 2}
     course: list[list[OutcomeRecord]] = [
         [dose(0), dose(0, programme="P2", record_id="d")],
         [event(3), visit(4), value(5, 10.0), value(6, 11.0)],
