@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,14 +25,13 @@ from surveillance.cli.options import (
 from surveillance.domain.errors import Misused
 from surveillance.register.columns import SIGNAL_ID
 from surveillance.register.reader import Chosen, ChosenLooks
-from surveillance.views.looks import alpha_spent, steps_of
 from surveillance.views.plain import plain
 from surveillance.views.results import open_results
+from surveillance.views.signal_steps import steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from surveillance.configuration.types import Configuration
     from surveillance.domain.finding import Look
 
 NOTE = (
@@ -80,20 +79,19 @@ def looks(
     chosen = ChosenLooks(
         programme, design, keys.product, keys.event, day_of(as_of), is_latest=latest
     )
-    configuration = source.configuration()
     n_shown = limit_of(limit, as_json=as_json or plot is not None)
     each = source.reader.each_look(chosen, limit=n_shown)
     if as_json and plot is None:
-        screen.print_json_array(_as_json(one, configuration) for one in each)
+        screen.print_json_array(each)
         return
     found = list(each)
     if plot is not None:
         one_test = _of_one(found)
         charts.save_svg(charts.draw_looks(one_test), plot, title=_title(one_test))
     if as_json:
-        screen.print_json([_as_json(one, configuration) for one in found])
+        screen.print_json(found)
         return
-    _show(found, configuration)
+    _show(found)
     screen.print_lines(showing.shown(len(found), source.reader.n_looks(chosen), "looks"), NOTE)
 
 
@@ -130,14 +128,10 @@ def _require_known(given: str | None, known: Sequence[str], option: str) -> None
     one_of(given, known, option)
 
 
-def _as_json(look: Look, configuration: Configuration | None) -> dict[str, Any]:
-    return {**plain(look), "alpha_spent": alpha_spent(look, configuration)}
-
-
-def _show(found: Sequence[Look], configuration: Configuration | None) -> None:
+def _show(found: Sequence[Look]) -> None:
     if len(found) >= charts.N_POINTS_MIN and _is_of_one(found):
         screen.print_drawing(charts.draw_looks(found, width=screen.console().width))
-    showing.print_looks(found, [alpha_spent(one, configuration) for one in found])
+    showing.print_looks(found)
 
 
 def _is_of_one(found: Sequence[Look]) -> bool:

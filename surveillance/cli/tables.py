@@ -186,19 +186,19 @@ _LOOK_DROP = (
 )  # fmt: skip
 
 
-def print_looks(found: Sequence[Look], spent: Sequence[float | None]) -> None:
+def print_looks(found: Sequence[Look]) -> None:
     """Print looks of sequential tests, each with the alpha that is spent by then."""
-    rows = [_look_row(item, alpha) for item, alpha in zip(found, spent, strict=True)]
+    rows = [_look_row(item) for item in found]
     print_table("looks of sequential tests", _LOOK_COLUMNS, rows, drop=_LOOK_DROP)
 
 
-def _look_row(item: Look, spent: float | None) -> Sequence[object]:
+def _look_row(item: Look) -> Sequence[object]:
     crossed = "now" if item.is_crossing else "before" if item.has_crossed else "no"
     return (
         item.on, item.criterion, item.programme, item.product, item.event,
         item.patient_id or ABSENT, item.looks, item.n_patients, item.n_events,
         number(item.expected), number(item.statistic), number(item.boundary), item.scale,
-        crossed, number(item.alpha), number(spent), number(item.horizon),
+        crossed, number(item.alpha), number(item.alpha_spent), number(item.horizon),
     )  # fmt: skip
 
 

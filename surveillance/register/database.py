@@ -44,6 +44,7 @@ _DIALECTS = ("sqlite", "postgresql")
 _STATES_AWAY = ("08", "57P")  # connection exceptions, and operator intervention
 _CACHE_KIB = 65_536  # the index by pair is entered at random places
 _N_BYTES_COMPACTED_MAX = 1_000_000_000
+_PAGE = 16_384  # bytes; rows of some hundred fill smaller ones less well
 _EXAMPLE = "give sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
 
 
@@ -364,6 +365,7 @@ def compact(engine: Engine) -> None:
         free = connection.execution_options(isolation_level="AUTOCOMMIT")
         if Path(str(engine.url.database)).stat().st_size <= _N_BYTES_COMPACTED_MAX:
             free.exec_driver_sql("PRAGMA journal_mode=DELETE")
+            free.exec_driver_sql(f"PRAGMA page_size={_PAGE}")
             free.exec_driver_sql("VACUUM")
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import msgspec
 
+from surveillance.register.numerals import divide
+
 # Case versions as they were received.
 RECORDS_1 = (
     b'"kind":"reinstatement""kind":"nullification""kind":"amendment""kind":"follow_up"'
@@ -83,6 +85,17 @@ RECORDS_2 = (
     b'","meddra_version":"8.10","onset_on":"1997-0","seriousness":{"is_inherited":true}'
     b',"outcome":"unknown"}],"products":[{"role":"suspect","product":" (NO BRAND NAME)'
     b'","programme":"","lot":"","doses":[{"start_on":"1997-0"}]}'
+)
+
+# The same, with the day of the extract.
+RECORDS_3 = (
+    RECORDS_2 + b'{"case_id":"VAERS-1","source":"vaers","version":1,"kind":"initial"'
+    b',"received_on":"1997-01-0","first_received_on":"1997-01-0","extracted_on":"2014-0'
+    b'","country":"US","patient":{"sex":"male","age_years":1.0},"events":[{"pt":"'
+    b'","meddra_version":"8.10","onset_on":"1997-01-0","seriousness":{"is_inherited":true}'
+    b',"outcome":"not_recovered"},{"pt":"","meddra_version":"8.10"'
+    b',"seriousness":{"is_inherited":true}}],"products":[{"role":"suspect","product":"'
+    b'","programme":"","lot":"","doses":[{"start_on":"1997-01-0","dose_number":1,"route":"IM"}]}'
 )
 
 # Outcome records as they were received.
@@ -224,6 +237,100 @@ _DOCUMENTS = (
 )
 
 
+# Findings, looks and signals as JSON; what is packed is this without its numbers.
+_ROWS = (
+    (
+        '{"type":"watch","criterion_version":1,"family":"effectiveness","programme":"","patie'
+        'nt_id":"","n_patients":5,"n_fatal":1,"person_days":900,"statistic":4.25371,"boundary'
+        '":3.51234,"scale":"log_likelihood_ratio","alpha":0.01,"alpha_family":0.02,"horizon":'
+        '2.51234,"background_probability":0.012345,"natural_history":" v1","source":"","looks'
+        '":3,"notes":[""],"rate_ratio":4.51234,"is_sentinel":true,"level_of_excess":"construc'
+        't","p_level":0.912345,"shared_ratio":2.12345}'
+    ),
+    (
+        '{"type":"look","criterion_version":1,"design_version":1,"family":"safety","n_patient'
+        's":5,"person_days":900,"scale":"count","background_probability":0.012345,"source":""'
+        ',"looks":17,"notes":["left out: 1 patient"]}{"type":"look","criterion_version":1,"de'
+        'sign_version":1,"family":"compliance","n_patients":5,"person_days":0,"scale":"count"'
+        ',"looks":17,"notes":[": 1 missed",": 2 missed"]}{"type":"look","criterion_version":1'
+        ',"design_version":1,"family":"effectiveness","n_patients":5,"person_days":900,"scale'
+        '":"log_e","alpha":0.0012345,"alpha_family":0.004,"alpha_budget":0.0123456,"alpha_spe'
+        'nt":0.0123456,"natural_history":" v1","natural_history_version":1,"source":"","looks'
+        '":17}'
+    ),
+    (
+        '{"type":"pair","criterion_version":1,"n_product":23,"n_event":3,"n_total":513,"n_fat'
+        'al":1,"n_total_serious":12,"n_total_fatal":3,"n_total_before":400,"product_first_on"'
+        ':"2024-01-09","exact_p":0.131234,"exact_log10_p":-0.891234,"adjusted_p":0.0197123,"n'
+        '_hypotheses":461391,"undefined":{"prr":"no other report of the event","ror":"","ic":'
+        '"","ebgm":"there is no prior yet","chi_square":"","exact_p":""},"onset_days_min":38,'
+        '"countries":["CA","DE","FR","GB","JP","US"],"reporters":["consumer","lawyer","other_'
+        'professional","pharmacist","physician","unknown"],"constructs":["SIM-CPS1-02"],"n_co'
+        'nstructs":1,"multiplicity":"not a test: every case of a listed kind is shown"}'
+    ),
+    (
+        '"countries":["US"],"reporters":["unknown"],"multiplicity":"over the family of one de'
+        'cision; not shared over decisions"},"multiplicity":"shrinkage to a prior over all pa'
+        'irs; no error rate is promised"}'
+    ),
+    (
+        '{"type":"pair","criterion_version":1,"n_product":71,"n_event":44,"n_total":1441,"n_s'
+        'erious":8,"n_fatal":1,"n_total_serious":120,"n_total_fatal":31,"n_pair_before":2,"n_'
+        'total_before":1203,"n_timed":3,"completeness":0.712345,"n_well_documented":3,"produc'
+        't_first_on":"1994-02-14","prr":1,"prr_lower":13.451234,"prr_upper":1,"ror":1,"ror_lo'
+        'wer":17.812345,"ror_upper":1,"chi_square":1,"ic":3.212345,"ic_lower":2.561234,"ic_up'
+        'per":3.721234,"ebgm":10.491234,"eb05":7.381234,"eb95":14.541234,"prior":"product/202'
+        '4-12-01","exact_p":0.00123456,"exact_log10_p":-21.241234,"onset_days_min":0,"countri'
+        'es":["US"],"reporters":["unknown"],"multiplicity":"none: each pair is tested alone, '
+        'at every close"}'
+    ),
+    (
+        '"reviews":[{"review_id":"R-","rule":"confirmed_with_deaths","opened_on":"2025-09-22"'
+        ',"answer":"not_upheld","answered_on":"2025-09-22"},{"review_id":"R-","rule":"fatal_s'
+        'entinel","opened_on":"2025-09-22"}],"history":[{"on":"2025-01-15","status":"under_re'
+        'view","action":"start_review","n":3,"decision_id":"","decided_by":"","approved_by":"'
+        '","reason":""},{"on":"2025-01-15","status":"confirmed","action":"confirm"},{"on":"20'
+        '25-01-15","status":"refuted","action":"refute"},{"on":"2025-01-15","status":"closed"'
+        ',"action":"close"}],"n_steps":2}'
+    ),
+    (
+        '{"type":"signal","matter_id":"M-0123456789abcdef","evaluated_on":"1999-05-21","parts'
+        '":[{"name":"strength","value":0.2281,"basis":0.6844,"weight":1.0},{"name":"size","va'
+        'lue":0.553,"basis":2.2119,"weight":1.0},{"name":"severity","value":0.0,"basis":0.0,"'
+        'weight":1.0},{"name":"novelty","value":0.683,"basis":5.6181,"weight":1.0},{"name":"i'
+        'mpact","value":0.3442,"basis":4.3128,"weight":1.0},{"name":"trend","value":0.538,"ba'
+        'sis":2.1519,"weight":1.0},{"name":"quality","value":1.0,"basis":1.0,"weight":1.0},{"'
+        'name":"spread","value":0.5,"basis":2.5,"weight":1.0},{"name":"plausibility","value":'
+        '0.5,"basis":0.5,"weight":3.0},{"name":"stimulated","value":0.5,"basis":0.5,"weight":'
+        '1.0},{"name":"indication","value":0.5,"basis":0.5,"weight":1.0}],"support":[{"criter'
+        'ion":"eb05","first_on":"1999-04-20","last_on":"1999-04-20","n":5,"is_standing":false'
+        '},{"criterion":"exact","first_on":"1999-04-20","last_on":"1999-04-20","n":5},{"crite'
+        'rion":"sentinel","first_on":"1999-04-20","last_on":"1999-04-20","n":5}],"expected":0'
+        '.06123,"evidence":2.17123,"history":[{"on":"2025-01-15","status":"detected","action"'
+        ':"detect","n":3}]}'
+    ),
+    (
+        '{"type":"signal","matter_id":"M-0123456789abcdef","evaluated_on":"1999-05-21","parts'
+        '":[{"name":"strength","value":0.2281,"basis":0.6844,"weight":1.0},{"name":"size","va'
+        'lue":0.553,"basis":2.2119,"weight":1.0},{"name":"severity","value":0.0,"basis":0.0,"'
+        'weight":1.0},{"name":"novelty","value":0.683,"basis":5.6181,"weight":1.0},{"name":"i'
+        'mpact","value":0.3442,"basis":4.3128,"weight":1.0},{"name":"trend","value":0.538,"ba'
+        'sis":2.1519,"weight":1.0},{"name":"quality","value":0.8,"basis":0.8,"weight":1.0},{"'
+        'name":"spread","weight":1.0},{"name":"plausibility","weight":3.0},{"name":"stimulate'
+        'd","weight":1.0},{"name":"indication","weight":1.0}],"support":[{"criterion":"evans"'
+        ',"first_on":"1999-04-20","last_on":"1999-04-20","n":3},{"criterion":"ic","first_on":'
+        '"1999-05-21","last_on":"1999-05-21","n":5},{"criterion":"ror","first_on":"1999-04-20'
+        '","last_on":"1999-04-20","n":3}],"expected":0.68717,"evidence":0.68443,"history":[{"'
+        'on":"1999-04-20","status":"detected","action":"detect","n":3}]}'
+    ),
+)
+
+
+def _skeletons(rows: tuple[str, ...]) -> bytes:
+    divided = [divide(row.encode()) for row in rows]
+    return b"".join(one.skeleton for one in divided if one is not None)
+
+
 def _as_messagepack(documents: tuple[str, ...]) -> bytes:
     return b"".join(msgspec.msgpack.encode(msgspec.json.decode(one)) for one in documents)
 
@@ -231,3 +338,4 @@ def _as_messagepack(documents: tuple[str, ...]) -> bytes:
 FINDINGS_1 = _as_messagepack(_FINDINGS)
 SIGNALS_1 = _as_messagepack(_SIGNALS)
 DOCUMENTS_1 = "".join(_DOCUMENTS).encode()
+ROWS_1 = _skeletons(_ROWS)

@@ -15,14 +15,14 @@ import msgspec
 from surveillance.domain.finding import Finding, Look, WatchFinding
 from surveillance.domain.product import split
 from surveillance.domain.signal import Signal
+from surveillance.register.predicted import lengthen, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 AnyFinding = Finding | WatchFinding
-_decode = msgspec.json.Decoder().decode
-_open: Callable[[bytes], dict[str, Any]] = msgspec.msgpack.Decoder().decode
-_encode = msgspec.msgpack.Encoder().encode
+_decode: Callable[[bytes], dict[str, Any]] = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Form(NamedTuple):
@@ -50,7 +50,7 @@ class Form(NamedTuple):
             That of its message.
         """
         rest: dict[str, Any] = _decode(row)
-        values = {
+        values: dict[str, Any] = {
             column: rest.pop(field) if field in rest else self.defaults[field]
             for field, column in self.columns.items()
         }
@@ -59,6 +59,8 @@ class Form(NamedTuple):
         if values[self.columns["epoch"]] != epoch:  # it repeats what an earlier one was about
             rest["epoch"] = values[self.columns["epoch"]]
             values[self.columns["epoch"]] = epoch
+        if self is PAIR_FINDING:
+            shorten(rest, values["n"])
         values["document"] = _encode(rest)
         return values
 
@@ -122,21 +124,24 @@ SIGNAL = Form(
 
 def finding_of(values: Mapping[str, Any]) -> AnyFinding:
     """Return the finding that a row of the table holds, its keys as names."""
-    rest = _open(values["document"])
-    form = PAIR_FINDING if rest["type"] == "pair" else WATCH_FINDING
+    rest = _decode(values["document"])
+    form = WATCH_FINDING
+    if rest["type"] == "pair":
+        form = PAIR_FINDING
+        lengthen(rest, values["n"])
     return msgspec.convert(form.completed(rest, values), AnyFinding)  # type: ignore[no-any-return]
 
 
 def look_of(values: Mapping[str, Any]) -> Look:
     """Return the look that a row of the table holds, its keys as names."""
-    found = LOOK.completed(_open(values["document"]), values)
+    found = LOOK.completed(_decode(values["document"]), values)
     found["programme"] = split(found["programme"])[1]
     return msgspec.convert(found, Look)
 
 
 def signal_of(values: Mapping[str, Any]) -> Signal:
     """Return the signal that a row of the table holds, its keys as names."""
-    return msgspec.convert(SIGNAL.completed(_open(values["document"]), values), Signal)
+    return msgspec.convert(SIGNAL.completed(_decode(values["document"]), values), Signal)
 
 
 @lru_cache(maxsize=4_096)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from surveillance.register.columns import Day, RowId, SignalNumber
-from surveillance.register.packing import DOCUMENT, FINDING, SIGNAL, Packed
+from surveillance.register.packing import DOCUMENT, ROW, Packed
 
 REVISIONS = (
     "0001",
@@ -37,6 +37,7 @@ REVISIONS = (
     "0006",
     "0007",
     "0008",
+    "0009",
 )  # of the migrations, the oldest first
 HEAD = REVISIONS[-1]
 OPEN = 2**63 - 1  # end of a span that has not ended: later than any epoch
@@ -107,7 +108,7 @@ findings = Table(
     Column("configuration", BigInteger),
     Column("n", Integer, nullable=False),
     Column("expected", Double, nullable=False),
-    Column("document", Packed(FINDING), nullable=False),
+    Column("document", Packed(ROW), nullable=False),
     sqlite_with_rowid=False,
 )
 Index("findings_by_product", findings.c.product, findings.c.epoch)
@@ -132,7 +133,7 @@ looks = Table(  # of the tests of outcomes, whether they crossed a boundary or n
     Column("boundary", Double, nullable=False),
     Column("is_crossing", Boolean, nullable=False),
     Column("has_crossed", Boolean, nullable=False),
-    Column("document", Packed(FINDING), nullable=False),
+    Column("document", Packed(ROW), nullable=False),
     sqlite_with_rowid=False,
 )
 Index("looks_by_programme", looks.c.programme, looks.c.design, looks.c.epoch)
@@ -166,7 +167,7 @@ signal_states = Table(
     Column("n_serious", Integer, nullable=False),
     Column("n_fatal", Integer, nullable=False),
     Column("is_sentinel", Boolean, nullable=False),
-    Column("document", Packed(SIGNAL), nullable=False),
+    Column("document", Packed(ROW), nullable=False),
     sqlite_with_rowid=False,
 )
 Index("signal_states_by_pair", signal_states.c.product, signal_states.c.event)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import zlib
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,11 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from register_rows import a_finding, a_watch_finding
 
+from detectors.counts import Table
+from detectors.disproportionality.chi_square import chi_square
+from detectors.disproportionality.prr import prr
+from detectors.disproportionality.ror import ror
 from surveillance.domain.errors import Defect
 from surveillance.register import dictionaries, packing
 from surveillance.register.documents import finding_of
 from surveillance.register.keys import NamedKeys
-from surveillance.register.packing import DOCUMENT, FINDING, OUTCOME, RECORD, SIGNAL, pack, unpack
+from surveillance.register.packing import (
+    DOCUMENT,
+    FINDING,
+    OUTCOME,
+    RECORD,
+    ROW,
+    SIGNAL,
+    pack,
+    unpack,
+)
+from surveillance.register.predicted import lengthen, shorten
 from surveillance.register.rows import entries_of_row
 
 CHECKSUMS = {
@@ -23,13 +38,90 @@ CHECKSUMS = {
     4: 1288392173,
     5: 2301567769,
     6: 2276284054,
+    7: 3293657246,
+    8: 1900773525,
 }
-DICTIONARIES = (RECORD, FINDING, SIGNAL, DOCUMENT, OUTCOME)
+DICTIONARIES = (RECORD, FINDING, SIGNAL, DOCUMENT, OUTCOME, ROW)
 parts = st.one_of(
     st.binary(max_size=40),
     st.binary(min_size=32, max_size=32).map(lambda digest: b'"' + digest.hex().encode() + b'"'),
     st.sampled_from([b'"', b"\xff", b'"' + b"A" * 64 + b'"', b'"' + b"a" * 65 + b'"']),
 )
+
+
+# Rows as they are, and whatever looks like a number, a day or a digest and is none, or not quite.
+numbers = st.one_of(
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(-100, 100).map(lambda value: round(value, 4)),
+    st.dates().map(str),
+    st.binary(min_size=8, max_size=8).map(lambda value: f"M-{value.hex()}"),
+    st.text(alphabet="-+.0123456789ef:,[]x\x01", max_size=24),
+)
+rows = st.recursive(
+    numbers,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=12,
+)
+
+
+@given(rows)
+def test_a_row_without_its_numbers_gets_them_back(row: object) -> None:
+    content = msgspec.json.encode(row)
+
+    assert unpack(pack(content, ROW)) == content
+
+
+@given(st.text(alphabet="-+.0123456789ef:,[]\x01", max_size=60))
+def test_text_that_is_no_json_comes_back_too(text: str) -> None:
+    assert unpack(pack(text.encode(), ROW)) == text.encode()
+
+
+def test_a_row_that_was_cut_or_has_more_than_its_numbers_is_a_defect() -> None:
+    packed = pack(
+        b'{"n":3,"on":"2024-01-02","prr":2.3456789,"matter_id":"M-0123456789abcdef"}', ROW
+    )
+
+    for wrong in (*(packed[:end] for end in range(1, len(packed))), packed + b"\x01"):
+        with pytest.raises(Defect, match="register"):
+            unpack(wrong)
+
+
+counts = st.integers(1, 10**7)
+
+
+@given(
+    st.tuples(counts, counts, counts, counts),
+    st.floats(1e-300, 1e300),
+    st.floats(1e-300, 1e300),
+)
+def test_statistics_come_back_to_the_last_digit_whatever_the_counts(
+    given_counts: tuple[int, int, int, int], statistic: float, lower: float
+) -> None:
+    n_pair, n_product, n_event, n_total = sorted(given_counts)
+    row = {"n_product": n_product, "n_event": n_event, "n_total": n_total, "ror": statistic}
+    row |= {"prr": statistic, "prr_lower": lower, "prr_upper": statistic, "chi_square": None}
+    short = dict(row)
+
+    shorten(short, n_pair)
+    lengthen(short, n_pair)
+
+    assert short == row
+
+
+def test_the_statistics_of_a_table_take_a_byte_each() -> None:
+    table = Table(n_pair=[8], n_product=[44], n_event=[70], n_total=85_799)
+    row: dict[str, Any] = {"n_product": 44, "n_event": 70, "n_total": 85_799}
+    for name, one in (("prr", prr(table)), ("ror", ror(table))):
+        row |= {name: float(one.point[0]), f"{name}_lower": float(one.lower[0])}
+        row[f"{name}_upper"] = float(one.upper[0])
+    row["chi_square"] = float(chi_square(table).value[0])
+
+    shorten(row, 8)
+
+    for name in ("prr", "prr_upper", "ror", "ror_upper", "chi_square"):
+        assert isinstance(row[name], int)
+        assert abs(row[name]) < 64
 
 
 @given(st.lists(parts, max_size=12).map(b"".join), st.sampled_from(DICTIONARIES))

@@ -18,6 +18,7 @@ from register_rows import (
     SIGNAL_ID,
     a_decision,
     a_finding,
+    a_look,
     a_prior,
     a_request,
     a_review,
@@ -34,7 +35,10 @@ from surveillance.domain.errors import Misused
 from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.log import topics
 from surveillance.register import CaseIndex, Register, database, schema
-from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.register.keys import NamedKeys
+from surveillance.register.packing import FINDING, pack
+from surveillance.register.reader import Chosen, ChosenLooks, RegisterReader
+from surveillance.register.rows import entries_of_row
 from surveillance.register.upgrade import MIGRATIONS, migrate, upgrade
 
 if TYPE_CHECKING:
@@ -425,3 +429,28 @@ def test_after_an_upgrade_a_follower_reads_looks_and_steps_from_the_beginning(
 
     changed(either_url, ask)
     assert found == {topics.FINDINGS: 0, topics.SIGNALS: 0, topics.CASES: 5}
+
+
+def test_looks_that_were_packed_with_their_numbers_are_packed_anew(either_url: str) -> None:
+    look = a_look()
+    anew = entries_of_row(look, 7, NamedKeys())[0].values
+    rest = msgspec.json.decode(anew["document"])
+
+    def make(connection: Connection) -> None:
+        tables = tables_at(connection, "0008")
+        values = {
+            **anew,
+            "looked_on": 10_634,
+            "document": pack(msgspec.msgpack.encode(rest), FINDING),
+        }
+        connection.execute(tables["looks"].insert(), values)
+        keys = NamedKeys()
+        entries_of_row(look, 7, keys)
+        connection.execute(tables["keys"].insert(), keys.rows)
+
+    changed(either_url, make)
+    upgrade(either_url)
+
+    reader = RegisterReader(either_url)
+    assert list(reader.each_look(ChosenLooks())) == [look]
+    reader.close()
