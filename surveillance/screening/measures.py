@@ -159,16 +159,28 @@ def findings(
     about = counts.about(np.array([one.place for one in selected], np.int64))
     for interval in dict.fromkeys(one.interval for one in selected):
         chosen = [i for i, one in enumerate(selected) if one.interval == interval]
-        places = np.array([selected[i].place for i in chosen])
-        table = Table(*counts.cells(places))
-        numbers = measures(table, **interval._asdict(), in_force=in_force)
-        margins = zip(
-            table.n_pair.tolist(), table.n_product.tolist(), table.n_event.tolist(), strict=True
-        )
-        for i, row, (n_pair, n_product, n_event) in zip(chosen, numbers, margins, strict=True):
-            row |= {"n_pair": n_pair, "n_product": n_product, "n_event": n_event}
-            found[i] = _finding(counts, selected[i], about[selected[i].place], when, row)
+        places = np.array([selected[i].place for i in chosen], np.int64)
+        distinct, where = np.unique(places, return_inverse=True)  # many criteria meet one pair
+        numbers = _rows(counts, distinct, interval, in_force)
+        for i, spot in zip(chosen, where.tolist(), strict=True):
+            found[i] = _finding(
+                counts, selected[i], about[selected[i].place], when, numbers[spot].copy()
+            )
     return [finding for finding in found if finding is not None]
+
+
+def _rows(
+    counts: Counts, places: NDArray[np.int64], interval: Interval, in_force: InForce | None
+) -> list[dict[str, Any]]:
+    """Return the counts and measures of each pair."""
+    table = Table(*counts.cells(places))
+    rows = measures(table, **interval._asdict(), in_force=in_force)
+    margins = zip(
+        table.n_pair.tolist(), table.n_product.tolist(), table.n_event.tolist(), strict=True
+    )
+    for row, (n_pair, n_product, n_event) in zip(rows, margins, strict=True):
+        row |= {"n_pair": n_pair, "n_product": n_product, "n_event": n_event}
+    return rows
 
 
 def _finding(

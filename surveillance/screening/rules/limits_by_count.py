@@ -10,6 +10,7 @@ from surveillance.screening.keyed_sums import Ints
 from surveillance.screening.rules.rule import Floats
 
 N_AT_ONCE = 512  # small counts whose limits are computed together, since most pairs have one
+N_WHOLE = 8_192  # up to here all counts up to twice the largest: a call costs more than a count
 N_AHEAD = 64  # and of larger ones the next, since counts grow
 N_TABULATED_MAX = 100_000  # counts; beyond, limits are computed for those that occur
 
@@ -46,8 +47,9 @@ class LimitsByCount:
 
     def _learn(self, counts: Ints) -> None:
         """Compute the limits of some counts, of those that come next, and of the usual ones."""
-        ahead = np.add.outer(counts, np.arange(N_AHEAD)).ravel()
-        new = np.unique(np.concatenate((ahead, np.arange(N_AT_ONCE))))
+        small = min(2 * int(counts[counts < N_WHOLE].max(initial=N_AT_ONCE // 2)), N_WHOLE)
+        ahead = np.add.outer(counts[counts >= small], np.arange(N_AHEAD)).ravel()
+        new = np.unique(np.concatenate((ahead, np.arange(small))))
         new = new[new < len(self._known)]
         new = new[np.isnan(self._known[new])]
         self._known[new] = self._compute(new)
