@@ -6,6 +6,7 @@ multiplies products with events and adds everything up in arrays.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from math import isnan
 from typing import Any
@@ -168,9 +169,27 @@ class Counts:
         self.tally = KeyedSums()
         self._index: dict[int, int] = {}
         self._waiting = _Waiting()
+        self._only: Ints | None = None  # keys of the pairs that are counted; None for all
 
     def __len__(self) -> int:
         return len(self._index)
+
+    @property
+    def n_waiting(self) -> int:
+        """How many contributions wait for `settle`."""
+        return len(self._waiting.weights)
+
+    def restrict(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Count only these pairs from here on, beside every margin and total.
+
+        Parameters
+        ----------
+        pairs : iterable of tuple of str
+            Keys of product and event.
+        """
+        product, event = self.products.number, self.events.number
+        keys = [product(p) << 32 | event(e) for p, e in pairs]
+        self._only = np.unique(np.array(keys, np.int64))
 
     def add(self, row: Contribution) -> None:
         """Hold one contribution until `settle`."""
@@ -224,6 +243,8 @@ class Counts:
             first = self.product_first.values
             first[(first == 0) & (self.n_product.values > 0)] = today.toordinal()
         keys = crossed.products[crossed.p] << 32 | crossed.events[crossed.e]
+        if self._only is not None:
+            keys = crossed.keep(np.isin(keys, self._only), keys)
         distinct, inverse = np.unique(keys, return_inverse=True)
         places = self._places(distinct)
         spot = places[inverse]
@@ -385,6 +406,15 @@ class _Crossed:
             self._onset >= self._start
         )
         self._waiting = waiting
+
+    def keep(self, chosen: NDArray[np.bool_], keys: Ints) -> Ints:
+        """Drop the pairs that are not chosen; return the keys of those that are."""
+        self.row, self.p, self.e, self.w = (
+            each[chosen] for each in (self.row, self.p, self.e, self.w)
+        )
+        self._start, self._onset = self._start[chosen], self._onset[chosen]
+        self.is_timed = self.is_timed[chosen]
+        return keys[chosen]
 
     def features(self, spot: Ints) -> tuple[Ints, Ints]:
         """Return the features of every pair, as keys of the tally, and their weights."""

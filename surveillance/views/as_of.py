@@ -51,16 +51,16 @@ def signals_as_of(source: Results, signals: Sequence[Signal], on: date) -> list[
     configuration = source.configuration()
     if source.directory is None or configuration is None:
         return list(signals)
-    counted = CountedRun(source.directory)
+    pairs = [(item.product, item.event) for item in signals]
+    counted = CountedRun(source.directory, pairs=pairs)
     counted.to_the_end_of(on)
-    places = counted.places([(item.product, item.event) for item in signals])
+    places = counted.places(pairs)
     chosen = [number for number, item in enumerate(signals) if is_screened(item)]
     chosen = [number for number in chosen if places[number] >= 0]
     facts = counted.facts(places[chosen], on)
     watched = np.array([signals[number].is_sentinel for number in chosen], np.bool_)
     facts = facts._replace(is_watched=np.where(watched, 1.0, np.nan))
-    pairs = [(signals[number].product, signals[number].event) for number in chosen]
-    facts = Labels(configuration).added(facts, pairs, on)
+    facts = Labels(configuration).added(facts, [pairs[number] for number in chosen], on)
     found = list(signals)
     updated = _updated([found[number] for number in chosen], facts, configuration.triage.weights)
     for number, item in zip(chosen, updated, strict=True):

@@ -18,11 +18,14 @@ from surveillance.triage.priority import DAYS_A_MONTH, Facts
 from surveillance.views.contributions import read_contributions, read_days
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
     from surveillance.domain.contribution import Contribution
+
+
+N_WAITING_MAX = 20_000  # contributions: multiplied out they take some 50 MB
 
 
 class CountedRun:
@@ -34,10 +37,21 @@ class CountedRun:
         Of the run.
     with_cases : bool, default: False
         Keep which cases name which product and event as well.
+    pairs : iterable of tuple of str, optional
+        Count no others: all pairs that were ever reported together take far more memory than
+        the few that became signals.
     """
 
-    def __init__(self, directory: Path, *, with_cases: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        with_cases: bool = False,
+        pairs: Iterable[tuple[str, str]] | None = None,
+    ) -> None:
         self.counts = Counts()
+        if pairs is not None:
+            self.counts.restrict(pairs)
         self._cases = _Cases() if with_cases else None
         self._days = read_days(directory)
         self._batches = read_contributions(directory)
@@ -58,6 +72,8 @@ class CountedRun:
                     self._cases.add(row)
                 for product, _ in row.products:
                     self._first.setdefault(product, on.toordinal())
+            if self.counts.n_waiting >= N_WAITING_MAX:
+                self._settle(None)
         if self._last is not None:
             self._settle(self._last)
 
@@ -73,13 +89,14 @@ class CountedRun:
             ahead, self._ahead = self._ahead, None
             yield ahead
 
-    def _settle(self, day: date) -> None:
+    def _settle(self, day: date | None) -> None:
         counts = self.counts
-        n_known = len(counts.product_first.values)
+        unknown = counts.product_first.values == 0
         counts.settle(day)
         first = counts.product_first.values
-        for number in range(n_known, len(first)):
-            first[number] = self._first[counts.products.names[number]]
+        dated = np.flatnonzero(unknown).tolist() + list(range(len(unknown), len(first)))
+        for number in dated:
+            first[number] = self._first.get(counts.products.names[number], 0)
 
     def cases(self, product: str, event: str) -> frozenset[int]:
         """Return the cases of a pair, each as a number that means nothing else."""

@@ -77,7 +77,6 @@ class MatterLists:
 
     def __init__(self, source: Results, criteria: Sequence[str] = ()) -> None:
         directory = source.directory
-        self.counted = None if directory is None else CountedRun(directory, with_cases=True)
         configuration = source.required_configuration()
         self.triage = configuration.triage
         changes = source.reader.changes()
@@ -90,6 +89,9 @@ class MatterLists:
         numbers = {matter: number for number, matter in enumerate(self.matters)}
         self.matter_of = np.array([numbers[matter] for matter in of_signals], np.int64)
         self._pairs = list(self.signals.values())
+        self.counted = (
+            None if directory is None else CountedRun(directory, with_cases=True, pairs=self._pairs)
+        )
         self._places = np.full(len(self.signals), -1)
         met = source.reader.first_met()
         self._from = self._first_days(met, criteria)
