@@ -99,8 +99,9 @@ def test_statistics_come_back_to_the_last_digit_whatever_the_counts(
     given_counts: tuple[int, int, int, int], statistic: float, lower: float
 ) -> None:
     n_pair, n_product, n_event, n_total = sorted(given_counts)
-    row = {"n_product": n_product, "n_event": n_event, "n_total": n_total, "ror": statistic}
-    row |= {"prr": statistic, "prr_lower": lower, "prr_upper": statistic, "chi_square": None}
+    row: dict[str, Any] = {"n_product": n_product, "n_event": n_event, "n_total": n_total}
+    row |= {"ror": statistic, "prr": statistic, "prr_lower": lower, "prr_upper": statistic}
+    row["chi_square"] = None
     short = dict(row)
 
     shorten(short, n_pair)
