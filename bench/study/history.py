@@ -30,7 +30,7 @@ from surveillance.configuration.programmes import (
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.finding import Look
 from surveillance.domain.outcome import EndpointEvent, FollowUp, OutcomeRecord
-from surveillance.programmes import biomarkers, listed_events, lost_effect, visits
+from surveillance.programmes import biomarkers, carriers, listed_events, lost_effect, visits
 from surveillance.programmes.histories import DAYS_A_YEAR, History, histories_of
 from surveillance.programmes.looking import Member, Occasion
 from surveillance.simulate.content import Calendar
@@ -183,6 +183,14 @@ class _Walk:
             if self._have_all_crossed(looks):
                 self.open.discard(name)
 
+    def _level(self, design: LostEffect, occasion: Occasion, look: Look) -> str:
+        """Return what is named as carrying a loss: a lot where lots are what differs."""
+        named = lost_effect.attributed(design, occasion)
+        if named is not None or self.drawing.cell.name != "lot-effect":
+            return named[0] if named else ""
+        said = next(carriers.of_lots_and_sites(design, occasion, look), "lots: one")
+        return said.split(" most")[0] if said.startswith("lot ") else "all lots"
+
     def _can_raise(self, record: OutcomeRecord) -> bool:
         """Return whether a record can raise evidence: an end takes time at risk back."""
         is_end = isinstance(record, FollowUp) and record.is_last and "effect" in self.designs
@@ -213,9 +221,9 @@ class _Walk:
         place = look.criterion, f"{look.product} {look.patient_id}".rstrip()
         if place in self.found:
             return
-        named = None
+        level = ""
         if isinstance(design, LostEffect) and not self.drawing.has_named:
-            named = lost_effect.attributed(design, occasion)
+            level = self._level(design, occasion, look)
             self.drawing.has_named = True
         lost_years = self.drawing.lost_years(look.product, day)
         self.found[place] = Alarm(
@@ -226,7 +234,7 @@ class _Walk:
             patient_years=look.person_days / DAYS_A_YEAR,
             lost_years=lost_years,
             is_true=lost_years > 0 and look.family == "effectiveness",
-            level=named[0] if named else "",
+            level=level,
             background_probability=look.background_probability,
         )
 

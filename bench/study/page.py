@@ -21,6 +21,7 @@ NULL = ("quiet-platform", "care-drifts", "heavy-loss", "one-patient",
 LOST = ("construct-wanes", "lost-everywhere", "biomarker-holds", "lot-effect", "five-patients",
         *(f"lost-{n}" for n in SIZES))  # fmt: skip
 NAMED = {"construct-wanes": ("construct SIM-ASS1-01", "programme SIM-ASS1"),
+         "lot-effect": ("lot SIM-CPS1-01-L2",),
          "lost-everywhere": ("platform",)}  # fmt: skip
 HEAD = """# How often the watches err, and what they find
 

@@ -68,7 +68,7 @@ def looks(design: Level, of: Biomarker, occasion: Occasion) -> Iterator[Look]:
         One for each patient with a baseline and a later value.
     """
     for history in occasion.own.patients.values():
-        values, n_censored = _series(design, of, history)
+        values, n_censored = series(design, of, history)
         baseline, later = values[: design.n_baseline], values[design.n_baseline :]
         if not later or min(baseline) == max(baseline):
             continue
@@ -100,8 +100,18 @@ def looks(design: Level, of: Biomarker, occasion: Occasion) -> Iterator[Look]:
         )
 
 
-def _series(design: Level, of: Biomarker, history: History) -> tuple[list[float], int]:
-    """Return the values from the baseline on, and how many lay below the limit."""
+def series(design: Level, of: Biomarker, history: History) -> tuple[list[float], int]:
+    """Return the values from the baseline on, and how many lay below the limit.
+
+    Parameters
+    ----------
+    design : Level
+        From which day on, and whether logarithms are taken.
+    of : Biomarker
+        With its unit.
+    history : History
+        The patient.
+    """
     if not history.measurements or history.first_dose_on is None:
         return [], 0
     start = history.first_dose_on + timedelta(days=design.from_days)

@@ -258,9 +258,12 @@ def attributed(design: LostEffect, occasion: Occasion) -> tuple[str, float] | No
     if not 1 < len(columns) <= attribution.MAX_ATTRIBUTED:
         return None
     names, programmes, events, expected = (list(part) for part in zip(*columns, strict=True))
-    excess = min(max(1 / design.rate_ratio_kept, 1.1), 100.0)
-    found = _attribution(
-        tuple(events), tuple(expected), tuple(programmes), excess, _size(design, occasion)
+    found = attribution_of(
+        tuple(events),
+        tuple(expected),
+        tuple(programmes),
+        excess_of(design),
+        _size(design, occasion),
     )
     given_excess = np.where(np.array(found.level) == "nothing", 0.0, found.posterior)
     best = int(given_excess.argmax())
@@ -296,13 +299,28 @@ def shared_ratios(design: LostEffect, occasion: Occasion) -> dict[str, float]:
 
 # All that crosses at one close of a platform is asked of the same numbers.
 @lru_cache(maxsize=16)
-def _attribution(
+def attribution_of(
     events: tuple[int, ...],
     expected: tuple[float, ...],
     programmes: tuple[str, ...],
     excess: float,
     dispersion: float,
 ) -> attribution.Attribution:
+    """Compute which of some units carries an excess; see `detectors.small_population`.
+
+    Parameters
+    ----------
+    events : tuple of int
+        Of each unit.
+    expected : tuple of float
+        Of each, if the effect is kept.
+    programmes : tuple of str
+        What each belongs to.
+    excess : float
+        Median rate ratio where there is an excess.
+    dispersion : float
+        Size of the negative binomial of a unit.
+    """
     above = np.maximum(expected, _LEAST_EXPECTED)
     return attribution.attribute(events, above, programmes, excess=excess, dispersion=dispersion)
 
@@ -314,25 +332,65 @@ def _posterior(
     return platform.posterior(events, np.maximum(expected, _LEAST_EXPECTED), dispersion=dispersion)
 
 
+def excess_of(design: LostEffect) -> float:
+    """Return the rate ratio of an effect that is wholly lost.
+
+    Parameters
+    ----------
+    design : LostEffect
+        The design.
+    """
+    return min(max(1 / design.rate_ratio_kept, 1.1), 100.0)
+
+
+def seen_and_expected(
+    design: LostEffect, occasion: Occasion, risk: list[AtRisk]
+) -> tuple[int, float]:
+    """Return events and expected events of the patients who fit a stratum.
+
+    Parameters
+    ----------
+    design : LostEffect
+        The design.
+    occasion : Occasion
+        With natural history.
+    risk : list of AtRisk
+        Patients of one unit.
+    """
+    strata = occasion.history.endpoint[design.endpoint]
+    pairs = [(one, _against(design, strata, one.history, occasion.name)) for one in risk]
+    compared = [(one, against) for one, against in pairs if against.stratum is not None]
+    expected = math.fsum([against.kept * one.years for one, against in compared])
+    return sum(one.n_events for one, _ in compared), expected
+
+
 def _columns(design: LostEffect, occasion: Occasion) -> list[tuple[str, str, int, float]]:
     columns: list[tuple[str, str, int, float]] = []
-    strata = occasion.history.endpoint[design.endpoint]
     for member in occasion.platform:
         for unit, risk in sorted(_risk(design, occasion, member, by_construct=True).items()):
-            pairs = [(one, _against(design, strata, one.history, occasion.name)) for one in risk]
-            compared = [(one, against) for one, against in pairs if against.stratum is not None]
-            expected = math.fsum([against.kept * one.years for one, against in compared])
-            n_events = sum(one.n_events for one, _ in compared)
+            n_events, expected = seen_and_expected(design, occasion, risk)
             columns.append((unit, member.programme.name, n_events, expected))
     return columns
 
 
 def _size(design: LostEffect, occasion: Occasion) -> float:
-    """Return the size of the negative binomial of a construct with the mean number of patients."""
-    sizes = [one.dispersion for one in occasion.history.endpoint[design.endpoint] if one.dispersion]
-    if not sizes:
-        return math.inf
     members = occasion.platform
     n_constructs = sum(len(member.programme.construct) for member in members)
     n_patients = sum(len(member.patients) for member in members)
-    return max(1.0, min(sizes) * n_patients / n_constructs)
+    return size_of(design, occasion, n_patients / n_constructs)
+
+
+def size_of(design: LostEffect, occasion: Occasion, n_patients: float) -> float:
+    """Return the size of the negative binomial of so many patients together.
+
+    Parameters
+    ----------
+    design : LostEffect
+        The design.
+    occasion : Occasion
+        With natural history.
+    n_patients : float
+        Patients of a unit, on average.
+    """
+    sizes = [one.dispersion for one in occasion.history.endpoint[design.endpoint] if one.dispersion]
+    return max(1.0, min(sizes) * n_patients) if sizes else math.inf

@@ -35,7 +35,7 @@ from surveillance.log.lines import Disposition, Ledger, day_of, take_lines
 from surveillance.log.messages import Output, Record
 from surveillance.log.partitioner import partition_of
 from surveillance.log.topics import OUTCOMES
-from surveillance.programmes import biomarkers, listed_events, lost_effect, visits
+from surveillance.programmes import biomarkers, carriers, listed_events, lost_effect, visits
 from surveillance.programmes.histories import History, histories_of
 from surveillance.programmes.looking import N_NOTES_MAX, Member, Occasion
 from surveillance.programmes.packed import Standing, pack, standing, unpack
@@ -392,7 +392,17 @@ class WatchOutcomes:
         extra: dict[str, object] = {"is_sentinel": isinstance(design, Sentinel)}
         if isinstance(design, LostEffect) and change != "ceased":
             extra |= _shared(design, occasion, look)
+            extra["notes"] = (*look.notes, *self._beside(design, occasion, look))[:N_NOTES_MAX]
         return self._as_finding(look, change, extra)
+
+    def _beside(self, design: LostEffect, occasion: Occasion, look: Look) -> Iterator[str]:
+        """State what lots, sites and biomarkers show of a lost effect."""
+        yield from carriers.of_lots_and_sites(design, occasion, look)
+        for name in occasion.own.programme.designs:
+            level = self._configured.design[name]
+            if isinstance(level, Level):
+                of = self._configured.biomarker[level.code]
+                yield from carriers.of_biomarker(design, level, of, occasion)
 
     def _as_finding(self, look: Look, change: Change, extra: dict[str, object]) -> WatchFinding:
         values = msgspec.structs.asdict(look)
