@@ -28,7 +28,7 @@ _N_SHORT = 10  # longer tokens hardly ever come twice
 _FIRST_DAY = date(2000, 1, 1).toordinal()  # days are counted from the one before, this at first
 _encode = msgspec.json.Encoder().encode
 _double = struct.Struct("<d")
-_pack = _double.pack
+_pack, _unpack = _double.pack, _double.unpack_from
 
 
 class Divided(NamedTuple):
@@ -148,23 +148,38 @@ def fill(parts: list[bytes], numbers: bytes) -> bytes:
         for index in range(1, len(whole), 2):
             mark = whole[index]
             if mark == _FLOAT:
-                whole[index] = _encode(_double.unpack_from(numbers, place)[0])
+                whole[index] = _encode(_unpack(numbers, place)[0])
                 place += 8
-            elif mark == _HEX:
+                continue
+            if mark == _HEX:
                 whole[index] = b"-%b" % numbers[place : place + 8].hex().encode()
                 place += 8
+                continue
+            first = numbers[place]
+            if first < 0x80:  # noqa: PLR2004 - one byte: most are
+                value, place = (~(first >> 1) if first & 1 else first >> 1), place + 1
             else:
                 value, place = read(numbers, place)
-                if mark == _DAY:
-                    day += value
-                    whole[index] = _written(day)
-                else:
-                    whole[index] = _encode(value if mark == _INTEGER else value / _SCALE)
+            if mark == _DAY:
+                day += value
+                whole[index] = _written(day)
+            else:
+                whole[index] = _whole(value) if mark == _INTEGER else _decimal(value)
     except (IndexError, struct.error):
         raise ValueError("its numbers end too soon") from None
     if place != len(numbers):
         raise ValueError("it has more numbers than places, or fewer")
     return b"".join(whole)
+
+
+@lru_cache(maxsize=16_384)
+def _whole(value: int) -> bytes:
+    return b"%d" % value
+
+
+@lru_cache(maxsize=16_384)
+def _decimal(scaled: int) -> bytes:
+    return _encode(scaled / _SCALE)
 
 
 @lru_cache(maxsize=16_384)
