@@ -199,6 +199,7 @@ def _show(summary: dict[str, Any], directory: Path) -> None:
         f"{seconds['whole']:.1f} s, {summary['memory_mb']:.0f} MB; all of it in {directory}"
     )
     print_notes(summary["cannot_happen"])
+    print_notes(_came_again(summary["dispositions"]))
     print_notes(notes_on_sources(summary["sources_without_rule"]))
     print_lines(f"next: {called()} ranking --from-run {directory}")
 
@@ -210,6 +211,15 @@ def notes_on_sources(without_rule: Iterable[str]) -> list[str]:
         "number, then by day of receipt"
         for source in sorted(without_rule)
     ]
+
+
+def _came_again(dispositions: dict[str, dict[str, int]]) -> list[str]:
+    """Return a note where records were repeated: a file may have been given twice."""
+    n = sum(counts["repeated"] for counts in dispositions.values())
+    what = "1 record came" if n == 1 else f"{n:,} records came"
+    return (
+        [f"{what} again word for word, as in a second copy of a file: it counts once"] if n else []
+    )
 
 
 def print_notes(notes: list[str]) -> None:

@@ -13,6 +13,7 @@ from surveillance.domain.errors import Misused
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.intake.extracts import NO_DAYS, Extracts, Undecided
 from surveillance.intake.format import Format, OfExtracts, Read, Unusable, unreadable
+from surveillance.intake.guess import format_of
 from surveillance.intake.registry import FORMATS, paths
 from surveillance.intake.row_counts import FileTally, RowCounts
 from surveillance.intake.spool import in_order
@@ -20,6 +21,8 @@ from surveillance.intake.withdrawals import Withdrawn, absences
 from surveillance.log import topics
 from surveillance.log.days import DatedLine
 
+_UNREADABLE_FILE = "unreadable_file"
+_N_TOLD = 8  # files left out, or reasons of refusal, that are told one by one
 _N_MANY = 10  # refused rows that are more than a few bad ones
 _TOPICS = {"cases": topics.CASES, "outcomes": topics.OUTCOMES, "decisions": topics.DECISIONS}
 
@@ -247,7 +250,7 @@ class _Counted:
     """Counts the records of all inputs together, and reports progress."""
 
     def __init__(self, progress: Progress) -> None:
-        self._progress, self._n = progress, 0
+        self._progress, self._n, self._n_left_out = progress, 0, 0
 
     def one(self) -> None:
         self._n += 1
@@ -260,6 +263,20 @@ class _Counted:
     def wrong(self, faults: list[str]) -> None:
         if faults:
             self._progress.wrong(faults)
+
+    def left_out(self, item: Unusable) -> None:
+        """Tell at once of a file that is left out as a whole, unless there are many."""
+        self._n_left_out += 1
+        if self._n_left_out <= _N_TOLD:
+            told = f"{item.place}: {item.reason}; {item.remedy}"
+            self.wrong([f"{told}. It is left out as a whole, and the others are read"])
+
+    def end_of_files(self) -> None:
+        """Tell how many more were left out than were told of."""
+        if self._n_left_out > _N_TOLD:
+            n_more = self._n_left_out - _N_TOLD
+            self.wrong([f"{n_more:,} more files cannot be read and are left out"])
+        self._n_left_out = 0
 
 
 class _Taking(NamedTuple):
@@ -282,10 +299,16 @@ def _lines(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Dated
 def _usable(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Read]:
     n_unreadable = 0
     earlier = set(taking.tally.files)
-    first: dict[str, Unusable] = {}
+    first: dict[str, list[Unusable]] = {}  # by code: one of each of the first files
 
     def refuse(item: Unusable) -> None:
-        first.setdefault(item.code, item)
+        if item.code == _UNREADABLE_FILE:
+            taking.counted.left_out(item)
+        else:
+            known = first.setdefault(item.code, [])
+            is_same = known and known[-1].place.rpartition(":")[0] == item.place.rpartition(":")[0]
+            if len(known) < _N_TOLD and not is_same:
+                known.append(item)
         taking.refuse(item)
 
     noting = taking._replace(refuse=refuse)
@@ -294,13 +317,25 @@ def _usable(chosen: Format, found: list[Path], taking: _Taking) -> Iterator[Read
             yield from _usable_of(chosen, path, noting)
         except Misused as error:
             n_unreadable += 1
-            if n_unreadable == len(found) or isinstance(error, Undecided):
-                raise  # there is nothing to go on with, or no way to choose
+            if isinstance(error, Undecided):
+                raise  # there is no way to choose
+            if n_unreadable == len(found):  # there is nothing to go on with
+                raise _with_guess(error, chosen, path) from None
             noting.refuse(unreadable(error))
     yield from _withdrawn(chosen, taking, is_whole=n_unreadable == 0)
     taking.counted.report()
     new = {name: one for name, one in taking.tally.files.items() if name not in earlier}
+    taking.counted.end_of_files()
     taking.counted.wrong(_wrong_as_a_whole(new, first))
+
+
+def _with_guess(error: Misused, chosen: Format, path: Path) -> Misused:
+    """Return the error, with the format that the file looks like if that is another one."""
+    looks_like = format_of(path)
+    if looks_like in {None, chosen.name}:
+        return error
+    remedy = f"{error.remedy}, or give {looks_like} as FORMAT: the file looks like that"
+    return Misused(error.place, error.reason, remedy)
 
 
 def _withdrawn(chosen: Format, taking: _Taking, *, is_whole: bool) -> Iterator[Read]:
@@ -314,19 +349,33 @@ def _withdrawn(chosen: Format, taking: _Taking, *, is_whole: bool) -> Iterator[R
             yield from chosen.nullifications(absence, taking.today)
 
 
-def _wrong_as_a_whole(files: Mapping[str, FileTally], first: dict[str, Unusable]) -> list[str]:
-    """Tell of each file that has one fault in most of its rows: how many, and where first."""
+def _of_file(refused: list[Unusable], name: str) -> Unusable | None:
+    """Return the first that was refused in a file, or else the first that is known."""
+    own = (one for one in refused if name.endswith(one.place.rpartition(":")[0]))
+    return next(own, refused[0] if refused else None)
+
+
+def _wrong_as_a_whole(
+    files: Mapping[str, FileTally], first: Mapping[str, list[Unusable]]
+) -> list[str]:
+    """Tell of each file that gives nothing, or has one fault in most of its rows."""
     found = []
     for name, counts in files.items():
         code, n = (counts.refused.most_common(1) or [("", 0)])[0]
-        if n < _N_MANY or n * 2 <= counts.n_read:
+        is_useless = counts.n_refused > 0 and not counts.n_used
+        if not (is_useless or (n >= _N_MANY and n * 2 > counts.n_read)):
             continue
-        one = first[code]
-        found.append(
-            f"{name}: {n:,} of {counts.n_read:,} records are refused as {code}, first at "
-            f"{one.place}: {one.reason}; {one.remedy}"
+        one = _of_file(first.get(code, []), name)
+        if one is None:  # left out as a whole, and told of already
+            continue
+        what = (
+            "its one record is" if counts.n_read == 1 else f"{n:,} of {counts.n_read:,} records are"
         )
-    return found
+        found.append(
+            f"{name}: {what} refused as {code}, first at {one.place}: {one.reason}; {one.remedy}"
+        )
+    n_more = len(found) - _N_TOLD
+    return [*found[:_N_TOLD], *([f"and {n_more:,} more files like these"] if n_more > 0 else [])]
 
 
 def _usable_of(chosen: Format, path: Path, taking: _Taking) -> Iterator[Read]:

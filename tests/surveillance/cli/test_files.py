@@ -147,14 +147,90 @@ def test_a_folder_of_quarters_replays_with_nothing_else(quarters: Path, tmp_path
         ("unreadable_file", "vaers.zip"),
     ]
     assert any("no DRUG table of 2013Q1" in each["reason"] for each in listed)
+    told = answer.err.splitlines()
+    assert [line.partition(". It is left out as a whole")[1] != "" for line in told] == [
+        True, True, True, False,
+    ]  # fmt: skip
+    assert any("quarters: has no DRUG table of 2013Q1; fetch it again" in line for line in told)
 
 
 def test_two_copies_of_a_quarter_count_once(quarters: Path, tmp_path: Path) -> None:
     copy = quarters / "faers_ascii_2014q4 (1).zip"
     copy.write_bytes((quarters / "faers_ascii_2014q4.zip").read_bytes())
 
-    answer = longwatch("replay", "faers", quarters, "--out", tmp_path / "run", "--json")
+    answer = longwatch("replay", "faers", quarters, "--out", tmp_path / "run")
 
     assert answer.code == 0
-    dispositions = answer.json()["dispositions"].values()
-    assert sum(each["repeated"] for each in dispositions) == 1
+    assert "note: 1 record came again word for word, as in a second copy of a file" in answer.out
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert sum(each["repeated"] for each in run["dispositions"].values()) == 1
+
+
+def test_a_quarter_that_was_cut_off_within_a_table_gives_the_reports_before_the_cut(
+    tmp_path: Path,
+) -> None:
+    contents = files(together(report(1), report(2)), "14Q4")
+    contents["DRUG14Q4.txt"] = contents["DRUG14Q4.txt"][:-25]
+    unpacked(tmp_path / "faers_ascii_2014q4", contents)
+    packed(tmp_path / "faers_ascii_2015q1.zip", files(report(3), "15Q1"))
+
+    answer = longwatch("convert", "faers", tmp_path, "--out", tmp_path / "out.ndjson")
+
+    assert answer.code == 3
+    assert "wrong_columns 1" in answer.err
+    lines = (tmp_path / "out.ndjson").read_text().splitlines()
+    assert {json.loads(line)["case_id"] for line in lines} == {"FAERS-1", "FAERS-3"}
+    kept = (tmp_path / "out.ndjson.refused.ndjson").read_text().splitlines()
+    reasons = [json.loads(line)["reason"] for line in kept]
+    assert any("the row has" in reason and "columns, the header" in reason for reason in reasons)
+
+
+E2B = Path(__file__).parents[1] / "intake" / "files" / "invented_e2b_r3.xml"
+
+
+def test_one_bad_message_among_a_hundred_good_ones_is_named_and_the_others_are_in(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "messages"
+    folder.mkdir()
+    good = E2B.read_bytes()
+    for number in range(100):
+        (folder / f"{number:03}.xml").write_bytes(good)
+    (folder / "100.xml").write_bytes(good[: len(good) // 2])
+
+    answer = longwatch("convert", "e2b", folder, "--out", tmp_path / "out.ndjson")
+
+    assert answer.code == 3
+    assert (
+        "100.xml: its one record is refused as cut_off, first at 100.xml:10: "
+        "the message ends before its last tag" in answer.err
+    )
+    assert len((tmp_path / "out.ndjson").read_text().splitlines()) == 100
+
+
+def test_many_files_that_cannot_be_read_are_told_of_in_a_few_lines(tmp_path: Path) -> None:
+    folder = tmp_path / "quarters"
+    folder.mkdir()
+    packed(folder / "faers_ascii_2014q4.zip", files(report(3), "14Q4"))
+    for number in range(20):
+        (folder / f"faers_ascii_{2015 + number}q1.zip").write_bytes(b"PK\x03\x04 cut off")
+
+    answer = longwatch("convert", "faers", folder, "--out", tmp_path / "out.ndjson")
+
+    assert answer.code == 3
+    assert "12 more files cannot be read and are left out" in answer.err
+    assert len(answer.err.splitlines()) == 10
+
+
+@pytest.mark.parametrize("format_name", ["e2b-r2", "vaers", "faers", "openfda", "caers", "maude"])
+def test_a_file_in_another_format_is_refused_with_the_format_that_it_looks_like(
+    tmp_path: Path, format_name: str
+) -> None:
+    path = tmp_path / "sent.xml"
+    path.write_bytes(E2B.read_bytes())
+
+    answer = longwatch("inspect", format_name, path)
+
+    assert answer.code == 2
+    assert "give e2b as FORMAT: the file looks like that" in answer.err
+    assert len(answer.err.splitlines()) == 1
