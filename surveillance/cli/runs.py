@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from surveillance.cli import clock
 from surveillance.cli import demo as demonstration
 from surveillance.cli.gc_tuning import collect_seldom
+from surveillance.cli.operating import print_budgets, print_characteristics
 from surveillance.cli.options import Seed
 from surveillance.cli.screen import print_errors, print_json_line, print_json_lines, print_lines
 from surveillance.cli.tables import print_table
@@ -26,6 +27,7 @@ from surveillance.intake.extracts import stated_days
 from surveillance.intake.registry import FORMATS
 from surveillance.intake.withdrawals import what_becomes
 from surveillance.log import topics
+from surveillance.programmes.operating import characteristics
 from surveillance.runs.cannot_happen import of_configuration
 from surveillance.runs.directory import topic_rows
 from surveillance.runs.replay import Beside, replay
@@ -267,11 +269,21 @@ def check_config(
     *,
     as_json: AsJson = False,
 ) -> int:
-    """Check a configuration directory, and show its hash."""
+    """Check a configuration directory; show its hash, and how often its designs err and find.
+
+    For each design that a programme uses: false alarms, the chance to find effects of several
+    sizes, and the patient-years that it takes. Exact where there is an exact value, else
+    simulated with a fixed seed, with the error of each share.
+    """
     chosen = directory or SHIPPED / "vaers"
     found = read_configuration(chosen)
+    with Bar() as bar:
+        operating = characteristics(
+            found.programmes, progress=lambda n, of: bar.doing("operating characteristics", n, of)
+        )
     if as_json:
-        print_json_line(replace(found, hierarchy=None))  # megabytes, and the user's licence
+        parts = asdict(replace(found, hierarchy=None))  # megabytes, and the user's licence
+        print_json_line({**parts, "operating_characteristics": operating})
         return 0
     print_lines(f"{chosen}: valid")
     print_lines(f"hash        {found.digest}")
@@ -284,6 +296,8 @@ def check_config(
     print_lines(f"programmes  {', '.join(programmes) or 'none'}")
     print_lines(f"designs     {', '.join(found.programmes.design) or 'none'}")
     print_lines(f"reviews     {', '.join(r.name for r in found.triage.review) or 'none'}")
+    print_budgets(found.programmes)
+    print_characteristics(operating)
     print_notes(of_configuration(found))
     return 0
 

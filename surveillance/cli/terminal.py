@@ -59,6 +59,10 @@ class Bar(Following):
         self._n_read = n_records
         self._bar.update(self._task, completed=n_records, description="reading and sorting")
 
+    def doing(self, what: str, n_done: int, n_all: int) -> None:
+        """Show how much of a long computation is done."""
+        self._bar.update(self._task, completed=n_done, total=n_all, description=what)
+
     def wrong(self, faults: list[str]) -> None:
         """Print what is wrong with whole files, above the bar."""
         for fault in faults:
