@@ -150,7 +150,7 @@ def _found_table(known: Mapping[str, Sequence[Drawn]]) -> str:
                      _level(name, histories), _beside(histories)))  # fmt: skip
     head = ("scenario", "patients", "histories", "found, % (limits)",
             "patient-years of lost effect to half of them", "level named right",
-            "others found falsely")  # fmt: skip
+            "found before or without a loss, % of programmes")  # fmt: skip
     return _table(head, rows)
 
 
@@ -166,11 +166,9 @@ def _beside(histories: Sequence[Drawn]) -> str:
     """Return the share of programmes with an alarm before, or without, a loss of their own."""
     hits = n = 0
     for one in histories:
-        true = {a.programme for a in one.alarms if is_effect(a) and a.is_true}
-        false = {a.programme for a in one.alarms if is_effect(a) and not a.is_true}
-        hits += len(false)
-        n += one.n_programmes - len(true - false)
-    return str(Rate(hits, n)) if n else ""
+        hits += len({a.programme for a in one.alarms if is_effect(a) and not a.is_true})
+        n += one.n_programmes
+    return str(Rate(hits, n))
 
 
 def _others(known: Mapping[str, Sequence[Drawn]]) -> Iterable[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from surveillance.domain.finding import Look
+    from surveillance.programmes.course import Point as CoursePoint
     from surveillance.views.series import Point
     from surveillance.views.weekly_review import Reviewed
 
@@ -63,6 +64,27 @@ def draw(points: Sequence[Point], title: str, *, width: int) -> str:
     wide = min(max(width, _WIDTH_MIN), _WIDTH_MAX)
     lower = "lower 95 % limits, in bits; 0 is as often as expected"
     return "\n".join((_plot(counts, days, title, wide), _plot(limits, days, lower, wide)))
+
+
+def draw_course(points: Sequence[CoursePoint], title: str, *, width: int) -> str:
+    """Draw one patient's events beside the band of natural history.
+
+    Parameters
+    ----------
+    points : sequence of surveillance.programmes.course.Point
+        Two or more.
+    title : str
+        What is drawn.
+    width : int
+        Columns.
+    """
+    lines: list[tuple[str, Sequence[float | None]]] = [
+        ("events", [float(point.n_events) for point in points]),
+        ("untreated, 5 to 95 %", [float(point.high) for point in points]),
+        ("effect kept, expected", [point.kept for point in points]),
+        ("", [float(point.low) for point in points]),
+    ]
+    return _plot(lines, [point.on.isoformat() for point in points], title, width)
 
 
 def draw_weeks(reviewed: Reviewed, *, width: int = WIDTH_OF_A_FILE) -> str:
@@ -130,10 +152,10 @@ def _plot(
     plotext.theme("clear")
     plotext.plotsize(width, _N_ROWS)
     plotext.title(title)
-    for (label, values), marker in zip(lines, ("hd", "dot", "x"), strict=False):
+    for (label, values), marker in zip(lines, ("hd", "dot", "x", "dot"), strict=False):
         known = [(place, value) for place, value in enumerate(values) if value is not None]
         if known:
-            plotext.plot(*zip(*known, strict=True), label=label, marker=marker)
+            plotext.plot(*zip(*known, strict=True), label=label or None, marker=marker)
     ticks = sorted({round(i * (len(days) - 1) / (_N_TICKS - 1)) for i in range(_N_TICKS)})
     plotext.xticks(ticks, [days[tick] for tick in ticks])
     built: Any = plotext.build()

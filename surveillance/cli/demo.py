@@ -17,7 +17,14 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from surveillance.cli.screen import print_errors, print_laid_out, print_lines, text
+from surveillance.cli.patient_figures import figures, save
+from surveillance.cli.screen import (
+    print_drawing,
+    print_errors,
+    print_laid_out,
+    print_lines,
+    text,
+)
 from surveillance.cli.terminal import Bar, called
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.reader import SHIPPED, read_configuration
@@ -83,6 +90,7 @@ def demo(*, kafka: bool, seed: int, scenario: str, directory: Path) -> int:
     seen = _Seen(truth)
     summary = _run(simulation, run, seen)
     _show(truth, seen, summary)
+    _show_patients(truth, simulation, directory / "figures")
     is_equal = not kafka or _on_kafka(simulation, run)
     _print_next(run, kafka=kafka)
     is_found = all(
@@ -187,6 +195,26 @@ def _show(truth: Truth, seen: _Seen, summary: dict[str, Any]) -> None:
     )
 
 
+def _show_patients(truth: Truth, simulation: Path, folder: Path) -> None:
+    """Draw the patients of the construct whose effect was lost, and print one of them."""
+    lost = [planted for planted in truth.planted if planted.kind == "lost_effect"]
+    if not lost:
+        return
+    construct = split(lost[0].products[0])[1]
+    programmes = read_configuration(SHIPPED / "ucd").programmes
+    found = figures(simulation / "outcomes.ndjson", programmes, construct, truth.until_on)
+    if not found:
+        return
+    save(found, folder)
+    print_lines(
+        "",
+        f"Each patient of {construct} against natural history, given what the same patient had "
+        f"before the first dose: {len(found)} figures in {folder}. "
+        "The one furthest above a kept effect:",
+    )
+    print_drawing(found[0].drawing)
+
+
 def _row(planted: Planted, seen: _Seen, found: Found | None) -> Iterator[str]:
     yield f"{planted.kind.replace('_', ' ')}\nfrom {planted.from_on}"
     product = found.finding.product if found else planted.products[0]
@@ -205,6 +233,7 @@ def _row(planted: Planted, seen: _Seen, found: Found | None) -> Iterator[str]:
 def _print_next(run: Path, *, kafka: bool) -> None:
     print_lines("next:")
     print_lines(f"  {called()} ranking --from-run {run} --top 10")
+    print_lines(f"  {called()} looks --from-run {run} --design effect --latest")
     print_lines(f"  {called()} signals --from-run {run} --status detected --limit 20")
     if not kafka:
         print_lines(f"  {called()} demo --kafka      (the same on a real Kafka, byte for byte)")

@@ -18,6 +18,10 @@ class Demo(NamedTuple):
     run: Path
 
     @property
+    def figures(self) -> Path:
+        return self.run.parent / "figures"
+
+    @property
     def truth(self) -> dict[str, Any]:
         truth: dict[str, Any] = json.loads((self.simulation / "truth.json").read_bytes())
         return truth

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import date
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -88,12 +89,27 @@ def test_the_demo_counts_its_false_findings_as_the_run_does(demo: Demo) -> None:
         assert f"{criterion} {n}" in said
 
 
+def test_every_patient_of_the_construct_that_lost_its_effect_has_a_figure(demo: Demo) -> None:
+    (planted,) = [one for one in demo.truth["planted"] if one["kind"] == "lost_effect"]
+    construct = planted["products"][0].removeprefix("construct:")
+    lines = (demo.simulation / "outcomes.ndjson").read_bytes().splitlines()
+    records = [json.loads(line) for line in lines]
+    treated = {one["patient_id"] for one in records if one.get("construct") == construct}
+
+    drawn = {path.stem: path.read_text(encoding="utf-8") for path in demo.figures.glob("*.svg")}
+
+    assert treated
+    assert set(drawn) == treated
+    assert all(who in text and "simulated" in text for who, text in drawn.items())
+    assert "events since the first dose" in demo.answer.out
+
+
 def test_what_the_demo_says_next_can_be_done(demo: Demo) -> None:
     lines = demo.answer.out.partition("next:\n")[2].splitlines()
     commands = [line.split()[1:] for line in lines if "--from-run" in line]
 
     answers = [longwatch(*command) for command in commands]
 
-    assert [command[0] for command in commands] == ["ranking", "signals"]
-    assert [answer.code for answer in answers] == [0, 0]
+    assert [command[0] for command in commands] == ["ranking", "looks", "signals"]
+    assert [answer.code for answer in answers] == [0, 0, 0]
     assert all("SIM-" in answer.out for answer in answers)
