@@ -14,7 +14,7 @@ from strategies import SECONDS_A_DAY, a_case, a_decision, encode, instant
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.types import Configuration
 from surveillance.domain.case import Event, Kind, Product
-from surveillance.domain.decision import Acknowledgement
+from surveillance.domain.decision import Acknowledgement, Suppression
 from surveillance.domain.outcome import EndpointEvent, FollowUp, TreatmentGiven
 from surveillance.log.cells import Cells
 from surveillance.log.messages import ClosedEpoch, End, Fact, decode_message
@@ -166,9 +166,22 @@ class _Writer:
         )
         return signal, encode(decision)
 
+    def _suppression(self, matter: str) -> Suppression:
+        return Suppression(
+            decision_id=f"D{self._rng.randrange(9)}",
+            matter_id=matter,
+            until=START + timedelta(days=self._rng.choice((0, 20, 60, 900))),
+            reason="ten letters or more",
+            decided_by="a person",
+            role=self._rng.choice(("safety_physician", "statistician")),
+            decided_at=a_decision().decided_at.replace(month=1),
+        )
+
     def _acknowledgement(self) -> tuple[str, bytes]:
         rng = self._rng
         matter = Matter("product:P", rng.choice(("pt:Rash", "pt:Death"))).matter_id
+        if rng.random() < 0.3:
+            return matter, encode(self._suppression(matter))
         seen = Acknowledgement(
             decision_id=f"D{rng.randrange(9)}",
             matter_id=matter,

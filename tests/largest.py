@@ -124,6 +124,7 @@ def decisions() -> list[bytes]:
                 decided_by=name("FIRST", n=N_ID),
                 approved_by=name("SECOND", n=N_ID),
                 reason=name("because ", n=N_REASON),
+                public_reason=name("because ", n=2_000),
                 decided_at=datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC),
             )
         )

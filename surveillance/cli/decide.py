@@ -14,6 +14,7 @@ import typer
 from surveillance.cli import clock
 from surveillance.cli.options import text_of
 from surveillance.cli.screen import print_lines, visible
+from surveillance.cli.terminal import a_date
 from surveillance.domain.decision import Action, PersonRole
 from surveillance.domain.errors import Misused, Refused
 from surveillance.log.decode import decode_decision
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("decide")(decide)
     app.command("acknowledge")(acknowledge)
+    app.command("suppress")(suppress)
 
 
 def decide(
@@ -33,7 +35,8 @@ def decide(
     action: Annotated[str, typer.Option(help=", ".join(get_args(Action)))],
     by: Annotated[str, typer.Option("--by", help="Who decides.")],
     role: Annotated[str, typer.Option(help=", ".join(get_args(PersonRole)))],
-    reason: Annotated[str, typer.Option(help="At least ten characters; published.")],
+    reason: Annotated[str, typer.Option(help="At least ten characters; internal.")],
+    public_reason: Annotated[str, typer.Option(help="Published word for word.")] = "",
     approved_by: Annotated[str | None, typer.Option(help="The second person.")] = None,
     approver_role: Annotated[str | None, typer.Option(help="As --role.")] = None,
     ground: Annotated[
@@ -52,6 +55,7 @@ def decide(
             "decided_by": by,
             "role": role,
             "reason": reason,
+            "public_reason": public_reason or None,
             "decided_at": clock.now().isoformat(),
             "approved_by": approved_by,
             "approver_role": approver_role,
@@ -94,6 +98,42 @@ def acknowledge(
     print_lines(
         f"{decode_decision(line).decision_id}: {matter_id} seen up to epoch {epoch}, by {by}"
     )
+    return 0
+
+
+def suppress(
+    matter_id: Annotated[str, typer.Argument(metavar="MATTER", help="As in `longwatch ranking`.")],
+    until: Annotated[
+        str, typer.Option("--until", metavar="DATE", help="The last day; at most a year ahead.")
+    ],
+    by: Annotated[str, typer.Option("--by", help="Who decides.")],
+    role: Annotated[str, typer.Option(help=", ".join(get_args(PersonRole)))],
+    reason: Annotated[str, typer.Option(help="At least ten characters; internal.")],
+    approved_by: Annotated[
+        str | None, typer.Option(help="The second person, for more than 30 days.")
+    ] = None,
+    approver_role: Annotated[str | None, typer.Option(help="As --role.")] = None,
+    broker: Annotated[str | None, typer.Option(help="HOST:PORT of Kafka to write to.")] = None,
+    append: Annotated[Path | None, typer.Option(help="NDJSON file to append to.")] = None,
+) -> int:
+    """Keep a matter off the list until a day, with a reason; a first death brings it back."""
+    _require_one_place(broker, append)
+    line = _line(
+        {
+            "type": "suppression",
+            "matter_id": matter_id,
+            "until": str(a_date(until, "--until")),
+            "reason": reason,
+            "decided_by": by,
+            "role": role,
+            "decided_at": clock.now().isoformat(),
+            "approved_by": approved_by,
+            "approver_role": approver_role,
+        }
+    )
+    _write(line, broker, append)
+    name = decode_decision(line).decision_id
+    print_lines(f"{name}: {matter_id} suppressed until {until}, by {by}")
     return 0
 
 

@@ -70,6 +70,13 @@ def _state(page: MatterPage) -> Iterator[str]:
             f"seen by {seen.by} ({seen.action}), as it stood at the end of epoch "
             f"{seen.up_to_epoch} ({seen.on}); then is then, and new is what came later"
         )
+        if seen.suppressed_until is not None:
+            until = seen.suppressed_until
+            yield visible(f"suppressed to the end of {until}, or to a first death: {seen.reason}")
+    if page.band:
+        due = f", due by {page.due_on}" if page.due_on else ""
+        since = f", waiting since {page.waiting_since}" if page.waiting_since else ""
+        yield f"band {page.band}{since}{due}"
     if page.back_because:
         yield f"it has come back: {', '.join(page.back_because)}"
     yield f"to acknowledge it: longwatch acknowledge {page.matter_id} --epoch {page.epoch} …"

@@ -26,20 +26,20 @@ from surveillance.configuration.types import Triage
 from surveillance.domain.errors import Misused
 from surveillance.domain.product import LEVELS, Level
 from surveillance.domain.signal import OPEN
-from surveillance.views.acknowledged import waiting
 from surveillance.views.as_of import open_signals
 from surveillance.views.matter_page import matter_page
 from surveillance.views.plain import plain
 from surveillance.views.ranking import rank_matters, rank_signals
 from surveillance.views.results import Results, open_results
+from surveillance.views.worklist import worklist
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from surveillance.domain.signal import Signal
     from surveillance.register.reader import Chosen
-    from surveillance.views.acknowledged import WaitingMatter
     from surveillance.views.ranking import RankedSignal
+    from surveillance.views.worklist import WaitingMatter, Worklist
 
 N_SIGNALS_NAMED = 50  # of one matter
 PARTS_NOTE = (
@@ -119,10 +119,10 @@ def _triage_of(source: Results) -> Triage:
 
 def _show_matters(source: Results, signals: list[Signal], asked: _Asked) -> None:
     matters = rank_matters(signals, asked.triage, asked.on)
-    listed = waiting(source, matters, asked.on)
+    whole = worklist(source, matters, asked.on)
     found = [
         (one, next(filter(asked.is_meant, one.matter.signals)))
-        for one in listed
+        for one in whole.matters
         if (asked.is_all or one.is_waiting) and any(map(asked.is_meant, one.matter.signals))
     ][: asked.n]
     if asked.as_json:
@@ -134,19 +134,31 @@ def _show_matters(source: Results, signals: list[Signal], asked: _Asked) -> None
         f"{len(found):,} shown; {len(matters):,} matters were on the list; {n_behind:,} open "
         f"signals were not: fewer than {asked.triage.list_min_cases} cases, or no lower limit "
         "above 0",
-        *_seen_line(listed),
+        *_seen_lines(whole),
         PARTS_NOTE,
     )
 
 
-def _seen_line(listed: Sequence[WaitingMatter]) -> list[str]:
+def _seen_lines(whole: Worklist) -> Iterator[str]:
+    listed = whole.matters
     n_seen = sum(one.seen is not None for one in listed)
     n_back = sum(bool(one.back_because) for one in listed)
-    if not n_seen:
-        return []
-    return [
-        f"people have seen {n_seen:,} of them, of which {n_back:,} have come back; --all shows all"
-    ]
+    n_suppressed = sum(
+        one.seen is not None and one.seen.suppressed_until is not None and not one.is_waiting
+        for one in listed
+    )
+    if n_seen:
+        yield (
+            f"people have seen {n_seen:,} of them, of which {n_back:,} have come back and "
+            f"{n_suppressed:,} are suppressed; --all shows all"
+        )
+    if whole.budget is not None:
+        n_queued = sum(one.is_queued for one in listed)
+        n_within = sum(one.is_waiting and not one.is_queued for one in listed)
+        yield (
+            f"budget {whole.budget:,} a week: {whole.n_seen_this_week:,} seen since Monday, "
+            f"{n_within:,} within it, {n_queued:,} queued behind, in the order of the priority"
+        )
 
 
 def _show_signals(signals: list[Signal], asked: _Asked) -> None:
@@ -174,6 +186,10 @@ def _ranked_matter(one: WaitingMatter, item: Signal) -> dict[str, Any]:
         "n_waiting": one.n_waiting,
         "seen": plain(one.seen),
         "back_because": list(one.back_because),
+        "band": one.band,
+        "waiting_since": plain(one.waiting_since),
+        "due_on": plain(one.due_on),
+        "is_queued": one.is_queued,
     }
 
 

@@ -15,7 +15,7 @@ from surveillance.configuration.law import Law
 from surveillance.configuration.programmes import Programmes
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.contribution import Contribution
-from surveillance.domain.decision import Acknowledgement, Decision
+from surveillance.domain.decision import Acknowledgement, Decision, Suppression
 from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.domain.refused_record import RefusedRecord
@@ -40,6 +40,7 @@ _RECORDS: dict[str, Any] = {
     "outcome-record": OutcomeRecord,
     "decision": Decision,
     "acknowledgement": Acknowledgement,
+    "suppression": Suppression,
     "finding": Finding,
     "watch-finding": WatchFinding,
     "look": Look,

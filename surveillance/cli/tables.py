@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from surveillance.domain.finding import Look, PriorFitted, WatchFinding
     from surveillance.domain.signal import PriorityPart, Signal, Step
-    from surveillance.views.acknowledged import WaitingMatter
     from surveillance.views.ranking import Rank, RankedSignal
     from surveillance.views.series import Point
+    from surveillance.views.worklist import WaitingMatter
 
 WIDTH_OF_ALL = 10_000
 ABSENT = "-"
@@ -288,10 +288,14 @@ def print_matters(title: str, found: Sequence[tuple[WaitingMatter, Signal]]) -> 
     rows = [
         (_place(one.matter.rank), len(one.matter.signals), *_standing(item)) for one, item in found
     ]
-    is_any_seen = any(one.seen for one, _ in found)
-    if is_any_seen:
-        rows = [(*row, _seen(one)) for row, (one, _) in zip(rows, found, strict=True)]
-    extra = ["seen"] if is_any_seen else []
+    extra = [
+        *(["band", "due"] if any(one.band for one, _ in found) else []),
+        *(["seen"] if any(one.seen for one, _ in found) else []),
+    ]
+    rows = [
+        (*row, *(_worked(one)[name] for name in extra))
+        for row, (one, _) in zip(rows, found, strict=True)
+    ]
     _print_ranked(title, "signals", [item for _, item in found], rows, extra)
 
 
@@ -317,17 +321,25 @@ def _print_ranked(
         "status": "left", "first": "left", "signal": "left", **dict.fromkeys(extra, "left"),
     }  # fmt: skip
     drop = ("signal", "first", *reversed(parts), "status", "evidence", "expected", "serious",
-            beside)  # fmt: skip
+            beside, *extra)  # fmt: skip
     print_table(title, columns, rows, drop=drop)
     if unknown:
         print_lines(f"unknown for all of these: {', '.join(unknown)}")
+
+
+def _worked(one: WaitingMatter) -> dict[str, object]:
+    """Return band, the day by which it is to be looked at, and when it was seen."""
+    due = "queued" if one.is_queued else one.due_on or ABSENT
+    return {"band": one.band, "due": due, "seen": _seen(one)}
 
 
 def _seen(one: WaitingMatter) -> str:
     if one.seen is None:
         return "not yet"
     back = f"; back: {', '.join(one.back_because)}" if one.back_because else ""
-    return f"{one.seen.on}{back}"
+    until = one.seen.suppressed_until
+    suppressed = f"; suppressed until {until}" if until and not back else ""
+    return f"{one.seen.on}{back}{suppressed}"
 
 
 def _is_unknown(signals: Sequence[Signal], index: int) -> bool:

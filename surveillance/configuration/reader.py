@@ -7,7 +7,7 @@ import hashlib
 from codecs import BOM_UTF8
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -21,15 +21,17 @@ from surveillance.domain.allowed import with_allowed
 from surveillance.domain.errors import Misconfigured
 from surveillance.domain.names import identity
 
+T = TypeVar("T")
 SHIPPED = Path(str(files("surveillance") / "configuration" / "shipped"))
 _DEFAULTS = {  # parts that a directory may leave to us
     part: SHIPPED.parent / f"{part}.toml" for part in ("law", "names", "substances")
 }
 _DICTIONARY = "substances.csv"
 _COLUMNS = ["reported", "substance"]
-_KNOWN_PAIRS = {
-    "labels.csv": ["product", "event", "since"],
-    "indications.csv": ["product", "event"],
+_TABLES: dict[str, tuple[list[str], Any]] = {
+    "labels.csv": (["product", "event", "since"], parts.KnownPair),
+    "indications.csv": (["product", "event"], parts.KnownPair),
+    "holidays.csv": (["day", "name"], parts.Holiday),
 }
 
 _FILES: dict[str, Any] = {
@@ -71,7 +73,7 @@ def read_configuration(directory: Path) -> Configuration:
         raise Misconfigured(str(directory), "is not a directory", "name a configuration directory")
     found = (path for path in directory.iterdir() if path.suffix in (".toml", ".csv"))
     contents = {path.name: path.read_bytes() for path in sorted(found)}
-    known = {*(f"{part}.toml" for part in _FILES), "terms.toml", _DICTIONARY, *_KNOWN_PAIRS}
+    known = {*(f"{part}.toml" for part in _FILES), "terms.toml", _DICTIONARY, *_TABLES}
     for name in contents:
         if name not in known:
             raise Misconfigured(
@@ -89,10 +91,10 @@ def read_configuration(directory: Path) -> Configuration:
     if _DICTIONARY in contents:
         listed = _read_dictionary(directory / _DICTIONARY, contents[_DICTIONARY])
         values["substances"] = replace(values["substances"], dictionary=listed)
-    for name, columns in _KNOWN_PAIRS.items():
+    for name, (columns, kind) in _TABLES.items():
         if name in contents:
             rows = _read_table(directory / name, contents[name], columns)
-            values[name.removesuffix(".csv")] = _known_pairs(directory / name, rows, columns)
+            values[name.removesuffix(".csv")] = _records(directory / name, rows, columns, kind)
     _require_grounds(directory, values["triage"], values["law"])
     _add_hierarchy(directory, contents, values)
     return Configuration(digest=digest(contents), **values)
@@ -186,14 +188,14 @@ def _read_table(path: Path, content: bytes, columns: list[str]) -> list[tuple[in
     return found
 
 
-def _known_pairs(
-    path: Path, rows: list[tuple[int, dict[str, str]]], columns: list[str]
-) -> tuple[parts.KnownPair, ...]:
-    found: list[parts.KnownPair] = []
+def _records(
+    path: Path, rows: list[tuple[int, dict[str, str]]], columns: list[str], kind: type[T]
+) -> tuple[T, ...]:
+    found: list[T] = []
     for number, row in rows:
         given = {name: row[name] for name in columns if row[name]}
         try:
-            found.append(msgspec.convert(given, parts.KnownPair, strict=False))
+            found.append(msgspec.convert(given, kind, strict=False))
         except msgspec.ValidationError as error:
             reason = str(error).replace("`", "'")
             remedy = f"give {', '.join(columns)}; a day as YYYY-MM-DD"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
 from surveillance.configuration.hierarchy import Axis, Hierarchy, TermLevel
-from surveillance.configuration.law import Law
+from surveillance.configuration.law import Law, require_once
 from surveillance.configuration.patterns import finder
 from surveillance.configuration.programmes import Programmes
 from surveillance.domain.case import Name
@@ -117,6 +117,13 @@ class KnownPair(_Part, frozen=True, kw_only=True):
     product: Name  # a key, `level:name`, or the name of a product
     event: Name  # a key, or a preferred term
     since: date | None = None  # on which it was written into the label; None: from the first
+
+
+class Holiday(_Part, frozen=True, kw_only=True):
+    """`holidays.csv`: a day on which nobody works."""
+
+    day: date
+    name: Name
 
 
 class Events(_Part, frozen=True, kw_only=True):
@@ -353,14 +360,74 @@ class Reopen(_Part, frozen=True, kw_only=True):
     after_days: Annotated[int, Meta(ge=1)] | None = None  # however it stands
 
 
+class Band(_Part, frozen=True, kw_only=True):
+    """A band of the list, and how soon people look at what is in it.
+
+    A matter is in the first band of which one condition holds. A band without any takes the rest.
+    """
+
+    name: Annotated[str, Meta(pattern="^[A-Z][A-Z0-9]{0,9}$")]
+    working_days: Annotated[int, Meta(ge=1, le=365)] | None = None  # None: when it is its turn
+    sentinel: bool = False  # an event of a watch list
+    min_fatal_unlisted: Annotated[int, Meta(ge=1)] | None = None  # of what a known label lacks
+    min_priority: Annotated[float, Meta(gt=0, le=1)] | None = None
+
+    @property
+    def takes_the_rest(self) -> bool:
+        """No condition is set."""
+        conditions = (self.min_fatal_unlisted, self.min_priority)
+        return not self.sentinel and conditions == (None, None)
+
+
+BANDS = (
+    Band(name="P1", working_days=1, sentinel=True, min_fatal_unlisted=1),
+    Band(name="P2", working_days=5, min_priority=0.5),
+    Band(name="P3", working_days=15, min_priority=0.35),
+    Band(name="P4"),
+)
+
+
+class Budget(_Part, frozen=True, kw_only=True):
+    """How many matters people can look at; what is beyond is queued by priority."""
+
+    version: Annotated[int, Meta(ge=1)] = 1
+    per_reviewer_week: Annotated[int, Meta(ge=1, le=10_000)] | None = None  # None: no limit
+    reviewers: Annotated[int, Meta(ge=1, le=1_000)] = 1
+
+
+WeekDay = Literal[
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
+]  # fmt: skip
+
+
 class Triage(_Part, frozen=True, kw_only=True):
-    """`triage.toml`: priority, alerts and requests for review."""
+    """`triage.toml`: priority, bands, budget, alerts and requests for review.
+
+    Raises
+    ------
+    ValueError
+        If a band could never hold a matter, or some matters would be in none.
+    """
 
     weights: Weights = Weights()
     list_min_cases: Annotated[int, Meta(ge=1)] = 3  # below, only sentinel events are listed
     alert_priority: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    band: tuple[Band, ...] = BANDS
+    budget: Budget = Budget()
     reopen: Reopen = Reopen()
+    weekend: tuple[WeekDay, ...] = ("saturday", "sunday")
     review: tuple[ReviewRule, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_once("band", [one.name for one in self.band])
+        resting = [one.name for one in self.band if one.takes_the_rest]
+        if not resting or resting != [one.name for one in self.band[-1:]]:
+            raise ValueError("band: the last one, and no other, is without conditions")
+        days = [one.working_days or 366 for one in self.band]
+        if days != sorted(days):
+            raise ValueError("band: a later one cannot have fewer working_days")
+        if len(set(self.weekend)) == len(get_args(WeekDay)):
+            raise ValueError("weekend: no working day is left")
 
 
 class Feed(_Part, frozen=True, kw_only=True):
@@ -412,6 +479,7 @@ class Configuration(_Part, frozen=True, kw_only=True):
     law: Law = Law()
     labels: tuple[KnownPair, ...] = ()  # of labels.csv
     indications: tuple[KnownPair, ...] = ()  # of indications.csv
+    holidays: tuple[Holiday, ...] = ()  # of holidays.csv
 
     def __post_init__(self) -> None:
         spelling = self.names.spelling

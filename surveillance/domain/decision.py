@@ -6,7 +6,7 @@ matter as it stood. Both are records on a log like any other: never edited, neve
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -21,6 +21,7 @@ PersonRole = Literal[
     "safety_scientist", "safety_physician", "committee_chair", "statistician", "regulator"
 ]
 Reason = Annotated[str, Meta(min_length=10, max_length=4_000)]
+PublicReason = Annotated[str, Meta(max_length=2_000)]
 
 
 class Decision(
@@ -45,18 +46,16 @@ class Decision(
     action: Action
     decided_by: Identifier
     role: PersonRole
-    reason: Reason
+    reason: Reason  # internal: never published
     decided_at: Annotated[datetime, Meta(tz=True)]
     approved_by: Identifier | None = None  # the second pair of eyes
     approver_role: PersonRole | None = None
+    public_reason: PublicReason = ""  # published word for word
     ground: Code | None = None  # of the request that is answered, where more than one waits
 
     def __post_init__(self) -> None:
         clean_ids(self, "decision_id", "signal_id", "decided_by", "approved_by")
-        if self.approved_by and identity(self.approved_by) == identity(self.decided_by):
-            raise ValueError("approved_by: must be another person than decided_by")
-        if (self.approved_by is None) != (self.approver_role is None):
-            raise ValueError("approver_role: goes with approved_by")
+        _require_second(self.decided_by, self.approved_by, self.approver_role)
 
 
 class Acknowledgement(
@@ -85,4 +84,49 @@ class Acknowledgement(
         clean_ids(self, "decision_id", "matter_id", "decided_by")
 
 
-PersonRecord = Decision | Acknowledgement
+N_DAYS_ALONE = 30  # for which one person may suppress a matter
+
+
+class Suppression(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag="suppression",
+    tag_field="type",
+):
+    """A matter is to stay off the list until a day, with the reason.
+
+    It moves nothing, and it ends by itself.
+
+    Raises
+    ------
+    ValueError
+        If the approver is the person who decided.
+    """
+
+    decision_id: Identifier
+    matter_id: Identifier
+    until: date  # the last day on which it stays away
+    reason: Reason  # internal
+    decided_by: Identifier
+    role: PersonRole
+    decided_at: Annotated[datetime, Meta(tz=True)]
+    approved_by: Identifier | None = None
+    approver_role: PersonRole | None = None
+
+    def __post_init__(self) -> None:
+        clean_ids(self, "decision_id", "matter_id", "decided_by", "approved_by")
+        _require_second(self.decided_by, self.approved_by, self.approver_role)
+
+
+def _require_second(first: str, second: str | None, role: str | None) -> None:
+    if second and identity(second) == identity(first):
+        raise ValueError("approved_by: must be another person than decided_by")
+    if (second is None) != (role is None):
+        raise ValueError("approver_role: goes with approved_by")
+
+
+AboutMatter = Acknowledgement | Suppression
+PersonRecord = Decision | Acknowledgement | Suppression

@@ -65,7 +65,8 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     decision_id: str | None = None
     decided_by: str | None = None
     approved_by: str | None = None
-    reason: str = ""
+    reason: str = ""  # internal
+    public_reason: str = ""
 
 
 class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="signal", tag_field="type"):

@@ -38,7 +38,7 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
     n: int | None  # None: below the smallest cell
     n_fewer_than: int | None
     criteria: tuple[str, ...]
-    reason: str
+    reason: str  # the public one of the latest step; empty without one
     review: str | None  # "open", "upheld", "not_upheld"
     configuration: str
 
@@ -115,7 +115,7 @@ class Publish:
             n=None if is_small else signal.n,
             n_fewer_than=self._feed.smallest_cell if is_small else None,
             criteria=tuple(item.criterion for item in signal.support if item.is_standing),
-            reason=signal.history[-1].reason,
+            reason=signal.history[-1].public_reason,
             review=_review(signal),
             configuration=signal.configuration,
         )

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from surveillance.configuration.types import Configuration
-from surveillance.domain.decision import Acknowledgement, Decision, PersonRecord
+from surveillance.domain.decision import Acknowledgement, Decision, PersonRecord, Suppression
 from surveillance.domain.finding import Look, PriorFitted
 from surveillance.domain.product import key, split
 from surveillance.domain.refused_record import RefusedRecord
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _decode_configuration = msgspec.json.Decoder(Configuration).decode
-_decode_person = msgspec.json.Decoder(Decision | Acknowledgement).decode
+_decode_person = msgspec.json.Decoder(Decision | Acknowledgement | Suppression).decode
 _decode_prior = msgspec.json.Decoder(PriorFitted).decode
 _decode_step = msgspec.json.Decoder(SignalStep).decode
 _KEYS: dict[KeyKind, FromClause] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 
 from surveillance.domain.contribution import Dispositions
-from surveillance.domain.decision import Acknowledgement, Decision
+from surveillance.domain.decision import AboutMatter, Acknowledgement, Decision, Suppression
 from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.product import key, split
 from surveillance.domain.refused_record import RefusedRecord
@@ -208,12 +208,12 @@ def _decision(row: Decision, epoch: int) -> list[RegisterRow]:
     return [RegisterRow(schema.decisions, values)]
 
 
-def _acknowledged(row: Acknowledgement, epoch: int) -> list[RegisterRow]:
+def _about_matter(row: AboutMatter, epoch: int) -> list[RegisterRow]:
     values = {
         "decision_id": row.decision_id,
         "epoch": epoch,
         "signal_id": row.matter_id,
-        "action": "acknowledge",
+        "action": "suppress" if isinstance(row, Suppression) else "acknowledge",
         "decided_by": row.decided_by,
         "document": _encode(row),
     }
@@ -280,7 +280,8 @@ def _day(at: datetime) -> date:
 _ROWS: dict[type, Callable[[Any, int], list[RegisterRow]]] = {
     PriorFitted: _prior,
     SignalStep: _step,
-    Acknowledgement: _acknowledged,
+    Acknowledgement: _about_matter,
+    Suppression: _about_matter,
     Decision: _decision,
     DecisionPassedOver: _passed_over,
     Dispositions: _dispositions,

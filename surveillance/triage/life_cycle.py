@@ -7,9 +7,17 @@ and refuting take two people, each in a permitted role.
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from typing import NamedTuple
 
-from surveillance.domain.decision import Acknowledgement, Action, Decision, PersonRole
+from surveillance.domain.decision import (
+    N_DAYS_ALONE,
+    AboutMatter,
+    Action,
+    Decision,
+    PersonRole,
+    Suppression,
+)
 from surveillance.domain.signal import N_STEPS_MAX, Status, Step
 
 _SCIENTISTS: frozenset[PersonRole] = frozenset(
@@ -18,6 +26,9 @@ _SCIENTISTS: frozenset[PersonRole] = frozenset(
 _PHYSICIANS: frozenset[PersonRole] = frozenset({"safety_physician", "committee_chair"})
 _CHAIRS: frozenset[PersonRole] = frozenset({"committee_chair"})
 _AUTHORITY: frozenset[PersonRole] = frozenset({"committee_chair", "regulator"})
+
+
+N_DAYS_SUPPRESSED_MAX = 366
 
 
 class Move(NamedTuple):
@@ -87,29 +98,50 @@ def why_not(decision: Decision, status: Status) -> str | None:
     return None
 
 
-def why_not_acknowledged(seen: Acknowledgement, matters: Collection[str], epoch: int) -> str | None:
-    """Return why an acknowledgement does not hold, or None if it does.
+def why_not_taken(
+    record: AboutMatter, matters: Collection[str], epoch: int, on: date
+) -> str | None:
+    """Return why an acknowledgement or a suppression does not hold, or None if it does.
 
     Parameters
     ----------
-    seen : Acknowledgement
-        What a person states to have seen.
+    record : Acknowledgement or Suppression
+        What a person did about a matter.
     matters : collection of str
         Those that there are.
     epoch : int
         The epoch in which it came.
+    on : date
+        The day of that epoch.
 
     Returns
     -------
     str or None
         The rule that is broken.
     """
-    if seen.matter_id not in matters:
+    if record.matter_id not in matters:
         return "there is no such matter"
-    if seen.role not in _SCIENTISTS:
-        return f"acknowledge is not for the role {seen.role}"
-    if seen.up_to_epoch > epoch:
-        return f"epoch {seen.up_to_epoch} lies ahead: the log was at {epoch}"
+    if isinstance(record, Suppression):
+        return _why_not_suppressed(record, on)
+    if record.role not in _SCIENTISTS:
+        return f"acknowledge is not for the role {record.role}"
+    if record.up_to_epoch > epoch:
+        return f"epoch {record.up_to_epoch} lies ahead: the log was at {epoch}"
+    return None
+
+
+def _why_not_suppressed(record: Suppression, on: date) -> str | None:
+    n_days = (record.until - on).days
+    if record.role not in _PHYSICIANS:
+        return f"suppress is not for the role {record.role}"
+    if n_days < 1:
+        return f"a suppression until {record.until} has ended already"
+    if n_days > N_DAYS_SUPPRESSED_MAX:
+        return f"a suppression ends within {N_DAYS_SUPPRESSED_MAX} days, and not on {record.until}"
+    if n_days > N_DAYS_ALONE and record.approved_by is None:
+        return f"a suppression of more than {N_DAYS_ALONE} days needs a second person"
+    if record.approver_role is not None and record.approver_role not in _PHYSICIANS:
+        return f"suppress cannot be approved in the role {record.approver_role}"
     return None
 
 

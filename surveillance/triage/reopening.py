@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from surveillance.configuration.types import Reopen
 
-Trigger = Literal["cases", "serious", "death", "criterion", "time"]
-TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
+Change = Literal["cases", "serious", "death", "criterion", "time"]
+Trigger = Change | Literal["expired"]  # the last: a suppression ended
+TRIGGERS: tuple[Change, ...] = get_args(Change)
 
 
 class Standing(NamedTuple):
@@ -26,7 +27,7 @@ class Standing(NamedTuple):
     kind: Any  # of the highest criterion that was ever met; see `views.matter_lists.kind`
 
 
-def triggers(now: Standing, then: Standing, rules: Reopen) -> dict[Trigger, NDArray[np.bool_]]:
+def triggers(now: Standing, then: Standing, rules: Reopen) -> dict[Change, NDArray[np.bool_]]:
     """Tell which triggers have come about since matters were seen.
 
     Parameters

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from surveillance.configuration.types import Configuration, Sentinel
-from surveillance.domain.decision import Acknowledgement, Decision
+from surveillance.domain.decision import AboutMatter, Acknowledgement, Decision, Suppression
 from surveillance.domain.finding import Family, Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.signal import (
     DecisionPassedOver,
@@ -33,11 +33,11 @@ from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
 from surveillance.triage import priority
 from surveillance.triage.facts import Judged, facts_of
 from surveillance.triage.labels import Labels
-from surveillance.triage.life_cycle import MOVES, why_not, why_not_acknowledged, with_step
+from surveillance.triage.life_cycle import MOVES, why_not, why_not_taken, with_step
 from surveillance.triage.matters import Matters
 from surveillance.triage.reviews import ReviewRequest, ReviewRules, answered_by, with_answer
 
-Taken = Finding | WatchFinding | Decision | Acknowledgement
+Taken = Finding | WatchFinding | Decision | Acknowledgement | Suppression
 Before = dict[str, Signal | None]  # signals that may have changed in an epoch, as they were
 
 
@@ -112,7 +112,7 @@ class TriageFindings:
     def close(self, state: TriageState, epoch: int, at: int) -> Output:
         """Move signals, first by findings, then by decisions; emit what changed."""
         items, state.items = state.items, []
-        names = [_name(item) for item in items if not isinstance(item, Acknowledgement)]
+        names = [_name(item) for item in items if not isinstance(item, AboutMatter)]
         before: Before = {name: state.signals.get(name) for name in names}
         self._take_up(state, [item for item in items if isinstance(item, Finding | WatchFinding)])
         decided = [
@@ -120,12 +120,12 @@ class TriageFindings:
             for item in items
             if isinstance(item, Decision)
         ]
-        seen = [item for item in items if isinstance(item, Acknowledgement)]
+        seen = [item for item in items if isinstance(item, AboutMatter)]
         facts: list[Fact] = []
         for name in _changed(state, before):
             facts += self._facts(state, name, epoch, at, before)
         rows: list[Any] = [state.signals[name] for name in _changed(state, before)]
-        not_seen = _not_acknowledged(state, seen, epoch, day_of(at))
+        not_seen = _not_taken(state, seen, epoch, day_of(at))
         return Output([*rows, *decided, *not_seen], facts)
 
     def dump(self, state: TriageState) -> bytes:
@@ -215,6 +215,7 @@ class TriageFindings:
             decided_by=decision.decided_by,
             approved_by=decision.approved_by,
             reason=decision.reason,
+            public_reason=decision.public_reason,
         )
         state.signals[signal.signal_id] = msgspec.structs.replace(
             signal,
@@ -298,12 +299,12 @@ def _passed_over(decision: Decision, on: date, reason: str) -> DecisionPassedOve
     )
 
 
-def _not_acknowledged(
-    state: TriageState, seen: Sequence[Acknowledgement], epoch: int, on: date
+def _not_taken(
+    state: TriageState, seen: Sequence[AboutMatter], epoch: int, on: date
 ) -> list[DecisionPassedOver]:
-    """Return the acknowledgements that are not allowed, each with the reason."""
+    """Return what people did about matters and may not, each with the reason."""
     matters = {signal.matter_id for signal in state.signals.values()} if seen else set()
-    reasons = [(one, why_not_acknowledged(one, matters, epoch)) for one in seen]
+    reasons = [(one, why_not_taken(one, matters, epoch, on)) for one in seen]
     return [
         DecisionPassedOver(
             decision_id=one.decision_id, matter_id=one.matter_id, on=on, reason=reason

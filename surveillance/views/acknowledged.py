@@ -7,13 +7,13 @@ not taken as seen.
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 from surveillance.domain.contribution import FATAL, SERIOUS
-from surveillance.domain.decision import Acknowledgement
+from surveillance.domain.decision import Acknowledgement, Decision, Suppression
 from surveillance.triage.reopening import Standing, triggers
 from surveillance.views.as_of import is_screened
 from surveillance.views.matter_lists import kind
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from surveillance.domain.decision import PersonRecord
     from surveillance.domain.signal import Signal
     from surveillance.register.case_reader import CountedSpan
-    from surveillance.register.reader import RegisterReader
+    from surveillance.register.reader import Met, RegisterReader
     from surveillance.triage.reopening import Trigger
-    from surveillance.views.ranking import RankedMatter
-    from surveillance.views.results import Results
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -38,8 +36,11 @@ class Seen(Struct, frozen=True, kw_only=True):
     decision_id: str
     action: str  # "acknowledge", or that of a decision
     by: str
-    on: date  # the day of the epoch
+    on: date  # the day of the epoch up to which it was seen
     up_to_epoch: int
+    acted_on: date  # the day of the record
+    suppressed_until: date | None = None
+    reason: str = ""  # of the suppression
 
 
 class Numbers(NamedTuple):
@@ -70,29 +71,46 @@ def last_seen(reader: RegisterReader, epoch: int) -> dict[str, Seen]:
     """
     records = reader.person_records(epoch)
     matters = _matters_of(reader, records)
-    found: dict[str, tuple[int, PersonRecord]] = {}
+    found: dict[str, tuple[int, int, PersonRecord]] = {}
     for at, one in records:
-        matter = one.matter_id if isinstance(one, Acknowledgement) else matters.get(one.signal_id)
+        matter = matters.get(one.signal_id) if isinstance(one, Decision) else one.matter_id
         up_to = min(one.up_to_epoch, at) if isinstance(one, Acknowledgement) else at
         if matter is not None and (matter not in found or found[matter][0] <= up_to):
-            found[matter] = up_to, one
-    days = reader.cases.days(up_to for up_to, _ in found.values())
-    return {matter: _seen(one, up_to, days[up_to]) for matter, (up_to, one) in found.items()}
+            found[matter] = up_to, at, one
+    days = reader.cases.days(epoch for up_to, at, _ in found.values() for epoch in (up_to, at))
+    return {
+        matter: _seen(one, up_to, days[up_to], days[at])
+        for matter, (up_to, at, one) in found.items()
+    }
 
 
 def _matters_of(
     reader: RegisterReader, records: Iterable[tuple[int, PersonRecord]]
 ) -> dict[str, str]:
-    named = {one.signal_id for _, one in records if not isinstance(one, Acknowledgement)}
+    named = {one.signal_id for _, one in records if isinstance(one, Decision)}
     signals = reader.states_at(named, reader.cases.epoch_on(None) or 0)
     return {name: signal.matter_id for name, signal in signals.items()}
 
 
-def _seen(one: PersonRecord, up_to: int, on: date) -> Seen:
-    action = "acknowledge" if isinstance(one, Acknowledgement) else one.action
+def _seen(one: PersonRecord, up_to: int, on: date, acted_on: date) -> Seen:
+    until, reason = (one.until, one.reason) if isinstance(one, Suppression) else (None, "")
     return Seen(
-        decision_id=one.decision_id, action=action, by=one.decided_by, on=on, up_to_epoch=up_to
+        decision_id=one.decision_id,
+        action=action_of(one),
+        by=one.decided_by,
+        on=on,
+        up_to_epoch=up_to,
+        acted_on=acted_on,
+        suppressed_until=until,
+        reason=reason,
     )
+
+
+def action_of(one: PersonRecord) -> str:
+    """Return what a person did, in one word."""
+    if isinstance(one, Decision):
+        return one.action
+    return "acknowledge" if isinstance(one, Acknowledgement) else "suppress"
 
 
 class Comparison:
@@ -108,6 +126,8 @@ class Comparison:
 
     def __init__(self, reader: RegisterReader, configuration: Configuration) -> None:
         self._reader, self._rules = reader, configuration.triage.reopen
+        self._spans: dict[tuple[str, str], list[CountedSpan]] = {}
+        self._met_by: dict[tuple[str, str], list[Met]] = {}
         self._kinds = {one.name: kind(one) + 1 for one in configuration.criteria.criterion}
 
     def numbers(self, signals: Sequence[Signal], epoch: int) -> dict[str, Numbers]:
@@ -131,8 +151,7 @@ class Comparison:
         found = {name: Numbers(one.n, one.n_serious, one.n_fatal) for name, one in held.items()}
         for one in signals:
             if is_screened(one):
-                spans = self._reader.cases.counted_spans(one.product, one.event)
-                found[one.signal_id] = _counted(spans, epoch)
+                found[one.signal_id] = _counted(self._spans_of(one), epoch)
         return found
 
     def triggers(
@@ -151,6 +170,14 @@ class Comparison:
         on : date
             The day.
         """
+        met = self._met(signals, seen, epoch, on)
+        if seen.suppressed_until is None:
+            return met
+        if on > seen.suppressed_until:
+            return [*met, "expired"]
+        return [name for name in met if name == "death"]
+
+    def _met(self, signals: Sequence[Signal], seen: Seen, epoch: int, on: date) -> list[Trigger]:
         now = [Numbers(one.n, one.n_serious, one.n_fatal) for one in signals]
         then = self.numbers(signals, seen.up_to_epoch).values()
         met = triggers(
@@ -159,6 +186,45 @@ class Comparison:
             self._rules,
         )
         return [name for name, is_met in met.items() if is_met]
+
+    def came_back_on(self, signals: Sequence[Signal], seen: Seen, epoch: int, on: date) -> date:
+        """Return the day on which a matter came back that has come back by a day.
+
+        Parameters
+        ----------
+        signals, seen, epoch, on
+            As for `triggers`.
+        """
+        moved = sorted(self._epochs_of(signals, seen.up_to_epoch, epoch))
+        days = self._reader.cases.days(moved)
+        for one in moved:
+            then = self.numbers(signals, one)
+            held = [_with(signal, then.get(signal.signal_id, NOTHING)) for signal in signals]
+            if self.triggers(held, seen, one, days[one]):
+                return days[one]
+        return on
+
+    def _epochs_of(self, signals: Sequence[Signal], after: int, until: int) -> set[int]:
+        """Return the epochs at which something of these signals moved."""
+        found = {one.epoch for signal in signals for one in self._first_met(signal)}
+        for signal in signals:
+            found.add(signal.epoch)
+            if is_screened(signal):
+                for one in self._spans_of(signal):
+                    found |= {one.valid_from, one.valid_to or one.valid_from}
+        return {one for one in found if after < one <= until}
+
+    def _spans_of(self, signal: Signal) -> list[CountedSpan]:
+        pair = signal.product, signal.event
+        if pair not in self._spans:
+            self._spans[pair] = self._reader.cases.counted_spans(*pair)
+        return self._spans[pair]
+
+    def _first_met(self, signal: Signal) -> list[Met]:
+        pair = signal.product, signal.event
+        if pair not in self._met_by:
+            self._met_by[pair] = self._reader.first_met_of(*pair)
+        return self._met_by[pair]
 
     def _standing(
         self, numbers: Iterable[Numbers], signals: Sequence[Signal], epoch: int, on: date
@@ -177,10 +243,14 @@ class Comparison:
         met = (
             self._kinds.get(one.criterion, 0)
             for signal in signals
-            for one in self._reader.first_met_of(signal.product, signal.event)
+            for one in self._first_met(signal)
             if one.epoch <= epoch
         )
         return max(met, default=0)
+
+
+def _with(signal: Signal, numbers: Numbers) -> Signal:
+    return msgspec.structs.replace(signal, **numbers._asdict())
 
 
 def _counted(spans: Sequence[CountedSpan], epoch: int) -> Numbers:
@@ -196,53 +266,3 @@ def _counted(spans: Sequence[CountedSpan], epoch: int) -> Numbers:
 
 def _stands(one: CountedSpan, epoch: int) -> bool:
     return one.valid_from <= epoch and (one.valid_to is None or epoch < one.valid_to)
-
-
-class WaitingMatter(NamedTuple):
-    """A matter on the list, whether it waits to be looked at, and where among those that do."""
-
-    matter: RankedMatter
-    seen: Seen | None
-    back_because: tuple[Trigger, ...]
-    rank_waiting: int | None  # None: it was seen, and did not come back
-    n_waiting: int
-
-    @property
-    def is_waiting(self) -> bool:
-        """Nobody has seen it, or it has come back."""
-        return self.seen is None or bool(self.back_because)
-
-
-def waiting(source: Results, ranked: Sequence[RankedMatter], on: date) -> list[WaitingMatter]:
-    """Tell which matters wait to be looked at.
-
-    Parameters
-    ----------
-    source : Results
-        A run or a register.
-    ranked : sequence of RankedMatter
-        The list of a day, in its order.
-    on : date
-        The day.
-
-    Returns
-    -------
-    list of WaitingMatter
-        In the same order.
-    """
-    epoch, configuration = source.reader.cases.epoch_on(on), source.configuration()
-    seen = {} if epoch is None else last_seen(source.reader, epoch)
-    compared = None if configuration is None else Comparison(source.reader, configuration)
-    found: list[WaitingMatter] = []
-    for matter in ranked:
-        one = seen.get(matter.best.matter_id)
-        back: list[Trigger] = []
-        if one is not None and compared is not None and epoch is not None:
-            back = compared.triggers(matter.signals, one, epoch, on)
-        found.append(WaitingMatter(matter, one, tuple(back), None, 0))
-    n_waiting = sum(one.is_waiting for one in found)
-    number = count(1)
-    return [
-        one._replace(rank_waiting=next(number) if one.is_waiting else None, n_waiting=n_waiting)
-        for one in found
-    ]

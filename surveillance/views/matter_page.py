@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from surveillance.domain.decision import Acknowledgement
+from surveillance.domain.decision import Decision
 from surveillance.domain.errors import Misused
 from surveillance.triage.matters import Matters
-from surveillance.views.acknowledged import NOTHING, Comparison, Numbers, last_seen
+from surveillance.views.acknowledged import NOTHING, Comparison, Numbers, action_of, last_seen
 from surveillance.views.as_of import is_screened, open_signals, signals_as_of
 from surveillance.views.ranking import rank_matters
+from surveillance.views.worklist import worklist
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +83,9 @@ class MatterPage(Struct, frozen=True, kw_only=True):
     is_waiting: bool  # nobody has seen it, or it has come back
     seen: Seen | None
     back_because: tuple[Trigger, ...]
+    band: str  # empty where it is not on the list
+    waiting_since: date | None
+    due_on: date | None  # None: it does not wait, or its band has no service level
     reviews: tuple[Review, ...]
     signals: tuple[SignalOfMatter, ...]  # the greatest priority first
     people: tuple[PersonAction, ...]
@@ -138,9 +142,8 @@ class _Page:
         seen = last_seen(self._reader, self._epoch).get(matter_id)
         ranked = self._ranked(matter_id)
         listed = [] if ranked is None else list(ranked.signals)
-        back = (
-            self._compared.triggers(listed, seen, self._epoch, self._day) if seen and listed else []
-        )
+        found = worklist(self._source, [ranked] if ranked else [], self._day).matters
+        stands = found[0] if found else None
         root = Matters(self._configuration).of(signals[0].product, signals[0].event)
         return MatterPage(
             matter_id=matter_id,
@@ -149,9 +152,12 @@ class _Page:
             as_of=self._day,
             epoch=self._epoch,
             rank=ranked.rank if ranked else None,
-            is_waiting=bool(listed) and (seen is None or bool(back)),
+            is_waiting=stands is not None and stands.is_waiting,
             seen=seen,
-            back_because=tuple(back),
+            back_because=stands.back_because if stands else (),
+            band=stands.band if stands else "",
+            waiting_since=stands.waiting_since if stands else None,
+            due_on=stands.due_on if stands else None,
             reviews=signals[0].reviews,
             signals=self._signals(signals, {one.signal_id for one in listed}, seen),
             people=self._people(matter_id, {one.signal_id for one in signals}),
@@ -221,9 +227,9 @@ class _Page:
             (epoch, one)
             for epoch, one in records
             if (
-                one.matter_id == matter_id
-                if isinstance(one, Acknowledgement)
-                else one.signal_id in signals
+                one.signal_id in signals
+                if isinstance(one, Decision)
+                else one.matter_id == matter_id
             )
         ]
         days = self._reader.cases.days(epoch for epoch, _ in about)
@@ -232,9 +238,9 @@ class _Page:
                 epoch=epoch,
                 on=days[epoch],
                 decision_id=one.decision_id,
-                action="acknowledge" if isinstance(one, Acknowledgement) else one.action,
+                action=action_of(one),
                 by=one.decided_by,
-                signal_id=None if isinstance(one, Acknowledgement) else one.signal_id,
+                signal_id=one.signal_id if isinstance(one, Decision) else None,
             )
             for epoch, one in about
         )

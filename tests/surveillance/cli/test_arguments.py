@@ -105,6 +105,7 @@ VALUES: dict[str, Values] = {
     "--per-week": Values(("1", "10000"), ("0", "-1", "10001", "1e30", "x", "")),
     "--plot": Values(("{new}.svg",), ("{new}.png", "{missing}/x.svg", "{long}.svg", "")),
     "--product": NAMES,
+    "--public-reason": Values(("", "x" * 2_000), ("\n", "x" * 2_001, "\udcff")),
     "--random-weights": Values(("0", "1000"), ("-1", "1001", "1e30", "x", "")),
     "--reason": Values(("x" * 10, "x" * 4_000), (*TEXTS, "x" * 9, "x" * 4_001)),
     "--refused": FILES_WRITTEN,
@@ -148,6 +149,7 @@ OWN: dict[tuple[str, str], Values] = {
         ("{new}", "{loop}"), ("{dir}", "{missing}/x", "{file}/x", "{long}", "")
     ),
     ("demo", "--out"): Values((), ("{file}", "{file}/x", "{loop}", "{long}")),
+    ("suppress", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
     ("acknowledge", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
     ("decide", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
     ("outcomes template", "--out"): Values(
@@ -223,6 +225,10 @@ BASES: dict[str, dict[str, str]] = {
     "simulate": {"SCENARIO": "ucd-small", "--out": "{new}"},
     "terms changes": {**_READS, "--config": "{terms}", "--under": "{terms}"},
     "terms unknown": {**_READS, "--config": "{terms}"},
+    "suppress": {
+        "MATTER_ID": "M-0", "--until": "2026-08-01", "--by": "a.person",
+        "--role": "safety_physician", "--reason": "long enough", "--append": "{new}",
+    },
     "ticker": {**_KAFKA, "--once": ""},
     "topics apply": _KAFKA,
     "topics plan": _KAFKA,
@@ -292,7 +298,7 @@ def call(place: Place, command: str, tried: Mapping[str, str]) -> Answer:
     given = {**BASES[command], **tried}
     if "--register" in tried:
         given.pop("--from-run", None)
-    if command in {"acknowledge", "decide"} and "--broker" in tried:
+    if command in {"acknowledge", "decide", "suppress"} and "--broker" in tried:
         given.pop("--append")
     words = list(command.split())
     for name in options(command):  # in the order of the positional ones

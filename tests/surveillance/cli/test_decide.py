@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FIRST, SECOND, THIRD = (datetime(2026, 5, day, 9, tzinfo=UTC) for day in (4, 5, 6))
 REASON = "as the minutes of the committee say"
+PUBLIC = "three cases are under review"
 
 
 class Decided(NamedTuple):
@@ -33,7 +34,8 @@ def _decide(folder: Path, signal: str, action: str, at: datetime, role: str, sec
     approval = ("--approved-by", "b.person", "--approver-role", second) if second else ()
     answer = longwatch(
         "decide", signal, "--action", action, "--by", "a.person", "--role", role,
-        "--reason", REASON, *approval, "--append", folder / "decisions.ndjson", now=at,
+        "--reason", REASON, "--public-reason", PUBLIC, *approval,
+        "--append", folder / "decisions.ndjson", now=at,
     )  # fmt: skip
     assert answer.code == 0, answer
 
@@ -109,4 +111,4 @@ def test_the_feed_publishes_open_refuted_and_closed_signals_alike(decided: Decid
     assert {row["status"] for row in decided.feed if row["is_open"]} == {"detected", "under_review"}
     assert [row["sequence"] for row in decided.feed] == list(range(len(decided.feed)))
     last = [row for row in decided.feed if row["signal_id"] == decided.closed][-1]
-    assert (last["is_open"], last["reason"]) == (False, REASON)
+    assert (last["is_open"], last["reason"]) == (False, PUBLIC)

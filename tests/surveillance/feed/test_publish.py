@@ -13,7 +13,7 @@ def test_open_refuted_and_closed_are_published_alike_and_without_gaps() -> None:
     triage, desk = TriagedEpochs(), PublishedEpochs()
     entries = desk.close(triage.signal(a_finding()))
     for action in ("start_review", "refute", "reopen", "confirm", "close"):
-        decision = a_decision(SIGNAL, action)
+        decision = a_decision(SIGNAL, action, public_reason=f"in public: {action}")
         entries += desk.close(triage.signal(decision))
 
     assert [(e.sequence, e.status, e.is_open) for e in entries] == [
@@ -25,7 +25,18 @@ def test_open_refuted_and_closed_are_published_alike_and_without_gaps() -> None:
         (5, "closed", False),
     ]
     assert {fact.code for fact in desk.facts} == {e.status for e in entries}
-    assert [e.reason for e in entries] == ["", *["ten letters or more"] * 5]
+    actions = ("start_review", "refute", "reopen", "confirm", "close")
+    assert [e.reason for e in entries] == ["", *(f"in public: {action}" for action in actions)]
+
+
+def test_what_a_reviewer_writes_for_colleagues_is_not_published() -> None:
+    triage, desk = TriagedEpochs(), PublishedEpochs()
+    desk.close(triage.signal(a_finding()))
+
+    (entry,) = desk.close(triage.signal(a_decision(SIGNAL, reason="names the patient's mother")))
+
+    assert entry.reason == ""
+    assert not [fact for fact in desk.facts if b"mother" in fact.value]
 
 
 def test_what_was_said_is_not_said_again() -> None:

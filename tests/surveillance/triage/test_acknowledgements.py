@@ -1,6 +1,6 @@
 """What people have seen is on the log: admitted once, and passed over where it cannot hold."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -13,11 +13,11 @@ from strategies import AT, DAY, ROLES, a_configuration, encode, record
 from triaged import TriagedEpochs, a_finding
 
 from surveillance.configuration.types import Reopen
-from surveillance.domain.decision import Acknowledgement
+from surveillance.domain.decision import Acknowledgement, Suppression
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.decode import decode_decision
 from surveillance.triage.admit import Admit
-from surveillance.triage.life_cycle import why_not_acknowledged
+from surveillance.triage.life_cycle import why_not_taken
 from surveillance.triage.matters import Matter
 from surveillance.triage.reopening import TRIGGERS, Standing, comes_back, triggers
 
@@ -65,7 +65,7 @@ def test_one_that_cannot_hold_is_kept_with_the_reason(changes: dict[str, Any], r
 def test_every_role_may_acknowledge_or_may_not() -> None:
     allowed = {
         role for role, epoch in product(ROLES, (0, 1))
-        if why_not_acknowledged(seen(role=role, up_to_epoch=epoch), {MATTER}, 1) is None
+        if why_not_taken(seen(role=role, up_to_epoch=epoch), {MATTER}, 1, DAY) is None
     }  # fmt: skip
 
     assert set(ROLES) - allowed == {"regulator"}
@@ -89,6 +89,66 @@ def test_one_is_admitted_once_and_never_changed() -> None:
     assert found.dispositions is not None
     assert (found.dispositions.repeated, found.dispositions.refused) == (1, 1)
     assert decode_decision(encode(seen())) == seen()
+
+
+# Suppressions
+
+
+def kept_away(**changes: Any) -> Suppression:  # noqa: ANN401 - its fields
+    values: dict[str, Any] = {
+        "decision_id": "U-1",
+        "matter_id": MATTER,
+        "until": DAY + timedelta(days=20),
+        "reason": "ten letters or more",
+        "decided_by": "first person",
+        "role": "safety_physician",
+        "decided_at": datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC),
+    }
+    return Suppression(**(values | changes))
+
+
+SECOND = {"approved_by": "second person", "approver_role": "committee_chair"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"until": DAY + timedelta(days=30)}, None),
+        ({"until": DAY + timedelta(days=31)}, "a suppression of more than 30 days needs a second"),
+        ({"until": DAY + timedelta(days=31), **SECOND}, None),
+        ({"until": DAY + timedelta(days=366), **SECOND}, None),
+        ({"until": DAY + timedelta(days=367), **SECOND}, "a suppression ends within 366 days"),
+        ({"until": DAY}, "a suppression until 2024-03-10 has ended already"),
+        ({"role": "safety_scientist"}, "suppress is not for the role safety_scientist"),
+        (
+            {**SECOND, "approver_role": "regulator"},
+            "suppress cannot be approved in the role regulator",
+        ),
+        ({"matter_id": "M-nowhere"}, "there is no such matter"),
+    ],
+)
+def test_a_suppression_ends_and_a_long_one_takes_two_people(
+    changes: dict[str, Any], reason: str | None
+) -> None:
+    found = why_not_taken(kept_away(**changes), {MATTER}, 1, DAY)
+
+    assert (found is None) == (reason is None)
+    assert (found or "").startswith(reason or "")
+
+
+def test_a_suppression_moves_nothing_and_one_that_may_not_be_is_kept_with_the_reason() -> None:
+    desk = TriagedEpochs()
+    desk.close(a_finding())
+
+    assert desk.close(kept_away()).rows == []
+    row = desk.passed_over(kept_away(decision_id="U-2", role="regulator"))
+    assert (row.decision_id, row.matter_id) == ("U-2", MATTER)
+
+
+def test_nobody_is_the_second_person_of_a_suppression_of_their_own() -> None:
+    with pytest.raises(ValueError, match="must be another person"):
+        kept_away(approved_by="First Person", approver_role="committee_chair")
 
 
 # Triggers

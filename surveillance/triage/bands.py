@@ -1,0 +1,42 @@
+"""Bands of the list: how soon people look at a matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from surveillance.configuration.types import Band, Triage
+from surveillance.domain.signal import Signal
+from surveillance.triage.labels import Labels
+
+
+def band_of(signals: Iterable[Signal], triage: Triage, labels: Labels, on: date) -> Band:
+    """Return the band of a matter: the first of which one condition holds for one signal.
+
+    Parameters
+    ----------
+    signals : iterable of Signal
+        Those of the matter that are listed, with the numbers of the day.
+    triage : Triage
+        With the bands.
+    labels : Labels
+        What is listed; without labels no death is known to be unlisted.
+    on : date
+        The day.
+    """
+    held = list(signals)
+    return next(
+        band
+        for band in triage.band
+        if band.takes_the_rest or any(_holds(band, one, labels, on) for one in held)
+    )
+
+
+def _holds(band: Band, one: Signal, labels: Labels, on: date) -> bool:
+    if band.sentinel and one.is_sentinel:
+        return True
+    if band.min_priority is not None and one.priority >= band.min_priority:
+        return True
+    if band.min_fatal_unlisted is None or one.n_fatal < band.min_fatal_unlisted:
+        return False
+    return labels.of(one.product, one.event, on).is_listed == 0
