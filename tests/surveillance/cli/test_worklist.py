@@ -22,9 +22,9 @@ CONFIGURATION = {
     'events = ["pt:Alarm"]\n',
     "sources.toml": "[numbered]\n",
     "triage.toml": "list_min_cases = 3\n[budget]\nper_reviewer_week = 1\nreviewers = 2\n"
-    + '[[band]]\nname = "P1"\nworking_days = 1\nsentinel = true\n'
-    + '[[band]]\nname = "P2"\nworking_days = 5\nmin_priority = 0.1\n'
-    + '[[band]]\nname = "P4"\n',
+    '[[band]]\nname = "P1"\nworking_days = 1\nsentinel = true\n'
+    '[[band]]\nname = "P2"\nworking_days = 5\nmin_priority = 0.1\n'
+    '[[band]]\nname = "P4"\n',
     "holidays.csv": "day,name\n2024-03-11,A holiday\n",
 }
 
