@@ -293,6 +293,19 @@ def test_a_closed_register_is_one_file(url: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["register.db"]
 
 
+def test_a_compacted_register_has_full_pages_and_all_its_rows(url: str) -> None:
+    with Register(url) as register:
+        say_all(register)
+        register.flush()
+        before = everything(url)
+        register.compact()
+
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        assert connection.execute("PRAGMA page_size").fetchone() == (16_384,)
+    connection.close()
+    assert everything(url) == before
+
+
 @pytest.mark.parametrize(
     "bad", ["", "nonsense", "mysql://h/n", "sqlite:///no/such/register.db", "sqlite://"]
 )
