@@ -16,6 +16,7 @@ from surveillance.domain.allowed import with_allowed
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.decision import PersonRecord
 from surveillance.domain.errors import Refused
+from surveillance.domain.names import clean
 from surveillance.domain.outcome import OutcomeRecord
 
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Decoder(Generic[T]):
             record: T = self._decode(line)
         except msgspec.ValidationError as error:
             reason = with_allowed(str(error), self._kind)
-            raise refuse("wrong_shape", reason[:N_REASON_MAX]) from None
+            raise refuse("wrong_shape", clean(reason)[:N_REASON_MAX]) from None
         except UnicodeDecodeError as error:  # msgspec lets this one out as it is
             raise refuse("bad_encoding", f"byte {error.start} is not UTF-8") from None
         except (msgspec.DecodeError, RecursionError) as error:

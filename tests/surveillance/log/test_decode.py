@@ -90,6 +90,14 @@ def refusal_of(decode: Callable[[bytes], object], line: bytes) -> Refused | None
     return None
 
 
+@pytest.mark.parametrize("key", [b'"ki\\nd"', b'"ki\\u0000d"', b'"ki\\u2028d"'])
+def test_the_reason_of_a_refusal_is_one_line_whatever_it_quotes(key: bytes) -> None:
+    error = refusal_of(decode_case, GOOD.replace(b'"kind"', key))
+
+    assert error is not None
+    assert error.reason.isprintable()
+
+
 mutations = st.lists(st.tuples(st.integers(0, 10_000), st.binary(max_size=4)), max_size=4)
 
 
