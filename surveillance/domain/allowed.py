@@ -10,6 +10,7 @@ from msgspec import inspect
 _FAULT = re.compile(
     r"^(?P<what>Invalid (?:enum )?value (?P<value>'.*?'|-?\d+))(?: - at `(?P<path>\$.*)`)?$"
 )
+_NO_DAY = re.compile(r"^Invalid RFC3339 encoded date\b")
 _STEP = re.compile(r"\.(\w+)|\[[^\]]*\]")
 
 
@@ -36,6 +37,7 @@ def with_allowed(message: str, kind: Any) -> str:  # noqa: ANN401 - a type or a 
     >>> with_allowed("Invalid enum value 'M' - at `$.sex`", Patient)
     "'M' is not allowed at '$.sex': give one of female, male"
     """
+    message = _NO_DAY.sub("no day as 2024-01-31, without a time or a part left out", message)
     found = _FAULT.match(message)
     if found is None:
         return message.replace("`", "'")

@@ -283,7 +283,7 @@ def left_out(histories: Iterable[History], endpoints: Collection[str]) -> tuple[
     """
     wanted = frozenset(map(identity, endpoints))
     counts = [_left_out(history, wanted) for history in histories]
-    n_untreated, n_before, n_after, n_deaths = map(sum, zip(_NONE, *counts, strict=True))
+    n_untreated, n_before, n_after, n_deaths, n_seen = map(sum, zip(_NONE, *counts, strict=True))
     sentences = (
         (n_untreated, "of patients without a dose"),
         (n_before, "before the first dose"),
@@ -292,14 +292,19 @@ def left_out(histories: Iterable[History], endpoints: Collection[str]) -> tuple[
     found = [f"not counted: {n} event{'s' * (n > 1)} {what}" for n, what in sentences if n]
     if n_deaths:
         found.append(f"{n_deaths} patient{'s' * (n_deaths > 1)} with two deaths: the first is used")
+    if n_seen:
+        found.append(
+            f"{n_seen} patient{'s' * (n_seen > 1)} with a dose, visit or value after death: "
+            "no time is counted after it"
+        )
     return tuple(found)
 
 
-_NONE = (0, 0, 0, 0)
+_NONE = (0, 0, 0, 0, 0)
 
 
-def _left_out(history: History, wanted: frozenset[str]) -> tuple[int, int, int, int]:
-    """Count events without a dose, before the first, and after the end; and a second death."""
+def _left_out(history: History, wanted: frozenset[str]) -> tuple[int, int, int, int, int]:
+    """Count events without a dose, before the first, and after the end; and what denies a death."""
     asked = ("left_out", wanted)
     if asked not in history.memo:
         first, end = history.first_dose_on, history.ended_on
@@ -309,6 +314,14 @@ def _left_out(history: History, wanted: frozenset[str]) -> tuple[int, int, int, 
             0 if first is None else sum(day < first for day in days),
             0 if end is None else sum(day > end for day in days),
             int(sum(one.kind == "death" for one in history.ends) > 1),
+            int(_is_seen_after_death(history)),
         )
-    found: tuple[int, int, int, int] = history.memo[asked]
+    found: tuple[int, int, int, int, int] = history.memo[asked]
     return found
+
+
+def _is_seen_after_death(history: History) -> bool:
+    days = [one.ended_on for one in history.ends if one.kind == "death"]
+    days += [event.occurred_on for event in history.events if event.is_fatal]
+    seen: list[OutcomeRecord] = [*history.doses, *history.visits, *history.measurements]
+    return bool(days) and any(day_of_outcome(one) > min(days) for one in seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from detectors.sequential import poisson_maxsprt
@@ -37,7 +38,7 @@ def excess_looks(design: Excess, occasion: Occasion) -> Iterator[Look]:
         alpha = design.alpha / _n_units(design, occasion)
         plan = poisson_maxsprt.Design(design.horizon, alpha=alpha, min_events=design.min_events)
         found = last_look(poisson_maxsprt.init, poisson_maxsprt.step, plan, [seen])
-        notes = left_out((one.history for one in risk), set(design.events))
+        notes = _left_out(design, occasion, risk)
         if found.is_past_horizon:
             notes = (f"past the horizon of {design.horizon:g} expected events", *notes)
         yield occasion.look(
@@ -94,7 +95,7 @@ def sentinel_looks(design: Sentinel, occasion: Occasion) -> Iterator[Look]:
             is_crossing=n_events > 0,
             background_probability=_chance(design, risk),
             source=design.source,
-            notes=left_out((one.history for one in risk), set(design.events)),
+            notes=_left_out(design, occasion, risk),
         )
 
 
@@ -110,6 +111,20 @@ def _risk(design: Excess | Sentinel, occasion: Occasion) -> dict[str, list[AtRis
         window_days=design.window_days,
         by_construct=level == "construct",
     )
+
+
+def _left_out(design: Excess | Sentinel, occasion: Occasion, risk: list[AtRisk]) -> tuple[str, ...]:
+    """State what was not counted: of those at risk, and of patients of whom no dose is known."""
+    is_pooled = isinstance(design, Excess) and design.level == "platform"
+    members = occasion.platform if is_pooled else (occasion.own,)
+    untreated = [one for each in members for one in each.patients.values() if not one.doses]
+    notes = left_out([*(one.history for one in risk), *untreated], set(design.events))
+    names = Counter(name for member in members for name in member.patients)
+    n_twice = sum(n > 1 for n in names.values())
+    if n_twice:
+        who = f"{n_twice} patient{'s' * (n_twice > 1)} named by two programmes or more"
+        notes = (*notes, f"{who}: counted in each")
+    return notes
 
 
 def _n_units(design: Excess, occasion: Occasion) -> int:

@@ -145,7 +145,10 @@ def _look(
     logs = _multiplied(evidence.of(compared))
     together = combine.Design(len(logs), independence=_INDEPENDENT, alpha=alpha)
     found = last_look(combine.init, combine.step, together, [combine.Observation(log_e=logs)])
-    notes = list(left_out((one.history for one in risk), {design.endpoint}))
+    noted = [one.history for one in risk]
+    if where[0] == "programme":
+        noted += [one for one in occasion.own.patients.values() if not one.doses]
+    notes = list(left_out(noted, {design.endpoint}))
     if len(compared) < len(placed):
         n = len(placed) - len(compared)
         notes.append(f"not compared: {n} patients fit no stratum of natural history")
