@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # What a value needs beside it, or takes that only another file can give, is tried elsewhere.
 ELSEWHERE = {
-    "--approved-by", "--approver-role", "--extracted-on", "--outcomes", "--scenario", "--state",
-    "NAMES", "SCENARIO",
+    "--approved-by", "--approver-role", "--design", "--extracted-on", "--outcomes", "--programme",
+    "--scenario", "--state", "NAMES", "SCENARIO",
 }  # fmt: skip
 
 

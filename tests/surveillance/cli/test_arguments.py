@@ -12,9 +12,11 @@ from calling import Answer, longwatch, rows_of
 from commands import commands, options
 
 from surveillance.configuration.reader import SHIPPED
+from surveillance.triage.matters import Matter
 from surveillance.triage.triage import signal_id
 
 PAIR = ("product:ROTAVIRUS (ROTASHIELD)", "pt:Intussusception")
+MATTER = Matter(PAIR[0], "group:intussusception").matter_id
 AWAY = "127.0.0.1:1"
 DECISION = (
     f"{PAIR[0]}|{PAIR[1]}|safety", "--action", "start_review", "--by", "a.person",
@@ -80,7 +82,7 @@ VALUES: dict[str, Values] = {
     "--latest": FLAG,
     "--programme": Values((), ("", "P1", LONG, "\udcff")),
     "--decisions": Values(("{decisions}",), ("{missing}", "{empty}", "{loop}", "")),
-    "--epoch": Values(("0", "7"), ("-1", "1e30", "x", "")),
+    "--epoch": Values(("0", str(2**53)), ("-1", str(2**53 + 1), "1e30", "x", "")),
     "--event": Values(("intussusception",), NAMES.refused),
     "--extracted-on": Values((), ("1999-02-30", "now", "")),
     "--every": Values(("0.05", "3600"), ("0.049", "3600.1", "nan", "-1", "", "inf")),
@@ -141,6 +143,9 @@ OWN: dict[tuple[str, str], Values] = {
     ("load", "--until"): Values(DATES.taken[1:], (*DATES.refused, DATES.taken[0])),
     ("load", "--from"): Values(DATES.taken[:1], (*DATES.refused, DATES.taken[1])),
     ("ack", "--out"): Values((), ("{file}", "{loop}")),
+    ("history", "--as-of"): Values(DATES.taken[1:], (*DATES.refused, DATES.taken[0])),
+    ("matter", "--as-of"): Values(DATES.taken[1:], (*DATES.refused, DATES.taken[0])),
+    ("matter", "MATTER_ID"): Values((MATTER,), ("", "M-0", "\n", LONG, "\udcff")),
     ("history", "SIGNAL_ID"): Values((), ("", "S-1", "a\nb", LONG, "\udcff")),
     ("looks", "--plot"): Values((), ("{new}.png", "{missing}/x.svg", "{long}.svg", "")),
     ("series", "--every"): Values(("day", "month", "year"), ("", "week", LONG)),
@@ -150,6 +155,7 @@ OWN: dict[tuple[str, str], Values] = {
     ),
     ("demo", "--out"): Values((), ("{file}", "{file}/x", "{loop}", "{long}")),
     ("suppress", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
+    ("acknowledge", "MATTER_ID"): Values(("M-0",), ("", "\n", LONG, "\udcff")),
     ("acknowledge", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
     ("decide", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
     ("outcomes template", "--out"): Values(
@@ -206,7 +212,7 @@ BASES: dict[str, dict[str, str]] = {
     "looks": _RUN,
     "law": {},
     "load": {**_READS, **_KAFKA, "--refused": "{new}"},
-    "matter": {"MATTER_ID": "M-0", **_RUN},
+    "matter": {"MATTER_ID": MATTER, **_RUN},
     "names unknown": _READS,
     "outcomes template": {},
     "parity": {"DIRECTORY": "{run}", **_KAFKA},
