@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from surveillance.domain.names import identity
-from surveillance.domain.values import Code, Identifier, clean_ids
+from surveillance.domain.values import Identifier, clean_ids
 
 Action = Literal[
     "start_review", "confirm", "refute", "close", "reopen", "uphold_review", "reject_review"
@@ -21,6 +21,7 @@ PersonRole = Literal[
     "safety_scientist", "safety_physician", "committee_chair", "statistician", "regulator"
 ]
 Reason = Annotated[str, Meta(min_length=10, max_length=4_000)]
+GroundCode = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,59}$")]  # as in law.toml
 PublicReason = Annotated[str, Meta(max_length=2_000)]
 
 
@@ -51,7 +52,7 @@ class Decision(
     approved_by: Identifier | None = None  # the second pair of eyes
     approver_role: PersonRole | None = None
     public_reason: PublicReason = ""  # published word for word
-    ground: Code | None = None  # of the request that is answered, where more than one waits
+    ground: GroundCode | None = None  # of the request that is answered, where more than one waits
 
     def __post_init__(self) -> None:
         clean_ids(self, "decision_id", "signal_id", "decided_by", "approved_by")
