@@ -20,7 +20,9 @@ from .cluster import free_port, refuse_none, until
 if TYPE_CHECKING:
     from .cluster import Cluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.prometheus, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.kafka, pytest.mark.prometheus, pytest.mark.slow, pytest.mark.campaign,
+]  # fmt: skip
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SEED = 7

@@ -164,7 +164,13 @@ def test_the_stranger_imports_nothing_of_longwatch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_workers", "options"), [(1, []), (2, ["--in-memory"]), (3, [])], ids=["1", "2-memory", "3"]
+    ("n_workers", "options"),
+    [
+        pytest.param(1, [], marks=pytest.mark.campaign),
+        (2, ["--in-memory"]),
+        pytest.param(3, [], marks=pytest.mark.campaign),
+    ],
+    ids=["1", "2-memory", "3"],
 )
 def test_the_bytes_do_not_depend_on_the_number_of_workers_or_their_stores(
     cluster: Cluster, data: Path, run: Path, tmp_path: Path, n_workers: int, options: list[str]

@@ -338,6 +338,7 @@ def test_every_option_of_every_command_has_its_values() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("command", commands())
 def test_what_lies_beyond_the_range_of_an_option_is_refused_in_one_line(
     place: Place, command: str

@@ -281,7 +281,10 @@ def _call_all(one: Hostile, tmp_path: Path, *, environment: dict[str, str], out:
     return done, json.loads(codes.read_bytes())
 
 
-@pytest.mark.parametrize("screen", _SCREENS)
+@pytest.mark.parametrize(
+    "screen",
+    ["ascii", *(pytest.param(name, marks=pytest.mark.campaign) for name in ("latin-1", "C"))],
+)
 def test_a_screen_that_is_not_utf_8_is_fatal_to_no_reading_command(
     hostile: Hostile, tmp_path: Path, screen: str
 ) -> None:
