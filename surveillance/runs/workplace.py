@@ -12,10 +12,12 @@ import hashlib
 import os
 import shutil
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import msgspec
+from msgspec import Meta
 
+from surveillance.domain.allowed import with_allowed
 from surveillance.domain.errors import Misused
 
 if TYPE_CHECKING:
@@ -34,14 +36,14 @@ _WROTE = "give a directory that `longwatch replay` wrote"
 class _OfAFile(msgspec.Struct, frozen=True, omit_defaults=True):
     """A file as the run left it."""
 
-    n_bytes: int
-    sha256: str | None = None
+    n_bytes: Annotated[int, Meta(ge=0)]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
 
 
 class _Summary(msgspec.Struct):
-    """What is asked of a `run.json` here."""
+    """What is asked of a `run.json` here; its other fields are for people."""
 
-    status: str = ""
+    status: Literal["unfinished", "finished"]
     written: dict[str, _OfAFile] | None = None
 
 
@@ -100,7 +102,10 @@ class Workplace:
         os.close(self._lock)
 
     def _is_unfinished(self) -> bool:
-        found = _summary(self.directory)
+        try:
+            found = _summary(self.directory)
+        except Misused:  # whatever broke off as it wrote that was not at its end
+            return True
         return found is None or found.status != FINISHED
 
     def _give_up_folder(self) -> None:
@@ -269,10 +274,19 @@ def _as_left(path: Path) -> _OfAFile:
 
 
 def _summary(directory: Path) -> _Summary | None:
+    """Read `run.json`; None if there is none, `Misused` if it is not as a replay writes it."""
+    place = directory / SUMMARY
     try:
-        return msgspec.json.decode((directory / SUMMARY).read_bytes(), type=_Summary)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(place.read_bytes(), type=_Summary)
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+    except msgspec.ValidationError as error:
+        reason = f"is not as a replay writes it: {with_allowed(str(error), _Summary)}"
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        reason = f"is not JSON: {error}"
+    raise Misused(str(place), reason, "put it back as it was, or replay again into another --out")
 
 
 def write_summary(directory: Path, summary: dict[str, Any]) -> None:

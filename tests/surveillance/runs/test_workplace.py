@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,10 +70,15 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _cases(tmp_path_factory.mktemp("few"), 60)
 
 
+@pytest.fixture(scope="module")
+def replayed(few: Path) -> Path:
+    assert _replay(few, few.parent / "run").code == 0
+    return few.parent / "run"
+
+
 @pytest.fixture
-def finished(few: Path, tmp_path: Path) -> Path:
-    assert _replay(few, tmp_path / "run").code == 0
-    return tmp_path / "run"
+def finished(replayed: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(replayed, tmp_path / "run")
 
 
 def test_a_run_lists_its_files_and_leaves_nothing_else(finished: Path) -> None:
@@ -241,6 +247,76 @@ def test_who_reads_a_run_that_is_not_whole_is_told_so(
         assert_refused_in_one_line(longwatch(*command, out), str(out), "holds an unfinished run")
         inside = longwatch(*command, out / UNFINISHED)
         assert_refused_in_one_line(inside, UNFINISHED, "holds an unfinished run")
+
+
+_DAMAGE: dict[str, dict[Any, str]] = {
+    "status": {
+        None: "missing required field 'status'",
+        1: "got 'int' - at '$.status'",
+        "Finished": "'Finished' is not allowed at '$.status': give one of finished, unfinished",
+    },
+    "written": {
+        1: "got 'int' - at '$.written'",
+        (): "got 'array' - at '$.written'",
+        "a": "got 'str' - at '$.written'",
+    },
+    "n_bytes": {
+        None: "missing required field 'n_bytes' - at '$.written[...]'",
+        "7": "got 'str' - at '$.written[...].n_bytes'",
+        -1: ">= 0 - at '$.written[...].n_bytes'",
+    },
+    "sha256": {
+        7: "got 'int' - at '$.written[...].sha256'",
+        "7": "'^[0-9a-f]{64}$' - at '$.written[...].sha256'",
+    },
+}
+
+
+def _damage(run: Path, field: str, value: object) -> None:
+    summary = json.loads((run / "run.json").read_bytes())
+    holder = summary if field in summary else summary["written"]["ticks.ndjson"]
+    holder[field] = value
+    if value is None:
+        del holder[field]
+    (run / "run.json").write_text(json.dumps(summary), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [(field, *each) for field, values in _DAMAGE.items() for each in values.items()],
+)
+def test_a_damaged_field_of_run_json_is_named_with_what_it_may_hold(
+    finished: Path, few: Path, field: str, value: object, said: str
+) -> None:
+    _damage(finished, field, value)
+    before = _held(finished)
+
+    for answer in (longwatch("findings", "--from-run", finished), _replay(few, finished)):
+        assert_refused_in_one_line(answer, str(finished / "run.json"), said, "put it back")
+    assert _held(finished) == before
+
+
+def test_a_run_is_whole_whatever_became_of_the_fields_that_are_for_people(finished: Path) -> None:
+    for_people = json.loads((finished / "run.json").read_bytes()).keys() - {"status", "written"}
+    assert len(for_people) > 15
+    for field in sorted(for_people):
+        _damage(finished, field, ["odd"])
+        require_whole(finished)
+        _damage(finished, field, None)
+        require_whole(finished)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe{\x00", b'{"status": "\xff"}', b"[]", b"finished"]
+)
+def test_a_run_json_that_is_no_object_of_json_is_said_to_be_so(
+    finished: Path, content: bytes
+) -> None:
+    (finished / "run.json").write_bytes(content)
+
+    answer = longwatch("findings", "--from-run", finished)
+    assert_refused_in_one_line(answer, str(finished / "run.json"), "put it back as it was")
+    assert "is not there" not in answer.err
 
 
 def test_a_finished_run_can_be_read_while_its_successor_is_being_written(finished: Path) -> None:
