@@ -84,7 +84,7 @@ def differences(counts: Counts, expected: pd.DataFrame) -> list[str]:
         numbers[np.asarray(code)] for numbers, code in zip(number_of, index.codes, strict=True)
     ]
     wanted = codes[0] << 32 | codes[1]
-    keys = counts.pair_product.values << 32 | counts.pair_event.values
+    keys = counts.pair_product.values.astype(np.int64) << 32 | counts.pair_event.values
     order = np.argsort(keys)
     spots = np.minimum(np.searchsorted(keys[order], wanted), len(order) - 1)
     places = order[spots]

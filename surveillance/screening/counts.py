@@ -20,6 +20,7 @@ from surveillance.domain.contribution import FATAL, FULL_SCORE, SERIOUS, Contrib
 from surveillance.screening.keyed_sums import Ints, KeyedSums, add_up
 from surveillance.screening.periods import begins
 
+Whole = NDArray[np.signedinteger]
 UNKNOWN_DAY = -1
 _FEATURE_BITS = 24
 _FEATURE_MASK = (1 << _FEATURE_BITS) - 1
@@ -50,24 +51,38 @@ class Names:
 
 
 class Growing:
-    """An int64 array that grows at its end."""
+    """An array of whole numbers that grows at its end.
 
-    def __init__(self, values: Ints | None = None) -> None:
-        self._values = np.zeros(0, np.int64) if values is None else values
+    Parameters
+    ----------
+    values : ndarray of int64, optional
+        Those to begin with.
+    dtype : type, default: int64
+        In which they are held: there are millions of pairs, and most counts are small.
+    """
+
+    def __init__(
+        self, values: Ints | None = None, dtype: type[np.signedinteger] = np.int64
+    ) -> None:
+        self._values = np.zeros(0, dtype) if values is None else values.astype(dtype)
         self._n = len(self._values)
 
     @property
-    def values(self) -> Ints:
+    def values(self) -> Whole:
         """The values so far, as a view."""
         return self._values[: self._n]
 
     def grow(self, n: int) -> None:
         """Append zeros until there are `n` values."""
         if n > len(self._values):
-            wider = np.zeros(max(n, 2 * len(self._values), 1024), np.int64)
+            wider = np.zeros(max(n, len(self._values) * 5 // 4, 1024), self._values.dtype)
             wider[: self._n] = self.values
             self._values = wider
         self._n = max(self._n, n)
+
+    def dump(self) -> bytes:
+        """Return the values as int64."""
+        return self.values.astype(np.int64, copy=False).tobytes()
 
 
 class _Waiting:
@@ -115,7 +130,7 @@ class Past:
 
     def __init__(self) -> None:
         self.today: date | None = None
-        self._n_pair = [np.zeros(0, np.int64), np.zeros(0, np.int64)]  # the older one first
+        self._n_pair = [np.zeros(0, np.int32), np.zeros(0, np.int32)]  # the older one first
         self._n_total = [0, 0]
 
     @property
@@ -130,7 +145,7 @@ class Past:
         counts[known] = self._n_pair[0][places[known]]
         return counts
 
-    def turn(self, today: date, n_pair: Ints, n_total: int) -> None:
+    def turn(self, today: date, n_pair: Whole, n_total: int) -> None:
         """Keep the counts where a quarter begins with this close."""
         if self.today is not None and begins("quarter", self.today, today):
             self._n_pair = [self._n_pair[1], n_pair.copy()]
@@ -140,7 +155,8 @@ class Past:
     def dump(self) -> tuple[int, list[bytes], list[int]]:
         """Return everything, ready for msgpack."""
         day = 0 if self.today is None else self.today.toordinal()
-        return day, [array.tobytes() for array in self._n_pair], self._n_total
+        arrays = [array.astype(np.int64).tobytes() for array in self._n_pair]
+        return day, arrays, self._n_total
 
     @classmethod
     def load(cls, data: tuple[int, list[bytes], list[int]]) -> Past:
@@ -148,7 +164,7 @@ class Past:
         past = cls()
         day, arrays, past._n_total = data
         past.today = date.fromordinal(day) if day else None
-        past._n_pair = [np.frombuffer(array, np.int64) for array in arrays]
+        past._n_pair = [np.frombuffer(array, np.int64).astype(np.int32) for array in arrays]
         return past
 
 
@@ -159,20 +175,21 @@ class Counts:
         self.products, self.events, self.features = Names([]), Names([]), Names([])
         self.n_product, self.n_event = Growing(), Growing()
         self.n_total = 0
-        self.pair_product, self.pair_event = Growing(), Growing()
-        self.n_pair, self.n_serious, self.n_fatal = Growing(), Growing(), Growing()
-        self.n_timed = Growing()  # cases with a known interval from first dose to onset
-        self.score, self.n_documented = Growing(), Growing()  # completeness: sum; above the limit
+        self.pair_product, self.pair_event = _of_pairs(), _of_pairs()
+        self.n_pair, self.n_serious, self.n_fatal = _of_pairs(), _of_pairs(), _of_pairs()
+        self.n_timed = _of_pairs()  # cases with a known interval from first dose to onset
+        self.score, self.n_documented = Growing(), _of_pairs()  # completeness: sum; above the limit
         self.n_total_serious, self.n_total_fatal = 0, 0
         self.product_first = Growing()  # day of the first report, as an ordinal; 0 unknown
         self.past = Past()
         self.tally = KeyedSums()
-        self._index: dict[int, int] = {}
+        self._n_pairs = 0
+        self._index = KeyedSums()  # key of a pair → its place, from 1 on
         self._waiting = _Waiting()
         self._only: Ints | None = None  # keys of the pairs that are counted; None for all
 
     def __len__(self) -> int:
-        return len(self._index)
+        return self._n_pairs
 
     @property
     def n_waiting(self) -> int:
@@ -248,30 +265,34 @@ class Counts:
         distinct, inverse = np.unique(keys, return_inverse=True)
         places = self._places(distinct)
         spot = places[inverse]
-        np.add.at(self.n_pair.values, spot, crossed.w)
+        weights = crossed.w.astype(np.int32)
+        np.add.at(self.n_pair.values, spot, weights)
         for array, bit in ((self.n_serious, SERIOUS), (self.n_fatal, FATAL)):
             has = (crossed.flags[crossed.e] & bit) != 0
-            np.add.at(array.values, spot[has], crossed.w[has])
+            np.add.at(array.values, spot[has], weights[has])
         scores = _ints(waiting.scores)[crossed.row]
         np.add.at(self.score.values, spot, crossed.w * scores)
         documented = scores > WELL_DOCUMENTED * FULL_SCORE
-        np.add.at(self.n_documented.values, spot[documented], crossed.w[documented])
+        np.add.at(self.n_documented.values, spot[documented], weights[documented])
         timed = crossed.is_timed
-        np.add.at(self.n_timed.values, spot[timed], crossed.w[timed])
+        np.add.at(self.n_timed.values, spot[timed], weights[timed])
         self.tally.add(*crossed.features(spot))
         return np.sort(places)
 
     def _places(self, keys: Ints) -> Ints:
-        index, n_before = self._index, len(self._index)
-        places = np.fromiter(
-            (index.setdefault(key, len(index)) for key in keys.tolist()), np.int64, len(keys)
-        )
-        if len(index) > n_before:
+        """Return the places of pairs, whose keys are distinct and ascend; new ones if new."""
+        places = self._index.at(keys) - 1
+        is_new = places < 0
+        new = keys[is_new]
+        if len(new):
+            places[is_new] = self._n_pairs + np.arange(len(new))
+            self._index.add(new, places[is_new] + 1)
+            self._n_pairs += len(new)
             for array in (
                 self.pair_product, self.pair_event, self.n_pair, self.n_serious, self.n_fatal,
                 self.n_timed, self.score, self.n_documented,
             ):  # fmt: skip
-                array.grow(len(index))
+                array.grow(self._n_pairs)
             self.pair_product.values[places] = keys >> 32
             self.pair_event.values[places] = keys & 0xFFFFFFFF
         return places
@@ -279,12 +300,15 @@ class Counts:
     def place(self, product: str, event: str) -> int | None:
         """Return the place of a pair, or None if no case ever named it."""
         p, e = self.products.find(product), self.events.find(event)
-        return None if p is None or e is None else self._index.get(p << 32 | e)
+        if p is None or e is None:
+            return None
+        place = int(self._index.at(np.array([p << 32 | e], np.int64))[0]) - 1
+        return None if place < 0 else place
 
     def cells(self, places: Ints | slice) -> tuple[Ints, Ints, Ints, int]:
         """Return n_pair, n_product, n_event and n_total of the pairs at `places`."""
         return (
-            self.n_pair.values[places],
+            self.n_pair.values[places].astype(np.int64),  # what is computed with has room
             self.n_product.values[self.pair_product.values[places]],
             self.n_event.values[self.pair_event.values[places]],
             self.n_total,
@@ -345,10 +369,9 @@ class Counts:
         """Return everything, settled, as bytes."""
         keys, sums = self.tally.whole()
         arrays = (
-            self.n_product.values, self.n_event.values, self.pair_product.values,
-            self.pair_event.values, self.n_pair.values, self.n_serious.values,
-            self.n_fatal.values, keys, sums, self.n_timed.values, self.product_first.values,
-            self.score.values, self.n_documented.values,
+            self.n_product, self.n_event, self.pair_product, self.pair_event, self.n_pair,
+            self.n_serious, self.n_fatal, Growing(keys), Growing(sums), self.n_timed,
+            self.product_first, self.score, self.n_documented,
         )  # fmt: skip
         return msgspec.msgpack.encode(
             (
@@ -356,7 +379,7 @@ class Counts:
                 self.products.names,
                 self.events.names,
                 self.features.names,
-                [array.tobytes() for array in arrays],
+                [array.dump() for array in arrays],
                 (self.n_total_serious, self.n_total_fatal),
                 self.past.dump(),
             )
@@ -370,18 +393,23 @@ class Counts:
         counts.n_total = n_total
         counts.products, counts.events = Names(products), Names(events)
         counts.features = Names(features)
-        restored = [np.frombuffer(array, np.int64).copy() for array in arrays]
+        restored = [np.frombuffer(array, np.int64) for array in arrays]
         counts.n_product, counts.n_event = Growing(restored[0]), Growing(restored[1])
-        counts.pair_product, counts.pair_event = Growing(restored[2]), Growing(restored[3])
-        counts.n_pair, counts.n_serious = Growing(restored[4]), Growing(restored[5])
-        counts.n_fatal, counts.tally = Growing(restored[6]), KeyedSums(restored[7], restored[8])
-        counts.n_timed, counts.product_first = Growing(restored[9]), Growing(restored[10])
-        counts.score, counts.n_documented = Growing(restored[11]), Growing(restored[12])
+        counts.pair_product, counts.pair_event = map(_of_pairs, restored[2:4])
+        counts.n_pair, counts.n_serious, counts.n_fatal = map(_of_pairs, restored[4:7])
+        counts.tally = KeyedSums(restored[7], restored[8])
+        counts.n_timed, counts.product_first = _of_pairs(restored[9]), Growing(restored[10])
+        counts.score, counts.n_documented = Growing(restored[11]), _of_pairs(restored[12])
         counts.n_total_serious, counts.n_total_fatal = totals
         counts.past = Past.load(past)
         keys = restored[2] << 32 | restored[3]
-        counts._index = {key: place for place, key in enumerate(keys.tolist())}
+        counts._n_pairs = len(keys)
+        counts._index.add(keys, np.arange(1, len(keys) + 1))
         return counts
+
+
+def _of_pairs(values: Ints | None = None) -> Growing:
+    return Growing(values, np.int32)
 
 
 class _Crossed:

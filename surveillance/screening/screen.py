@@ -39,8 +39,8 @@ class Emitted:
     """What was emitted of one criterion, pair by pair."""
 
     def __init__(self, height: Ints | None = None, stands: Ints | None = None) -> None:
-        self.height = Growing(height)  # count at which it was last emitted as met; 0 never
-        self.stands = Growing(stands)  # 1 while it was last emitted as met
+        # Count at which it was last emitted as met, 0 never; and 1 while it was.
+        self.height, self.stands = Growing(height, np.int32), Growing(stands, np.int8)
 
 
 class ScreenState:
@@ -171,8 +171,7 @@ class Screen:
     def dump(self, state: ScreenState) -> bytes:
         """Return the state as bytes."""
         emitted = {
-            name: (one.height.values.tobytes(), one.stands.values.tobytes())
-            for name, one in state.emitted.items()
+            name: (one.height.dump(), one.stands.dump()) for name, one in state.emitted.items()
         }
         return msgspec.msgpack.encode((state.at, state.counts.dump(), emitted, state.fitted))
 
@@ -182,9 +181,7 @@ class Screen:
         state.at, counts, emitted, fitted = msgspec.msgpack.decode(data)
         state.counts = Counts.load(counts)
         for name, arrays in emitted.items():
-            state.emitted[name] = Emitted(
-                *(np.frombuffer(array, np.int64).copy() for array in arrays)
-            )
+            state.emitted[name] = Emitted(*(np.frombuffer(array, np.int64) for array in arrays))
         state.fitted = None if fitted is None else msgspec.convert(fitted, PriorFitted)
         return state
 

@@ -1,5 +1,6 @@
 """Counts are what a recount of the contributions says, pair by pair."""
 
+import tracemalloc
 from collections import Counter
 from itertools import product
 from typing import Any, NamedTuple
@@ -177,3 +178,23 @@ def test_an_onset_before_the_first_dose_is_no_interval() -> None:
 
 def _row(products: list[Any], events: list[Any]) -> Contribution:
     return Contribution(1, "", "unknown", products, events)
+
+
+def test_a_pair_takes_little_room() -> None:
+    counts, n_products, n_rows = Counts(), 40, 1_500
+    tracemalloc.start()
+    try:
+        for row in range(n_rows):
+            named = [(f"product:{(row * 7 + k) % 400}", None) for k in range(n_products)]
+            counts.add(_row(named, [(f"pt:{row % 300}", 0, None)]))
+            if row % 50 == 0:
+                counts.settle()
+        counts.settle()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(counts) > 20_000
+    assert (
+        held / len(counts) < 120
+    )  # bytes: counts, features, the index of places, and room to grow

@@ -22,9 +22,11 @@ def test_sums_are_those_of_a_counter(batches: list[list[tuple[int, int]]], a: in
             should[key] += weight
     kept = {key: total for key, total in sorted(should.items()) if total}
 
+    sums = tally.at(np.arange(42, dtype=np.int64)).tolist()
     between = tally.between(ints([a, a + n + 3]), ints([a + n, a + n + 5]))
     whole = tally.whole()
 
+    assert sums == [kept.get(key, 0) for key in range(42)]
     assert dict(zip(*(part.tolist() for part in whole), strict=True)) == kept
     assert list(dict(zip(*(part.tolist() for part in between), strict=True)).items()) == [
         (k, w) for k, w in kept.items() if a <= k < a + n or a + n + 3 <= k < a + n + 5
