@@ -125,7 +125,7 @@ def a_prior(**changes: Any) -> PriorFitted:  # noqa: ANN401 - its fields
 def a_signal(**changes: Any) -> Signal:  # noqa: ANN401 - its fields
     signal = Signal(
         signal_id=SIGNAL_ID,
-        matter_id="M-1",
+        matter_id="M-00000000000000a1",
         family="safety",
         product="product:P",
         event="pt:E",

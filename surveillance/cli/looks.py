@@ -24,7 +24,8 @@ from surveillance.cli.options import (
 )
 from surveillance.domain.errors import Misused
 from surveillance.register.columns import SIGNAL_ID
-from surveillance.register.reader import Chosen, ChosenLooks
+from surveillance.register.look_reader import ChosenLooks
+from surveillance.register.reader import Chosen
 from surveillance.views.plain import plain
 from surveillance.views.results import open_results
 from surveillance.views.signal_steps import steps_of
@@ -72,7 +73,7 @@ def looks(
 ) -> None:
     """List the looks of the tests of outcomes: each statistic against its boundary, over time."""
     source = open_results(from_run, register)
-    programmes, designs = source.reader.watched()
+    programmes, designs = source.reader.looks.watched()
     _require_known(programme, programmes, "--programme")
     _require_known(design, designs, "--design")
     keys = source.choose(product, event)
@@ -80,7 +81,7 @@ def looks(
         programme, design, keys.product, keys.event, day_of(as_of), is_latest=latest
     )
     n_shown = limit_of(limit, as_json=as_json or plot is not None)
-    each = source.reader.each_look(chosen, limit=n_shown)
+    each = source.reader.looks.each(chosen, limit=n_shown)
     if as_json and plot is None:
         screen.print_json_array(each)
         return
@@ -92,7 +93,7 @@ def looks(
         screen.print_json(found)
         return
     _show(found)
-    screen.print_lines(showing.shown(len(found), source.reader.n_looks(chosen), "looks"), NOTE)
+    screen.print_lines(showing.shown(len(found), source.reader.looks.n(chosen), "looks"), NOTE)
 
 
 def history(

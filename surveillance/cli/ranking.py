@@ -26,7 +26,7 @@ from surveillance.configuration.types import Triage
 from surveillance.domain.errors import Misused
 from surveillance.domain.product import LEVELS, Level
 from surveillance.domain.signal import OPEN
-from surveillance.views.as_of import open_signals
+from surveillance.views.as_of import listable_signals, whole_signals
 from surveillance.views.matter_page import matter_page
 from surveillance.views.plain import plain
 from surveillance.views.ranking import rank_matters, rank_signals
@@ -34,9 +34,9 @@ from surveillance.views.results import Results, open_results
 from surveillance.views.worklist import worklist
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from surveillance.domain.signal import Signal
+    from surveillance.domain.signal import AnySignal, Signal
     from surveillance.register.reader import Chosen
     from surveillance.views.ranking import RankedSignal
     from surveillance.views.worklist import WaitingMatter, Worklist
@@ -86,12 +86,12 @@ def ranking(
     source = open_results(from_run, register)
     chosen = source.choose(product, event, day_of(as_of))
     on = chosen.until or source.reader.last_day()
-    signals = open_signals(source, on, at_level) if on is not None else []
+    signals = listable_signals(source, on, at_level) if on is not None else []
     is_all = show_all or chosen.product is not None or chosen.event is not None
     n_shown = limit_of(top or limit, as_json=as_json)
     asked = _Asked(on or date.min, chosen, n_shown, as_json, _triage_of(source), is_all)
     if each_signal:
-        _show_signals(signals, asked)
+        _show_signals(source, signals, asked)
     else:
         _show_matters(source, signals, asked)
 
@@ -106,7 +106,7 @@ class _Asked(NamedTuple):
     triage: Triage
     is_all: bool
 
-    def is_meant(self, item: Signal) -> bool:
+    def is_meant(self, item: AnySignal) -> bool:
         return self.chosen.product in (None, item.product) and self.chosen.event in (
             None, item.event,
         )  # fmt: skip
@@ -117,14 +117,16 @@ def _triage_of(source: Results) -> Triage:
     return Triage() if configuration is None else configuration.triage
 
 
-def _show_matters(source: Results, signals: list[Signal], asked: _Asked) -> None:
+def _show_matters(source: Results, signals: Sequence[AnySignal], asked: _Asked) -> None:
     matters = rank_matters(signals, asked.triage, asked.on)
     whole = worklist(source, matters, asked.on)
-    found = [
+    meant = [
         (one, next(filter(asked.is_meant, one.matter.signals)))
         for one in whole.matters
         if (asked.is_all or one.is_waiting) and any(map(asked.is_meant, one.matter.signals))
     ][: asked.n]
+    shown = whole_signals(source, (item for _, item in meant), asked.on)
+    found = [(one, shown[item.signal_id]) for one, item in meant]
     if asked.as_json:
         screen.print_json_array(_ranked_matter(one, item) for one, item in found)
         return
@@ -161,11 +163,13 @@ def _seen_lines(whole: Worklist) -> Iterator[str]:
         )
 
 
-def _show_signals(signals: list[Signal], asked: _Asked) -> None:
+def _show_signals(source: Results, signals: Sequence[AnySignal], asked: _Asked) -> None:
     ranked = rank_signals(signals, asked.on)
-    found = [one for one in ranked if asked.is_meant(one.signal)][: asked.n]
+    meant = [one for one in ranked if asked.is_meant(one.signal)][: asked.n]
+    shown = whole_signals(source, (one.signal for one in meant), asked.on)
+    found = [(one, shown[one.signal.signal_id]) for one in meant]
     if asked.as_json:
-        screen.print_json_array(map(_ranked_signal, found))
+        screen.print_json_array(_ranked_signal(one, item) for one, item in found)
         return
     showing.print_ranking(f"signals by priority at the end of {asked.on}", found)
     screen.print_lines(
@@ -193,10 +197,10 @@ def _ranked_matter(one: WaitingMatter, item: Signal) -> dict[str, Any]:
     }
 
 
-def _ranked_signal(one: RankedSignal) -> dict[str, Any]:
+def _ranked_signal(one: RankedSignal, item: Signal) -> dict[str, Any]:
     return {
-        **plain(one.signal),
-        "changed_on": plain(one.signal.on),
+        **plain(item),
+        "changed_on": plain(item.on),
         **plain(one.rank),
         "rank_in_level": one.rank_in_level,
         "n_in_level": one.n_in_level,

@@ -299,10 +299,10 @@ def print_matters(title: str, found: Sequence[tuple[WaitingMatter, Signal]]) -> 
     _print_ranked(title, "signals", [item for _, item in found], rows, extra)
 
 
-def print_ranking(title: str, found: Sequence[RankedSignal]) -> None:
+def print_ranking(title: str, found: Sequence[tuple[RankedSignal, Signal]]) -> None:
     """Print ranked signals, with the parts of their priority."""
-    rows = [(_place(one.rank), one.rank_in_level, *_standing(one.signal)) for one in found]
-    _print_ranked(title, "in level", [one.signal for one in found], rows)
+    rows = [(_place(one.rank), one.rank_in_level, *_standing(item)) for one, item in found]
+    _print_ranked(title, "in level", [item for _, item in found], rows)
 
 
 def _print_ranked(

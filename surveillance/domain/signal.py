@@ -101,6 +101,28 @@ class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="signal"
     configuration: str = ""
 
 
+class SignalOutline(Struct, frozen=True):
+    """What a list of many signals needs of each; all of it is in the signal as well."""
+
+    signal_id: str
+    matter_id: str
+    product: str
+    event: str
+    status: Status
+    first_on: date
+    epoch: int  # from which on it stood like this
+    priority: float
+    n: int
+    n_serious: int
+    n_fatal: int
+    evidence: float  # as a signal's
+    is_sentinel: bool
+    is_screened: bool  # of a pair that is counted, and not of a sequential test
+
+
+AnySignal = Signal | SignalOutline
+
+
 class SignalStep(Struct, frozen=True, kw_only=True, tag="step", tag_field="type"):
     """One step of a signal that people made, as a row of its own: no history is cut short."""
 

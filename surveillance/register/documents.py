@@ -116,6 +116,8 @@ SIGNAL = Form(
         "n_serious": "n_serious",
         "n_fatal": "n_fatal",
         "is_sentinel": "is_sentinel",
+        "matter_id": "matter_id",
+        "evidence": "evidence",
     }
     | _PAIR,
     _NONE | {"n_serious": 0, "n_fatal": 0, "is_sentinel": False},

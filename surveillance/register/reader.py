@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from sqlalchemy import (
     ColumnElement,
-    FromClause,
     Select,
-    Subquery,
     Table,
     and_,
     func,
@@ -21,15 +19,16 @@ from sqlalchemy import (
 
 from surveillance.configuration.types import Configuration
 from surveillance.domain.decision import Acknowledgement, Decision, PersonRecord, Suppression
-from surveillance.domain.finding import Look, PriorFitted
-from surveillance.domain.product import key, split
+from surveillance.domain.finding import PriorFitted
 from surveillance.domain.refused_record import RefusedRecord
-from surveillance.domain.signal import Signal, SignalStep, Status
+from surveillance.domain.signal import Signal, SignalOutline, SignalStep, Status
 from surveillance.register import database, schema
 from surveillance.register.case_reader import CaseReader
-from surveillance.register.documents import AnyFinding, finding_of, look_of, signal_of
+from surveillance.register.documents import AnyFinding, finding_of, signal_of
 from surveillance.register.keys import KeyKind, key_id
+from surveillance.register.look_reader import LookReader
 from surveillance.register.outcome_reader import OutcomeReader
+from surveillance.register.queries import KEYS, all_rows, each_row, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,11 +37,6 @@ _decode_configuration = msgspec.json.Decoder(Configuration).decode
 _decode_person = msgspec.json.Decoder(Decision | Acknowledgement | Suppression).decode
 _decode_prior = msgspec.json.Decoder(PriorFitted).decode
 _decode_step = msgspec.json.Decoder(SignalStep).decode
-_KEYS: dict[KeyKind, FromClause] = {
-    kind: schema.keys.alias(f"{kind}_keys") for kind in ("product", "event", "configuration")
-}
-_PROGRAMME_KEYS = schema.keys.alias("programme_keys")
-N_ROWS_A_FETCH = 500
 _REFUSED_COLUMNS = [
     column for column in schema.refused.c if column.name not in ("refused_id", "place")
 ]
@@ -54,17 +48,6 @@ class Chosen(NamedTuple):
     product: str | None = None  # keys
     event: str | None = None
     until: date | None = None
-
-
-class ChosenLooks(NamedTuple):
-    """Which looks of tests are asked for; what is None leaves all."""
-
-    programme: str | None = None  # its name
-    design: str | None = None
-    product: str | None = None  # keys
-    event: str | None = None
-    until: date | None = None
-    is_latest: bool = False  # only the last look of each test
 
 
 class Change(NamedTuple):
@@ -117,6 +100,7 @@ class RegisterReader:
         self._engine = database.open_existing(url)
         self.cases = CaseReader(self._engine)
         self.outcomes = OutcomeReader(self._engine)
+        self.looks = LookReader(self._engine)
 
     def configuration(self) -> Configuration | None:
         """Return the configuration of the last epoch; None where the register was not given it."""
@@ -131,13 +115,10 @@ class RegisterReader:
         self._engine.dispose()
 
     def _all(self, query: Select[Any]) -> list[Any]:
-        with database.reached(self._engine) as connection:
-            return list(connection.execute(query))
+        return all_rows(self._engine, query)
 
     def _each(self, query: Select[Any]) -> Iterator[Any]:
-        """Yield rows as they are read; no more than a few are held."""
-        with database.reached(self._engine) as connection:
-            yield from connection.execute(query.execution_options(yield_per=N_ROWS_A_FETCH))
+        return each_row(self._engine, query)
 
     def findings(
         self,
@@ -178,10 +159,10 @@ class RegisterReader:
         """
         table = schema.findings
         condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
-        query = _named(table).where(condition)
+        query = named(table).where(condition)
         if first:
             query = query.where(table.c.finding_id.in_(_first_met(condition)))
-        names = (_KEYS["product"].c.key, _KEYS["event"].c.key)
+        names = (KEYS["product"].c.key, KEYS["event"].c.key)
         query = query.order_by(table.c.epoch, *names, table.c.criterion, table.c.finding_id)
         for row in self._each(query.limit(limit)):
             yield finding_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
@@ -205,48 +186,8 @@ class RegisterReader:
         some = select(table.c.epoch, table.c.finding_id).where(condition).order_by(*newest).limit(n)
         which = some.subquery()
         both = and_(table.c.epoch == which.c.epoch, table.c.finding_id == which.c.finding_id)
-        query = _named(table).join(which, both).order_by(*newest)
+        query = named(table).join(which, both).order_by(*newest)
         return [finding_of(row._mapping) for row in self._all(query)]  # noqa: SLF001
-
-    def each_look(self, chosen: ChosenLooks, *, limit: int | None = None) -> Iterator[Look]:
-        """Read looks of tests of outcomes in the order of time, however many there are.
-
-        Parameters
-        ----------
-        chosen : ChosenLooks
-            Programme, design, product, event and last day.
-        limit : int, optional
-            At most so many, the last ones.
-
-        Yields
-        ------
-        Look
-            Each as it is read; those of an epoch by programme, design, product and event.
-        """
-        table, ids = schema.looks, _looks_chosen(chosen)
-        order = (table.c.epoch, _PROGRAMME_KEYS.c.key, table.c.criterion)
-        names = (_KEYS["product"].c.key, _KEYS["event"].c.key, table.c.patient_id)
-        both = and_(table.c.epoch == ids.c.epoch, table.c.look_id == ids.c.look_id)
-        query = _named(table).join(ids, both).order_by(*order, *names, table.c.look_id)
-        n_left_out = 0 if limit is None else max(0, self.n_looks(chosen) - limit)
-        for row in self._each(query.offset(n_left_out or None)):
-            yield look_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-
-    def n_looks(self, chosen: ChosenLooks) -> int:
-        """Count what `each_look` would yield without a limit."""
-        return int(self._all(select(func.count()).select_from(_looks_chosen(chosen)))[0][0])
-
-    def watched(self) -> tuple[list[str], list[str]]:
-        """Return the names of all programmes and of all designs that there is a look of."""
-        table = schema.looks.c
-        programmes = select(_PROGRAMME_KEYS.c.key).where(
-            _PROGRAMME_KEYS.c.key_id.in_(select(table.programme))
-        )
-        designs = select(table.design).distinct().order_by(table.design)
-        return (
-            sorted(split(row[0])[1] for row in self._all(programmes)),
-            [row[0] for row in self._all(designs)],
-        )
 
     def steps(self, signal_id: str, until: date | None = None) -> list[SignalStep]:
         """Return all steps that people made with a signal, in their order.
@@ -339,7 +280,7 @@ class RegisterReader:
         Signal
             Each as it is read; of equal ones, in the order of the names.
         """
-        table, products = schema.signal_states, _KEYS["product"]
+        table, products = schema.signal_states, KEYS["product"]
         order = (table.c.priority.desc(), table.c.signal_id)
         some = select(table.c.signal_id, table.c.valid_from).where(_standing(chosen, statuses))
         if ids is not None:
@@ -353,8 +294,31 @@ class RegisterReader:
             table.c.signal_id == which.c.signal_id,
             table.c.valid_from == which.c.valid_from,
         )
-        for row in self._each(_named(table).join(which, and_(*both)).order_by(*order)):
+        for row in self._each(named(table).join(which, and_(*both)).order_by(*order)):
             yield signal_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+    def outlines(
+        self, chosen: Chosen, statuses: Sequence[str], level: str | None = None
+    ) -> list[SignalOutline]:
+        """Return what lists need of signals as they stood at the end of a day, in no order.
+
+        Parameters
+        ----------
+        chosen, statuses, level
+            As for `each_signal`.
+        """
+        table = schema.signal_states.c
+        products, events = KEYS["product"], KEYS["event"]
+        held = {"product": products.c.key, "event": events.c.key, "epoch": table.valid_from}
+        query = (
+            select(*(held[n] if n in held else table[n] for n in SignalOutline.__struct_fields__))
+            .join(products, products.c.key_id == table.product)
+            .join(events, events.c.key_id == table.event)
+            .where(_standing(chosen, statuses))
+        )
+        if level is not None:
+            query = query.where(products.c.level == level)
+        return [SignalOutline(*row) for row in self._all(query)]
 
     def n_signals(self, chosen: Chosen, *, status: Status | None = None) -> int:
         """Count what `signals` would return without a limit."""
@@ -365,7 +329,7 @@ class RegisterReader:
     def changes(self, until: date | None = None) -> list[Change]:
         """Return every state of every signal up to a day, in the order of the epochs."""
         table = schema.signal_states.c
-        products, events = _KEYS["product"], _KEYS["event"]
+        products, events = KEYS["product"], KEYS["event"]
         query = (
             select(
                 table.signal_id,
@@ -390,7 +354,7 @@ class RegisterReader:
 
     def first_met(self) -> list[tuple[str, str, str, date]]:
         """Return criterion, product, event and the day on which it was first met, for all pairs."""
-        table, products, events = schema.findings.c, _KEYS["product"], _KEYS["event"]
+        table, products, events = schema.findings.c, KEYS["product"], KEYS["event"]
         keys = (table.criterion, products.c.key, events.c.key)
         query = (
             select(*keys, func.min(table.found_on))
@@ -416,7 +380,7 @@ class RegisterReader:
     def states_at(self, signal_ids: Iterable[str], epoch: int) -> dict[str, Signal]:
         """Return some signals as they stood at the end of an epoch, those that there were."""
         table = schema.signal_states.c
-        query = _named(schema.signal_states).where(
+        query = named(schema.signal_states).where(
             table.signal_id.in_(list(signal_ids)), table.valid_from <= epoch, table.valid_to > epoch
         )
         found = (signal_of(row._mapping) for row in self._all(query))  # noqa: SLF001
@@ -424,7 +388,7 @@ class RegisterReader:
 
     def pairs_of_signals(self) -> dict[str, tuple[str, str]]:
         """Return product and event of every signal that there ever was."""
-        table, products, events = schema.signal_states.c, _KEYS["product"], _KEYS["event"]
+        table, products, events = schema.signal_states.c, KEYS["product"], KEYS["event"]
         query = (
             select(table.signal_id, products.c.key, events.c.key)
             .join(products, products.c.key_id == table.product)
@@ -460,7 +424,7 @@ class RegisterReader:
 
     def newly_met_by_day(self) -> list[Counted]:
         """Count findings that are newly met, by day and by level of the product."""
-        table, products = schema.findings, _KEYS["product"]
+        table, products = schema.findings, KEYS["product"]
         query = select(table.c.found_on, products.c.level).where(table.c.change == "met")
         return self._by_day(query.join(products, products.c.key_id == table.c.product))
 
@@ -516,41 +480,6 @@ class RegisterReader:
         table, n = schema.refused.c, func.count()
         query = select(table.code, n).group_by(table.code).order_by(n.desc(), table.code)
         return [(row[0], row[1]) for row in self._all(query)]
-
-
-def _named(table: Table) -> Select[Any]:
-    """Return a query of whole rows of a table, with the names of its keys."""
-    keys: dict[str, FromClause] = {kind: one for kind, one in _KEYS.items() if kind in table.c}
-    if "programme" in table.c:
-        keys["programme"] = _PROGRAMME_KEYS
-    columns = [column for column in table.c if column.name not in keys]
-    names = [one.c.key.label(kind) for kind, one in keys.items()]
-    query = select(*columns, *names).select_from(table)
-    for kind, one in keys.items():
-        query = query.join(one, one.c.key_id == table.c[kind], isouter=kind == "configuration")
-    return query
-
-
-def _looks_chosen(chosen: ChosenLooks) -> Subquery:
-    """Return which looks are asked for, by the two columns of their key."""
-    table = schema.looks.c
-    wanted = {
-        table.programme: chosen.programme and key_id("product", key("programme", chosen.programme)),
-        table.design: chosen.design,
-        table.product: chosen.product and key_id("product", chosen.product),
-        table.event: chosen.event and key_id("event", chosen.event),
-    }
-    conditions = [column == value for column, value in wanted.items() if value is not None]
-    if chosen.until is not None:
-        conditions.append(table.looked_on <= chosen.until)
-    query = select(table.epoch, table.look_id).where(true(), *conditions)
-    if not chosen.is_latest:
-        return query.subquery()
-    test = (table.programme, table.criterion, table.product, table.event, table.patient_id)
-    order = (table.epoch.desc(), table.look_id.desc())
-    place = func.row_number().over(partition_by=test, order_by=order).label("place")
-    ranked = query.add_columns(place).subquery()
-    return select(ranked.c.epoch, ranked.c.look_id).where(ranked.c.place == 1).subquery()
 
 
 def _conditions(

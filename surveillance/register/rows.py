@@ -21,7 +21,7 @@ from surveillance.log.topics import ALERTS, REFUSED, REVIEWS, FindingsRow, Signa
 from surveillance.register import schema
 from surveillance.register.documents import LOOK, PAIR_FINDING, SIGNAL, WATCH_FINDING, Form
 from surveillance.triage.reviews import ReviewRequest
-from surveillance.triage.triage import Alert
+from surveillance.triage.triage import Alert, is_of_screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,7 +147,7 @@ def _digest(row: bytes) -> int:
 
 
 def _signal(row: bytes, epoch: int, keys: NamedKeys) -> list[RegisterRow]:
-    values = _divided(SIGNAL, row, epoch, keys)
+    values = _signal_values(row, epoch, keys)
     values["valid_to"] = schema.OPEN  # the writer ends the span when the next state comes
     entries = [RegisterRow(schema.signal_states, values)]
     if _REVIEWS in row:
@@ -156,8 +156,17 @@ def _signal(row: bytes, epoch: int, keys: NamedKeys) -> list[RegisterRow]:
     return entries
 
 
+def _signal_values(row: bytes, epoch: int, keys: NamedKeys) -> Values:
+    values = SIGNAL.divide(row, epoch)
+    values["is_screened"] = is_of_screen(values["signal_id"], values["product"], values["event"])
+    return _keyed(values, keys)
+
+
 def _divided(form: Form, row: bytes, epoch: int, keys: NamedKeys) -> Values:
-    values = form.divide(row, epoch)
+    return _keyed(form.divide(row, epoch), keys)
+
+
+def _keyed(values: Values, keys: NamedKeys) -> Values:
     values["product"] = keys.name("product", values["product"])
     values["event"] = keys.name("event", values["event"])
     if digest := values.get("configuration"):

@@ -25,7 +25,7 @@ from sqlalchemy import (
     Text,
 )
 
-from surveillance.register.columns import Day, RowId, SignalNumber
+from surveillance.register.columns import Day, MatterNumber, RowId, SignalNumber
 from surveillance.register.packing import DOCUMENT, ROW, Packed
 
 REVISIONS = (
@@ -38,6 +38,7 @@ REVISIONS = (
     "0007",
     "0008",
     "0009",
+    "0010",
 )  # of the migrations, the oldest first
 HEAD = REVISIONS[-1]
 OPEN = 2**63 - 1  # end of a span that has not ended: later than any epoch
@@ -167,6 +168,9 @@ signal_states = Table(
     Column("n_serious", Integer, nullable=False),
     Column("n_fatal", Integer, nullable=False),
     Column("is_sentinel", Boolean, nullable=False),
+    Column("matter_id", MatterNumber, nullable=False),
+    Column("evidence", Double, nullable=False),
+    Column("is_screened", Boolean, nullable=False),  # no sequential test
     Column("document", Packed(ROW), nullable=False),
     sqlite_with_rowid=False,
 )

@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from datetime import date
 
 from surveillance.configuration.types import Band, Triage
-from surveillance.domain.signal import Signal
+from surveillance.domain.signal import AnySignal
 from surveillance.triage.labels import Labels
 
 
-def band_of(signals: Iterable[Signal], triage: Triage, labels: Labels, on: date) -> Band:
+def band_of(signals: Iterable[AnySignal], triage: Triage, labels: Labels, on: date) -> Band:
     """Return the band of a matter: the first of which one condition holds for one signal.
 
     Parameters
     ----------
-    signals : iterable of Signal
+    signals : iterable of Signal or SignalOutline
         Those of the matter that are listed, with the numbers of the day.
     triage : Triage
         With the bands.
@@ -32,7 +32,7 @@ def band_of(signals: Iterable[Signal], triage: Triage, labels: Labels, on: date)
     )
 
 
-def _holds(band: Band, one: Signal, labels: Labels, on: date) -> bool:
+def _holds(band: Band, one: AnySignal, labels: Labels, on: date) -> bool:
     if band.sentinel and one.is_sentinel:
         return True
     if band.min_priority is not None and one.priority >= band.min_priority:

@@ -78,6 +78,11 @@ def signal_of(finding: Finding | WatchFinding) -> str:
     return signal_id(finding.product, finding.event, kind)
 
 
+def is_of_screen(name: str, product: str, event: str) -> bool:
+    """Tell whether a signal is one of a pair that is counted, and not one of a sequential test."""
+    return name == signal_id(product, event, "safety")
+
+
 class TriageFindings:
     """The stage that keeps the signals.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from surveillance.configuration.types import Configuration
     from surveillance.domain.decision import PersonRecord
-    from surveillance.domain.signal import Signal
+    from surveillance.domain.signal import AnySignal
     from surveillance.register.case_reader import CountedSpan
     from surveillance.register.reader import Met, RegisterReader
     from surveillance.triage.reopening import Trigger
@@ -130,12 +130,12 @@ class Comparison:
         self._met_by: dict[tuple[str, str], list[Met]] = {}
         self._kinds = {one.name: kind(one) + 1 for one in configuration.criteria.criterion}
 
-    def numbers(self, signals: Sequence[Signal], epoch: int) -> dict[str, Numbers]:
+    def numbers(self, signals: Sequence[AnySignal], epoch: int) -> dict[str, Numbers]:
         """Return what was counted for signals at the end of an epoch.
 
         Parameters
         ----------
-        signals : sequence of Signal
+        signals : sequence of Signal or SignalOutline
             In any state.
         epoch : int
             The epoch.
@@ -155,13 +155,13 @@ class Comparison:
         return found
 
     def triggers(
-        self, signals: Sequence[Signal], seen: Seen, epoch: int, on: date
+        self, signals: Sequence[AnySignal], seen: Seen, epoch: int, on: date
     ) -> list[Trigger]:
         """Return what has brought a matter back since it was seen; nothing if it stays away.
 
         Parameters
         ----------
-        signals : sequence of Signal
+        signals : sequence of Signal or SignalOutline
             Those of the matter that are listed, with the numbers of the day.
         seen : Seen
             When it was seen.
@@ -177,7 +177,7 @@ class Comparison:
             return [*met, "expired"]
         return [name for name in met if name == "death"]
 
-    def _met(self, signals: Sequence[Signal], seen: Seen, epoch: int, on: date) -> list[Trigger]:
+    def _met(self, signals: Sequence[AnySignal], seen: Seen, epoch: int, on: date) -> list[Trigger]:
         now = [Numbers(one.n, one.n_serious, one.n_fatal) for one in signals]
         then = self.numbers(signals, seen.up_to_epoch).values()
         met = triggers(
@@ -187,7 +187,7 @@ class Comparison:
         )
         return [name for name, is_met in met.items() if is_met]
 
-    def came_back_on(self, signals: Sequence[Signal], seen: Seen, epoch: int, on: date) -> date:
+    def came_back_on(self, signals: Sequence[AnySignal], seen: Seen, epoch: int, on: date) -> date:
         """Return the day on which a matter came back that has come back by a day.
 
         Parameters
@@ -204,7 +204,7 @@ class Comparison:
                 return days[one]
         return on
 
-    def _epochs_of(self, signals: Sequence[Signal], after: int, until: int) -> set[int]:
+    def _epochs_of(self, signals: Sequence[AnySignal], after: int, until: int) -> set[int]:
         """Return the epochs at which something of these signals moved."""
         found = {one.epoch for signal in signals for one in self._first_met(signal)}
         for signal in signals:
@@ -214,20 +214,20 @@ class Comparison:
                     found |= {one.valid_from, one.valid_to or one.valid_from}
         return {one for one in found if after < one <= until}
 
-    def _spans_of(self, signal: Signal) -> list[CountedSpan]:
+    def _spans_of(self, signal: AnySignal) -> list[CountedSpan]:
         pair = signal.product, signal.event
         if pair not in self._spans:
             self._spans[pair] = self._reader.cases.counted_spans(*pair)
         return self._spans[pair]
 
-    def _first_met(self, signal: Signal) -> list[Met]:
+    def _first_met(self, signal: AnySignal) -> list[Met]:
         pair = signal.product, signal.event
         if pair not in self._met_by:
             self._met_by[pair] = self._reader.first_met_of(*pair)
         return self._met_by[pair]
 
     def _standing(
-        self, numbers: Iterable[Numbers], signals: Sequence[Signal], epoch: int, on: date
+        self, numbers: Iterable[Numbers], signals: Sequence[AnySignal], epoch: int, on: date
     ) -> Standing:
         held = [NOTHING, *numbers]
         return Standing(
@@ -238,7 +238,7 @@ class Comparison:
             kind=self._highest(signals, epoch),
         )
 
-    def _highest(self, signals: Sequence[Signal], epoch: int) -> int:
+    def _highest(self, signals: Sequence[AnySignal], epoch: int) -> int:
         """Return the kind of the highest criterion that was met by an epoch; 0 for none."""
         met = (
             self._kinds.get(one.criterion, 0)
@@ -249,7 +249,7 @@ class Comparison:
         return max(met, default=0)
 
 
-def _with(signal: Signal, numbers: Numbers) -> Signal:
+def _with(signal: AnySignal, numbers: Numbers) -> AnySignal:
     return msgspec.structs.replace(signal, **numbers._asdict())
 
 

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from surveillance.domain.signal import OPEN
+from surveillance.domain.signal import OPEN, AnySignal, Signal, SignalOutline
 from surveillance.register.reader import Chosen
 from surveillance.triage import priority
 from surveillance.triage.labels import Labels
-from surveillance.triage.triage import signal_id
+from surveillance.triage.triage import is_of_screen
 from surveillance.views.counted import CountedRun
 
+N_NAMES_A_QUERY = 500
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from surveillance.configuration.types import Weights
     from surveillance.domain.product import Level
-    from surveillance.domain.signal import Signal
     from surveillance.triage.priority import Facts
     from surveillance.views.results import Results
 
@@ -84,9 +85,49 @@ def open_signals(source: Results, on: date, level: Level | None = None) -> list[
     return signals_as_of(source, list(found), on)
 
 
-def is_screened(item: Signal) -> bool:
+def listable_signals(source: Results, on: date, level: Level | None = None) -> Sequence[AnySignal]:
+    """Return what a list needs of the signals that were open at the end of a day.
+
+    Parameters
+    ----------
+    source, on, level
+        As for `open_signals`.
+
+    Returns
+    -------
+    sequence of Signal or SignalOutline
+        Those of a run are whole, with the numbers of that day. A register alone has the numbers of
+        the day on which each signal was evaluated, and gives them without the rest of the signal.
+    """
+    if source.directory is not None:
+        return open_signals(source, on, level)
+    return source.reader.outlines(Chosen(until=on), OPEN, level)
+
+
+def whole_signals(source: Results, chosen: Iterable[AnySignal], on: date) -> dict[str, Signal]:
+    """Return some of the signals that `listable_signals` returned, whole, by their names.
+
+    Parameters
+    ----------
+    source, on
+        As they were given there.
+    chosen : iterable of Signal or SignalOutline
+        Those that are shown.
+    """
+    held = list(chosen)
+    found = {one.signal_id: one for one in held if isinstance(one, Signal)}
+    names = [one.signal_id for one in held if one.signal_id not in found]
+    for first in range(0, len(names), N_NAMES_A_QUERY):
+        some = names[first : first + N_NAMES_A_QUERY]
+        found |= {one.signal_id: one for one in source.reader.signals(Chosen(until=on), ids=some)}
+    return found
+
+
+def is_screened(item: AnySignal) -> bool:
     """Tell whether a signal is one of a pair that is counted, and not one of a sequential test."""
-    return item.signal_id == signal_id(item.product, item.event, "safety")
+    if isinstance(item, SignalOutline):
+        return item.is_screened
+    return is_of_screen(item.signal_id, item.product, item.event)
 
 
 def _updated(signals: Sequence[Signal], facts: Facts, weights: Weights) -> list[Signal]:

@@ -15,7 +15,7 @@ from surveillance.domain.signal import OPEN
 from surveillance.triage import priority
 from surveillance.triage.labels import Labels
 from surveillance.triage.matters import Matters
-from surveillance.triage.triage import signal_id
+from surveillance.triage.triage import is_of_screen, signal_id
 from surveillance.views.counted import CountedRun
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ class _States:
         self.priority, self.n = np.zeros(n), np.zeros(n)
         self.n_serious, self.n_fatal = np.zeros(n), np.zeros(n)
         self.is_screened = np.array(
-            [name == signal_id(*pair, "safety") for name, pair in self.signals.items()], np.bool_
+            [is_of_screen(name, *pair) for name, pair in self.signals.items()], np.bool_
         )
 
     def to_the_end_of(self, day: date) -> None:

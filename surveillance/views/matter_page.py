@@ -10,7 +10,7 @@ from surveillance.domain.decision import Decision
 from surveillance.domain.errors import Misused
 from surveillance.triage.matters import Matters
 from surveillance.views.acknowledged import NOTHING, Comparison, Numbers, action_of, last_seen
-from surveillance.views.as_of import is_screened, open_signals, signals_as_of
+from surveillance.views.as_of import is_screened, listable_signals, signals_as_of
 from surveillance.views.ranking import rank_matters
 from surveillance.views.worklist import worklist
 
@@ -164,7 +164,7 @@ class _Page:
         )
 
     def _ranked(self, matter_id: str) -> RankedMatter | None:
-        signals = open_signals(self._source, self._day)
+        signals = listable_signals(self._source, self._day)
         found = rank_matters(signals, self._configuration.triage, self._day)
         return next((one for one in found if one.best.matter_id == matter_id), None)
 

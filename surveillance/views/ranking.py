@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from surveillance.configuration.types import Triage
-    from surveillance.domain.signal import Signal
+    from surveillance.domain.signal import AnySignal
 
 
 class Rank(NamedTuple):
@@ -41,10 +41,10 @@ class RankedMatter(NamedTuple):
     """A matter on the list: its place, its signals, the best first."""
 
     rank: Rank
-    signals: tuple[Signal, ...]
+    signals: tuple[AnySignal, ...]
 
     @property
-    def best(self) -> Signal:
+    def best(self) -> AnySignal:
         """The signal that the matter stands where it stands by."""
         return self.signals[0]
 
@@ -55,15 +55,15 @@ class RankedSignal(NamedTuple):
     rank: Rank
     rank_in_level: int
     n_in_level: int
-    signal: Signal
+    signal: AnySignal
 
 
-def is_listed(signal: Signal, triage: Triage) -> bool:
+def is_listed(signal: AnySignal, triage: Triage) -> bool:
     """Tell whether a signal brings its matter on the list.
 
     Parameters
     ----------
-    signal : Signal
+    signal : Signal or SignalOutline
         With the numbers of the day.
     triage : Triage
         The fewest cases.
@@ -77,12 +77,12 @@ def is_listed(signal: Signal, triage: Triage) -> bool:
     return signal.n >= triage.list_min_cases and signal.evidence > 0
 
 
-def rank_matters(signals: Iterable[Signal], triage: Triage, on: date) -> list[RankedMatter]:
+def rank_matters(signals: Iterable[AnySignal], triage: Triage, on: date) -> list[RankedMatter]:
     """Rank the matters of signals.
 
     Parameters
     ----------
-    signals : iterable of Signal
+    signals : iterable of Signal or SignalOutline
         All that there were, with the numbers of the day.
     triage : Triage
         What brings a matter on the list.
@@ -94,7 +94,7 @@ def rank_matters(signals: Iterable[Signal], triage: Triage, on: date) -> list[Ra
     list of RankedMatter
         From the greatest priority on; equal ones by the name of their best signal.
     """
-    matters: dict[str, list[Signal]] = {}
+    matters: dict[str, list[AnySignal]] = {}
     for signal in by_priority(one for one in signals if is_listed(one, triage)):
         matters.setdefault(signal.matter_id, []).append(signal)
     ordered = np.array([held[0].priority for held in matters.values()])[::-1]
@@ -104,12 +104,12 @@ def rank_matters(signals: Iterable[Signal], triage: Triage, on: date) -> list[Ra
     ]
 
 
-def rank_signals(signals: Iterable[Signal], on: date) -> list[RankedSignal]:
+def rank_signals(signals: Iterable[AnySignal], on: date) -> list[RankedSignal]:
     """Rank open signals, each by itself.
 
     Parameters
     ----------
-    signals : iterable of Signal
+    signals : iterable of Signal or SignalOutline
         All that there were, with the numbers of the day.
     on : date
         The day.
@@ -131,7 +131,7 @@ def rank_signals(signals: Iterable[Signal], on: date) -> list[RankedSignal]:
     ]
 
 
-def by_priority(signals: Iterable[Signal]) -> Sequence[Signal]:
+def by_priority(signals: Iterable[AnySignal]) -> Sequence[AnySignal]:
     """Order signals by priority, equal ones by name."""
     return sorted(signals, key=lambda one: (-one.priority, one.signal_id))
 

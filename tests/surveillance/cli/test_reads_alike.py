@@ -11,7 +11,7 @@ from register_rows import AT, a_finding
 from small_run import PAIR
 
 from surveillance.cli import screen
-from surveillance.register import Register, reader
+from surveillance.register import Register, queries, reader
 from surveillance.register.documents import AnyFinding, finding_of
 from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.triage.triage import signal_id
@@ -203,7 +203,7 @@ def test_what_is_held_does_not_grow_with_the_rows(large: str) -> None:
         finally:
             tracemalloc.stop()
 
-    assert peak(6_000) < 1.5 * peak(2 * reader.N_ROWS_A_FETCH)
+    assert peak(6_000) < 1.5 * peak(2 * queries.N_ROWS_A_FETCH)
     source.close()
 
 

@@ -9,7 +9,8 @@ import pytest
 from register_rows import DAY, SIGNAL_ID, a_look, a_step
 
 from surveillance.register import Register
-from surveillance.register.reader import ChosenLooks, RegisterReader
+from surveillance.register.look_reader import ChosenLooks
+from surveillance.register.reader import RegisterReader
 
 if TYPE_CHECKING:
     from surveillance.domain.finding import Look
@@ -49,14 +50,14 @@ def test_looks_are_chosen_by_programme_design_product_event_and_day(
 ) -> None:
     expected: list[Look] = [LOOKS[place] for place in places]
 
-    assert sorted(reader.each_look(chosen), key=str) == sorted(expected, key=str)
-    assert reader.n_looks(chosen) == len(expected)
-    assert [one.epoch for one in reader.each_look(chosen)] == [one.epoch for one in expected]
+    assert sorted(reader.looks.each(chosen), key=str) == sorted(expected, key=str)
+    assert reader.looks.n(chosen) == len(expected)
+    assert [one.epoch for one in reader.looks.each(chosen)] == [one.epoch for one in expected]
     reader.close()
 
 
 def test_of_too_many_looks_the_last_ones_are_given(reader: RegisterReader) -> None:
-    found = list(reader.each_look(ChosenLooks(), limit=2))
+    found = list(reader.looks.each(ChosenLooks(), limit=2))
 
     assert [look.epoch for look in found] == [9, 9]
     reader.close()
@@ -65,7 +66,7 @@ def test_of_too_many_looks_the_last_ones_are_given(reader: RegisterReader) -> No
 def test_steps_come_in_their_order_up_to_a_day(reader: RegisterReader) -> None:
     assert [one.number for one in reader.steps(SIGNAL_ID)] == [1, 2]
     assert reader.steps(SIGNAL_ID, DAY - timedelta(days=1)) == []
-    assert reader.watched() == (["P1", "P2"], ["hepatic", "level"])
+    assert reader.looks.watched() == (["P1", "P2"], ["hepatic", "level"])
     reader.close()
 
 

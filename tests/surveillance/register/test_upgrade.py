@@ -36,8 +36,9 @@ from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.log import topics
 from surveillance.register import CaseIndex, Register, database, schema
 from surveillance.register.keys import NamedKeys
+from surveillance.register.look_reader import ChosenLooks
 from surveillance.register.packing import FINDING, pack
-from surveillance.register.reader import Chosen, ChosenLooks, RegisterReader
+from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.register.rows import entries_of_row
 from surveillance.register.upgrade import MIGRATIONS, migrate, upgrade
 
@@ -452,5 +453,5 @@ def test_looks_that_were_packed_with_their_numbers_are_packed_anew(either_url: s
     upgrade(either_url)
 
     reader = RegisterReader(either_url)
-    assert list(reader.each_look(ChosenLooks())) == [look]
+    assert list(reader.looks.each(ChosenLooks())) == [look]
     reader.close()

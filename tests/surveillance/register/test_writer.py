@@ -35,7 +35,8 @@ from surveillance.log.messages import ClosedEpoch, Output
 from surveillance.log.ticks import Tick
 from surveillance.log.topics import CONTRIBUTIONS, FINDINGS
 from surveillance.register import Register, database, schema
-from surveillance.register.reader import Chosen, ChosenLooks, RegisterReader
+from surveillance.register.look_reader import ChosenLooks
+from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.register.writer import N_ROWS_A_BATCH
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def test_the_whole_row_is_kept_as_it_was_said(url: str) -> None:
     assert reader.findings(Chosen(product="construct:C1")) == [a_watch_finding()]
     assert reader.signals(Chosen()) == [a_signal(reviews=(a_review(),))]
     assert reader.priors() == [a_prior()]
-    assert list(reader.each_look(ChosenLooks())) == [a_look()]
+    assert list(reader.looks.each(ChosenLooks())) == [a_look()]
     assert reader.steps(SIGNAL_ID) == [a_step()]
     reader.close()
 
