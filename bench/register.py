@@ -26,15 +26,17 @@ from sqlalchemy import func, select, text
 from bench import data
 from bench.apart import ROOT, Stopwatch, apart
 from surveillance.configuration.types import Topics, Triage
-from surveillance.domain.signal import OPEN
 from surveillance.log.days import end_of
 from surveillance.register import CaseIndex, Register, database, schema
 from surveillance.register.case_tables import case_postings
 from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.triage.matters import Matter
 from surveillance.triage.triage import signal_id
+from surveillance.views.as_of import listable_signals, whole_signals
 from surveillance.views.line_listing import Pair, line_listing
 from surveillance.views.ranking import rank_matters
+from surveillance.views.results import Results
+from surveillance.views.worklist import worklist
 
 N_EPOCHS = 2_500
 FIRST_DAY = date(2030, 1, 1)  # after all days of the simulated cases
@@ -96,6 +98,7 @@ def fill(url: str, path: str, size: list[float]) -> dict[str, Any]:
     versions = _versions(path, n_versions)
     wall = cpu = 0.0
     with Register(url, cases) as register:
+        register.take_configuration(configuration)
         for epoch in range(N_EPOCHS):
             rows = [one(epoch) for one in islice(findings, _share(n_findings, epoch))]
             rows += [one(epoch) for one in islice(states, _share(n_states, epoch))]
@@ -245,16 +248,21 @@ def ask(url: str) -> dict[str, Any]:
     """Ask every question as often as it takes for a percentile."""
     source = RegisterReader(url)
     generator = random.Random(SEED)
+    configuration = source.configuration()
+    triage = Triage() if configuration is None else configuration.triage
     product = _largest_product(source)
     pair = _largest_pair(source)
 
     def day() -> date:
         return _day(generator.randrange(N_EPOCHS // 10, N_EPOCHS))
 
+    results = Results(source)
+
     def ranking() -> int:
-        on = source.last_day() or FIRST_DAY
-        signals = source.each_signal(Chosen(until=on), statuses=OPEN)
-        return len(rank_matters(signals, Triage(), on)[:N_ROWS])
+        on = day()
+        signals = listable_signals(results, on)
+        waiting = worklist(results, rank_matters(signals, triage, on), on).matters[:N_ROWS]
+        return len(whole_signals(results, (one.matter.best for one in waiting), on))
 
     def listing_page() -> int:
         epoch = source.cases.epoch_on(day())
