@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.public import folder
-from surveillance.cli.runs import SHIPPED_FOR
+from surveillance.cli.inputs import SHIPPED_FOR
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.errors import Misused
 from surveillance.intake.format import Format, Read, Unusable

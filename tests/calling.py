@@ -15,7 +15,7 @@ from unittest import mock
 
 from surveillance.cli import clock, main
 from surveillance.log.topics import FINDINGS
-from surveillance.runs.directory import topic_rows
+from surveillance.runs.files import topic_rows
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)  # after the last simulated record

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import typer
 from answers import Answer, Look
 from small_run import make_run
 from typer.testing import CliRunner
 
-from surveillance.cli.results import register_commands
+from surveillance.cli import app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +22,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def look() -> Look:
-    app = typer.Typer()
-    register_commands(app)
-
     def call(*arguments: object) -> Answer:
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])
         return Answer(result.output, result.exit_code, result.exception)

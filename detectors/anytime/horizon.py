@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from numpy.typing import NDArray
 from scipy import special
-from scipy.optimize import brentq
 
 from detectors.sequential.operating import OperatingCharacteristics
 
@@ -111,7 +111,7 @@ def limit_of(
         return 0.0
     if (excess(horizon) > 0) == is_early:
         return math.inf
-    return float(brentq(excess, 0.0, horizon, xtol=_ROOT_ERROR * horizon))
+    return float(scipy.optimize.brentq(excess, 0.0, horizon, xtol=_ROOT_ERROR * horizon))
 
 
 def cross_early(deadline: Callable[[int], float], *, horizon: float) -> Crossing:

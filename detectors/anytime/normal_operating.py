@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scipy.optimize import brentq
+import scipy  # its parts are loaded when they are used
 
 from detectors.sequential.normal_paths import START, Density, advanced, chance_above
 
@@ -121,7 +121,9 @@ def limit_of(log_e: Callable[[float], float], *, log_threshold: float) -> float:
     greatest = 1.0 - 1e-12
     if log_e(greatest) < log_threshold:
         return math.inf
-    return float(brentq(lambda x: log_e(x) - log_threshold, 0.0, greatest, xtol=1e-14))
+    return float(
+        scipy.optimize.brentq(lambda x: log_e(x) - log_threshold, 0.0, greatest, xtol=1e-14)
+    )
 
 
 def crossing_of_sums(

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from numpy.typing import NDArray
-from scipy import optimize
 
 N_GRID = 400  # points at which the sign of the slope is looked up
 
@@ -196,4 +196,4 @@ def zero(function: Callable[[float], float], low: float, high: float) -> float:
     float
         The zero.
     """
-    return float(optimize.brentq(function, low, high, xtol=1e-300, rtol=8.9e-16, maxiter=500))
+    return float(scipy.optimize.brentq(function, low, high, xtol=1e-300, rtol=8.9e-16, maxiter=500))

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Literal, get_args
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from numpy.typing import NDArray
-from scipy import stats
 
 from detectors.elementary import exp
 
@@ -118,7 +118,7 @@ def _permutation(counts: NDArray[np.int64], rng: np.random.Generator) -> Draw:
     inner = counts[filled]
     if 1 in inner.shape:
         return lambda size: np.broadcast_to(counts, (size, *counts.shape))
-    deal = stats.random_table(inner.sum(axis=1), inner.sum(axis=0))
+    deal = scipy.stats.random_table(inner.sum(axis=1), inner.sum(axis=0))
 
     def draw(size: int) -> NDArray[np.int64]:
         tables = np.zeros((size, *counts.shape), dtype=np.int64)

@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 _GREATEST_EXPONENT = 700.0  # of e, near the greatest double
 
@@ -71,4 +72,4 @@ def _fit_one(n: NDArray[np.int64], expected: NDArray[np.float64]) -> float:
     greatest = float(empty.size / (empty.size + n_reported))  # the estimate if no zero is by chance
     if derivative(greatest) >= 0.0:
         return greatest
-    return float(optimize.brentq(derivative, 0.0, greatest, xtol=1e-16, rtol=1e-15))
+    return float(scipy.optimize.brentq(derivative, 0.0, greatest, xtol=1e-16, rtol=1e-15))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from scipy import special
-from scipy.optimize import brentq
 
 from detectors.effectiveness.limits import LOWEST, Crossing, upper_crossing
 from detectors.effectiveness.paths import MOST_PACED, Paths, Stretch, deadlines
@@ -197,7 +197,7 @@ def _boundary(lost: Process, alpha: float, power: float) -> tuple[float, Paths]:
     high = 1.0
     while overspent(high) > 0:
         high *= 1.5
-    root = float(brentq(overspent, LOWEST, high, xtol=ROOT_ERROR)) + 2 * ROOT_ERROR
+    root = float(scipy.optimize.brentq(overspent, LOWEST, high, xtol=ROOT_ERROR)) + 2 * ROOT_ERROR
     return root, _paths(root, lost, power)
 
 
@@ -219,7 +219,7 @@ def _paths(llr: float, lost: Process, power: float) -> Paths:
         masses = wait(silent, pace * (time - start), event)
         return weighted(masses, lost.weights(len(masses), time, pace)) - (1.0 - power)
 
-    last = float(brentq(missing, start, end, xtol=ROOT_ERROR * end))
+    last = float(scipy.optimize.brentq(missing, start, end, xtol=ROOT_ERROR * end))
     after = wait(silent, pace * (last - start), event)
     stretches.append(Stretch(start=start, end=last, before=silent, after=after, event=event))
     return Paths(stretches=tuple(stretches), pace=pace)

@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from numpy.typing import NDArray
 from scipy import special
-from scipy.optimize import brentq
 
 from detectors.canonical import make_canonical
 from detectors.elementary import exp
@@ -320,7 +320,7 @@ def _threshold(horizon: int, shift: float, alpha: float) -> float:
     low = max(1e-6, shift * (-float(special.ndtri(alpha)) - 0.5 * shift) - ROOT_ERROR)
     if log_excess(low) <= 0:
         return low
-    return float(brentq(log_excess, low, high, xtol=ROOT_ERROR)) + 2 * ROOT_ERROR
+    return float(scipy.optimize.brentq(log_excess, low, high, xtol=ROOT_ERROR)) + 2 * ROOT_ERROR
 
 
 def _silent(threshold: float, horizon: int, delta: float, mean: float) -> list[float]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Literal
 
-from scipy.optimize import brentq
+import scipy  # its parts are loaded when they are used
 
 from detectors.effectiveness.paths import (
     Paths,
@@ -186,7 +186,9 @@ def _upper_limit(horizon: float, alpha: float, min_events: int, dispersion: floa
     high = 1.0
     while size(high) > alpha:
         high *= 1.5
-    root = float(brentq(lambda llr: size(llr) - alpha, LOWEST, high, xtol=ROOT_ERROR))
+    root = float(
+        scipy.optimize.brentq(lambda llr: size(llr) - alpha, LOWEST, high, xtol=ROOT_ERROR)
+    )
     root += 2 * ROOT_ERROR  # the error of the root must not cost alpha
     return Limit(
         decided_by="llr", critical_value=root, min_events=min_events, attained_size=size(root)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from numpy.typing import NDArray
 from scipy import special
-from scipy.optimize import brentq
 
 from detectors.elementary import exp
 
@@ -187,7 +187,7 @@ def latest_time(events: int, llr: float, dispersion: float) -> float:
         low *= 2.0
     if missing(high) >= 0:
         return events * math.exp(high)
-    return events * math.exp(float(brentq(missing, low, high, xtol=1e-13)))
+    return events * math.exp(float(scipy.optimize.brentq(missing, low, high, xtol=1e-13)))
 
 
 def earliest_time(events: int, llr: float, dispersion: float, horizon: float) -> float:
@@ -217,7 +217,7 @@ def earliest_time(events: int, llr: float, dispersion: float, horizon: float) ->
     def missing(time: float) -> float:
         return log_likelihood_ratio(events, time, dispersion) - llr
 
-    return float(brentq(missing, events, horizon, xtol=1e-13))
+    return float(scipy.optimize.brentq(missing, events, horizon, xtol=1e-13))
 
 
 def wait(silent: NDArray[np.float64], mean: float, room: int) -> NDArray[np.float64]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
+from scipy import special
 
 from detectors.elementary import exp, log
 from detectors.estimate import Estimate, Statistic, first_reason
@@ -173,8 +174,8 @@ def _fit(by_day: NDArray[np.int64], observation: Observation, drop: float) -> li
     def above(log_shape: float) -> float:
         return likelihood.profile(log_shape) - height + drop
 
-    lower = optimize.brentq(above, _step_out(above, best, -0.5), best, xtol=PRECISION)
-    upper = optimize.brentq(above, best, _step_out(above, best, 0.5), xtol=PRECISION)
+    lower = scipy.optimize.brentq(above, _step_out(above, best, -0.5), best, xtol=PRECISION)
+    upper = scipy.optimize.brentq(above, best, _step_out(above, best, 0.5), xtol=PRECISION)
     shapes = [math.exp(x) for x in (best, lower, upper)]
     slope = likelihood.slope(best) / likelihood.n_reports
     return [*shapes, likelihood.scale_days(best), height, slope]
@@ -186,7 +187,7 @@ def _root(falling: Callable[[float], float], start: float) -> float:
         low -= 0.5
     while falling(high) >= 0:
         high += 0.5
-    return float(optimize.brentq(falling, low, high, xtol=PRECISION))
+    return float(scipy.optimize.brentq(falling, low, high, xtol=PRECISION))
 
 
 def _step_out(above: Callable[[float], float], start: float, step: float) -> float:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, special
+import scipy  # its parts are loaded when they are used
+from scipy import special
 
 from detectors.elementary import exp, log
 from detectors.estimate import Estimate, Statistic, first_reason, where_defined
@@ -240,6 +241,8 @@ def _profile_limits(
             inner, outer = outer, outer + side * width
         else:
             raise ArithmeticError("a limit of the profile was not found")
-        root = optimize.brentq(lambda at, near=near: excess(at, near)[0], inner, outer, xtol=1e-11)
+        root = scipy.optimize.brentq(
+            lambda at, near=near: excess(at, near)[0], inner, outer, xtol=1e-11
+        )
         ends.append(float(root))
     return ends[0], ends[1]

@@ -8,8 +8,9 @@ decide the coefficients that stay finite.
 from typing import Any, cast
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from numpy.typing import NDArray
-from scipy import linalg, optimize, sparse
+from scipy import linalg, sparse
 
 from detectors.logistic.patterns import Patterns
 
@@ -63,7 +64,7 @@ def overlapping(patterns: Patterns) -> NDArray[np.bool_]:
         cast("Any", sparse.hstack(blocks))  # the stubs know dense matrices only
         for blocks in ([signed, margin], [mixed, none])
     )
-    found = optimize.linprog(
+    found = scipy.optimize.linprog(
         c=np.concatenate([np.zeros(n_columns), -np.ones(pure.size)]),
         A_ub=signed_and_margin,
         b_ub=np.zeros(pure.size),

@@ -7,7 +7,7 @@ above its step, so that the rounding of a chart cannot reach over it.
 import math
 from collections.abc import Callable
 
-from scipy.optimize import brentq
+import scipy  # its parts are loaded when they are used
 
 LOWEST = 1e-6  # least critical value: any value above zero signals
 ROOT_ERROR = 5e-7
@@ -49,5 +49,7 @@ def least_critical_value(excess: Callable[[float], float]) -> float:
     high = 1.0
     while excess(high) > 0:
         high *= 2.0
-    root = float(brentq(excess, LOWEST if high == 1.0 else high / 2, high, xtol=ROOT_ERROR))
+    root = float(
+        scipy.optimize.brentq(excess, LOWEST if high == 1.0 else high / 2, high, xtol=ROOT_ERROR)
+    )
     return root + 2 * ROOT_ERROR

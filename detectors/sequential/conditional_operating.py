@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from numpy.typing import NDArray
 from scipy import special
-from scipy.optimize import brentq
 
 from detectors.sequential.conditional_boundary import Boundary, Plan, stairs
 from detectors.sequential.operating import OperatingCharacteristics
@@ -83,7 +83,9 @@ def ratio_detected(plan: Plan, limit: Boundary, power: float) -> float:
 
     if missing(math.log(GREATEST_RATIO)) > 0:
         return math.inf
-    return math.exp(float(brentq(missing, 0.0, math.log(GREATEST_RATIO), xtol=1e-11)))
+    return math.exp(
+        float(scipy.optimize.brentq(missing, 0.0, math.log(GREATEST_RATIO), xtol=1e-11))
+    )
 
 
 def _grid(ends: Sequence[float]) -> tuple[list[float], NDArray[np.bool_]]:

@@ -6,8 +6,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+import scipy  # its parts are loaded when they are used
 from scipy import special
-from scipy.optimize import brentq
 
 from detectors.canonical import make_canonical
 from detectors.recomputation import recomputation
@@ -288,7 +288,7 @@ def _boundary(
     # The size is at least the chance at any one look, and at most the sum over all.
     stretch = max(t ** (0.5 - parameter) for t in times)
     low, high = (-stretch * float(special.ndtri(alpha / sides / n)) for n in (1, len(times)))
-    root = float(brentq(log_overspent, low - 1e-6, high + 1e-6, xtol=ROOT_ERROR))
+    root = float(scipy.optimize.brentq(log_overspent, low - 1e-6, high + 1e-6, xtol=ROOT_ERROR))
     return limits(root)
 
 
@@ -318,7 +318,7 @@ def _limit(density: Density, time: float, target: float, before: float) -> float
     low = -float(special.ndtri(min(target + before, 1.0))) - 1e-3
     if excess(low) < 0:  # less is left than the density can tell
         low = -GREATEST_Z
-    return float(brentq(excess, max(low, -GREATEST_Z), high, xtol=ROOT_ERROR))
+    return float(scipy.optimize.brentq(excess, max(low, -GREATEST_Z), high, xtol=ROOT_ERROR))
 
 
 def _crossing(

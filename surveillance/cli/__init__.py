@@ -19,17 +19,8 @@ from typer._click.exceptions import (  # Typer carries a click of its own
     UsageError,
 )
 
-from surveillance.cli import ack as acknowledging
-from surveillance.cli import decide as deciding
-from surveillance.cli import files as filing
-from surveillance.cli import law as grounds
-from surveillance.cli import outcomes as outcome_tables
-from surveillance.cli import register as registers
-from surveillance.cli import runs as running
 from surveillance.cli import screen
-from surveillance.cli import stream as streaming
-from surveillance.cli import terms as terms_of
-from surveillance.cli.results import register_commands
+from surveillance.cli.by_name import CommandsByName
 from surveillance.domain.errors import Defect, Misused
 from surveillance.log.topics import GENERATION
 
@@ -45,6 +36,7 @@ def _show_version(is_asked: bool) -> None:
 
 app = typer.Typer(
     name="longwatch",
+    cls=CommandsByName,
     help="Post-approval safety surveillance: reports and outcomes in, signals out.",
     no_args_is_help=True,
     add_completion=False,
@@ -64,18 +56,6 @@ def common(
     ] = False,
 ) -> None:
     """Post-approval safety surveillance: reports and outcomes in, signals out."""
-
-
-running.register(app)
-filing.register(app)
-terms_of.register(app)
-acknowledging.register(app)
-outcome_tables.register(app)
-streaming.register(app)
-registers.register(app)
-deciding.register(app)
-grounds.register(app)
-register_commands(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from surveillance.cli import clock
-from surveillance.cli.runs import REFUSED_IN_PART
+from surveillance.cli.inputs import REFUSED_IN_PART
 from surveillance.cli.screen import print_errors, print_lines
 from surveillance.domain.errors import Misused
 from surveillance.intake.e2b_ack import Acknowledged, Numbered, acknowledged, written

@@ -11,12 +11,15 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+import typer
 from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from surveillance.cli.gc_tuning import collect_seldom
+from surveillance.cli.options import Seed
 from surveillance.cli.patient_figures import figures, save
 from surveillance.cli.screen import (
     print_drawing,
@@ -57,6 +60,23 @@ class Found(NamedTuple):
 
     finding: Finding | WatchFinding
     then: RankFound
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo_command)
+
+
+def demo_command(
+    *,
+    kafka: Annotated[bool, typer.Option(help="Also on a Kafka started here.")] = False,
+    seed: Seed = 1,
+    scenario: Annotated[str, typer.Option(help="One of `longwatch simulate --help`.")] = "ucd",
+    directory: Annotated[Path, typer.Option("--out", help="Where to keep it.")] = Path("demo"),
+) -> int:
+    """Run the main job on a simulated gene-therapy platform, and compare with the truth."""
+    collect_seldom()
+    return demo(kafka=kafka, seed=seed, scenario=scenario, directory=directory)
 
 
 def demo(*, kafka: bool, seed: int, scenario: str, directory: Path) -> int:

@@ -15,8 +15,8 @@ import msgspec
 import typer
 
 from surveillance.cli import clock
+from surveillance.cli.inputs import REFUSED_IN_PART, SHIPPED_FOR, Config
 from surveillance.cli.options import AsJson, Limit, limit_of
-from surveillance.cli.runs import REFUSED_IN_PART, SHIPPED_FOR, Config
 from surveillance.cli.screen import print_errors, print_json, print_lines
 from surveillance.cli.tables import print_table, shown
 from surveillance.cli.terminal import Bar, configurations

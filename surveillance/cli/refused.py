@@ -29,6 +29,11 @@ app = typer.Typer(
 Code = Annotated[str | None, typer.Option("--code", help="Only records refused with this code.")]
 
 
+def register(outer: typer.Typer) -> None:
+    """Add the commands."""
+    outer.add_typer(app, name="refused")
+
+
 @app.command("list")
 def list_refused(
     *,

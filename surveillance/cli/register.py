@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from surveillance.cli.runs import Config
+from surveillance.cli.inputs import Config
 from surveillance.cli.screen import print_errors, print_lines
 from surveillance.cli.stream import DEFAULT_BROKER, Broker
 from surveillance.cli.terminal import configurations

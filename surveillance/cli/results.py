@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from surveillance.cli import cases as case_commands
 from surveillance.cli import charts as drawing
-from surveillance.cli import looks as look_commands
-from surveillance.cli import ranking as ranking_commands
-from surveillance.cli import refused as refused_commands
 from surveillance.cli import screen
 from surveillance.cli import tables as showing
 from surveillance.cli.backtest_tables import print_backtest
@@ -51,24 +47,14 @@ if TYPE_CHECKING:
 STATUSES: tuple[str, ...] = get_args(Status)
 
 
-def register_commands(app: typer.Typer) -> None:
-    """Add the commands.
-
-    Parameters
-    ----------
-    app : typer.Typer
-        The application. Its main program turns `Misused` into one line and exit code 2.
-    """
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
     app.command("findings")(findings)
-    look_commands.register(app)
-    case_commands.register(app)
     app.command("priors")(priors)
     app.command("signals")(signals)
-    ranking_commands.register(app)
     app.command("series")(series)
     app.command("backtest")(backtest_command)
     app.command("detectors")(detectors)
-    app.add_typer(refused_commands.app, name="refused")
 
 
 def findings(

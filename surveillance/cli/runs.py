@@ -1,10 +1,9 @@
-"""Commands that run the pipeline in this process: demo, replay, simulate, check-config."""
+"""Commands that run the pipeline in this process: replay, simulate, check-config."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,10 +12,18 @@ import typer
 from msgspec.structs import asdict, replace
 
 from surveillance.cli import clock
-from surveillance.cli import demo as demonstration
 from surveillance.cli.gc_tuning import collect_seldom
+from surveillance.cli.inputs import (
+    REFUSED_IN_PART,
+    SHIPPED_FOR,
+    Config,
+    ExtractedOn,
+    WithdrawnOption,
+    notes_on_sources,
+    print_notes,
+)
 from surveillance.cli.operating import print_budgets, print_characteristics
-from surveillance.cli.options import Seed
+from surveillance.cli.options import AsJson, Seed
 from surveillance.cli.screen import print_errors, print_json_line, print_json_lines, print_lines
 from surveillance.cli.tables import print_table
 from surveillance.cli.terminal import Bar, a_period, called, configurations
@@ -29,38 +36,10 @@ from surveillance.intake.withdrawals import what_becomes
 from surveillance.log import topics
 from surveillance.programmes.operating import characteristics
 from surveillance.runs.cannot_happen import of_configuration
-from surveillance.runs.directory import topic_rows
+from surveillance.runs.files import topic_rows
 from surveillance.runs.replay import Beside, replay
 from surveillance.runs.workplace import require_whole
 from surveillance.simulate import SCENARIOS, simulate
-
-REFUSED_IN_PART = 3
-SHIPPED_FOR = {
-    "vaers": "vaers", "faers": "faers", "e2b": "e2b", "e2b-r2": "e2b",
-    "openfda": "faers", "maude": "faers", "caers": "faers",
-    "folder": "ucd", "outcomes": "ucd",
-}  # fmt: skip
-
-Config = Annotated[
-    list[Path] | None,
-    typer.Option("--config", help="Configuration directory; the first given is in force."),
-]
-ExtractedOn = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--extracted-on",
-        metavar="DATE",
-        help="When the files were downloaded, where nothing shows it; PATH=DATE for one path.",
-    ),
-]
-WithdrawnOption = Annotated[
-    str,
-    typer.Option(
-        "--withdrawn",
-        help="Of reports that a later extract no longer shows: stand, or nullify.",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 run_app = typer.Typer(help="What a run's directory holds.", no_args_is_help=True)
 ROWS = {
@@ -72,24 +51,11 @@ ROWS = {
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("demo")(demo)
     app.command("replay")(replay_command)
     app.command("simulate")(simulate_command)
     app.command("check-config")(check_config)
     app.command("schema")(schema)
     app.add_typer(run_app, name="run")
-
-
-def demo(
-    *,
-    kafka: Annotated[bool, typer.Option(help="Also on a Kafka started here.")] = False,
-    seed: Seed = 1,
-    scenario: Annotated[str, typer.Option(help="One of `longwatch simulate --help`.")] = "ucd",
-    directory: Annotated[Path, typer.Option("--out", help="Where to keep it.")] = Path("demo"),
-) -> int:
-    """Run the main job on a simulated gene-therapy platform, and compare with the truth."""
-    collect_seldom()
-    return demonstration.demo(kafka=kafka, seed=seed, scenario=scenario, directory=directory)
 
 
 def replay_command(
@@ -206,15 +172,6 @@ def _show(summary: dict[str, Any], directory: Path) -> None:
     print_lines(f"next: {called()} ranking --from-run {directory}")
 
 
-def notes_on_sources(without_rule: Iterable[str]) -> list[str]:
-    """State of each source that has no version rule how its versions are ordered."""
-    return [
-        f"sources.toml has no rule for source {source!r}: its versions are ordered by version "
-        "number, then by day of receipt"
-        for source in sorted(without_rule)
-    ]
-
-
 def _came_again(dispositions: dict[str, dict[str, int]]) -> list[str]:
     """Return a note where records were repeated: a file may have been given twice."""
     n = sum(counts["repeated"] for counts in dispositions.values())
@@ -222,12 +179,6 @@ def _came_again(dispositions: dict[str, dict[str, int]]) -> list[str]:
     return (
         [f"{what} again word for word, as in a second copy of a file: it counts once"] if n else []
     )
-
-
-def print_notes(notes: list[str]) -> None:
-    """Print what a user should know of the whole, a line each."""
-    for note in notes:
-        print_lines(f"note: {note}")
 
 
 def simulate_command(

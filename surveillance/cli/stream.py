@@ -17,16 +17,15 @@ import typer
 
 from surveillance.cli import clock
 from surveillance.cli.gc_tuning import collect_seldom
-from surveillance.cli.options import number_of
-from surveillance.cli.runs import (
+from surveillance.cli.inputs import (
     SHIPPED_FOR,
-    AsJson,
     Config,
     ExtractedOn,
     WithdrawnOption,
     notes_on_sources,
     print_notes,
 )
+from surveillance.cli.options import AsJson, number_of
 from surveillance.cli.screen import print_errors, print_json_line, print_lines
 from surveillance.cli.terminal import Bar, a_period, configurations
 from surveillance.domain.errors import Misused

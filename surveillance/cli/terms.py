@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from surveillance.cli.files import FormatName, Paths, of_cases, reads_of, told
+from surveillance.cli.inputs import REFUSED_IN_PART, Config
 from surveillance.cli.options import AsJson, Limit, limit_of
-from surveillance.cli.runs import REFUSED_IN_PART, Config
 from surveillance.cli.screen import print_json, print_lines
 from surveillance.cli.tables import print_table, shown
 from surveillance.cli.terminal import Bar

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from scipy import stats
+import scipy  # its parts are loaded when they are used
 
 from surveillance.configuration.programmes import LostEffect, Stratum
 from surveillance.domain.names import identity
@@ -89,8 +89,8 @@ def _quantile(share: float, shape: float | None, mean: float) -> int:
     if mean == 0:
         return 0
     if shape is None:
-        return int(stats.poisson.ppf(share, mean))
-    return int(stats.nbinom.ppf(share, shape, shape / (shape + mean)))
+        return int(scipy.stats.poisson.ppf(share, mean))
+    return int(scipy.stats.nbinom.ppf(share, shape, shape / (shape + mean)))
 
 
 def _law(history: History, stratum: Stratum, design: LostEffect) -> tuple[float | None, float]:

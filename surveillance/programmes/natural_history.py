@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+import scipy  # its parts are loaded when they are used
 from scipy import special
-from scipy.optimize import brentq
 
 from detectors.anytime.fixed_history import rate_limit
 from surveillance.configuration.programmes import Stratum
@@ -72,4 +72,4 @@ def upper_rate(stratum: Stratum, error: float) -> float:
     high = low + 1.0
     while excess(high) > 0:
         high += 1.0
-    return math.exp(float(brentq(excess, low, high, xtol=1e-13)))
+    return math.exp(float(scipy.optimize.brentq(excess, low, high, xtol=1e-13)))

@@ -20,7 +20,7 @@ from surveillance.domain.outcome import (
 from surveillance.log.decode import decode_outcome
 from surveillance.log.lines import refuse_ahead
 from surveillance.log.partitioner import partition_of
-from surveillance.programmes.biomarkers import converted
+from surveillance.programmes.units import converted
 
 if TYPE_CHECKING:
     from surveillance.configuration.programmes import Programme

@@ -8,28 +8,27 @@ could differ from the first.
 from __future__ import annotations
 
 import gzip
-import zlib
 from collections import Counter
 from contextlib import ExitStack, suppress
 from typing import IO, TYPE_CHECKING, Self, cast
 
 import msgspec
 
-from surveillance.domain.errors import Defect, Misused
+from surveillance.domain.errors import Misused
 from surveillance.domain.finding import Finding, PriorFitted, WatchFinding
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import DecisionPassedOver
 from surveillance.intake.inputs import refused_at_intake
 from surveillance.log import topics
-from surveillance.log.messages import Batch, decode_message
 from surveillance.log.ticks import Tick
 from surveillance.pipeline import Source
 from surveillance.register.database import sqlite_url
 from surveillance.register.process import RegisterProcess
 from surveillance.runs.cannot_happen import Seen
+from surveillance.runs.files import FACT_FILES, TICKS_FILE, TOPIC_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
     from types import TracebackType
 
@@ -41,14 +40,6 @@ if TYPE_CHECKING:
 _encode = msgspec.json.Encoder().encode
 _decode_refused = msgspec.json.Decoder(RefusedRecord).decode
 _decode_tick = msgspec.json.Decoder(Tick).decode
-TICKS_FILE = "ticks.ndjson"
-TOPIC_FILES = {topic: f"topics/{topic}.ndjson.gz" for topic in topics.DERIVED}
-FACT_FILES = {
-    topics.ALERTS: "alerts.ndjson",
-    topics.REVIEWS: "reviews-opened.ndjson",
-    topics.FEED: "feed.ndjson",
-    topics.REFUSED: "refused.ndjson",
-}
 # Messages repeat keys. From the third level to the sixth they shrink by a seventh for twice the
 # time, a hundredth of the whole run's; beyond it by next to nothing.
 _LEVEL = 6
@@ -203,61 +194,3 @@ def require_outside(directory: Path, inputs: Iterable[Path]) -> None:
             raise Misused(
                 str(path), f"lies in {directory}, which would be cleared", "name another with --out"
             )
-
-
-def topic_messages(directory: Path, topic: str) -> Iterator[bytes]:
-    """Read the messages of a derived topic, byte for byte as they were emitted.
-
-    Parameters
-    ----------
-    directory : Path
-        Of the run.
-    topic : str
-        One of `surveillance.log.topics.DERIVED`.
-
-    Yields
-    ------
-    bytes
-        One message, in the order of the topic.
-
-    Raises
-    ------
-    Misused
-        If the file is not there, or not whole.
-    """
-    path = directory / TOPIC_FILES[topic]
-    try:
-        with gzip.open(path, "rb") as file:
-            for line in file:
-                yield line.rstrip(b"\n")
-    except (OSError, EOFError, zlib.error) as error:
-        reason = f"cannot be read ({getattr(error, 'strerror', None) or error})"
-        raise Misused(str(path), reason, "give a directory that `longwatch replay` wrote") from None
-
-
-def topic_rows(directory: Path, topic: str) -> Iterator[bytes]:
-    """Read the rows of a derived topic, each as the JSON that the topic carries.
-
-    Parameters
-    ----------
-    directory, topic
-        As for `topic_messages`.
-
-    Yields
-    ------
-    bytes
-        One row; the ends of epochs are passed over.
-
-    Raises
-    ------
-    Misused
-        If the file is not there, is not whole, or holds something else.
-    """
-    for number, message in enumerate(topic_messages(directory, topic), 1):
-        try:
-            batch = decode_message(message)
-        except Defect as error:
-            place = f"{directory / TOPIC_FILES[topic]}:{number}"
-            raise Misused(place, f"cannot be read ({error})", "replay again") from None
-        if isinstance(batch, Batch):
-            yield from map(bytes, batch.rows)

@@ -14,7 +14,7 @@ import msgspec
 
 from surveillance.log import topics
 from surveillance.log.messages import Batch, decode_message
-from surveillance.runs.directory import FACT_FILES, topic_messages
+from surveillance.runs.files import FACT_FILES, topic_messages
 from surveillance.runs.workplace import require_whole
 from surveillance.stream.clients import read_all
 

@@ -12,7 +12,7 @@ from surveillance.domain.errors import Misused
 from surveillance.log.messages import End
 from surveillance.log.ticks import Tick
 from surveillance.log.topics import CONTRIBUTIONS
-from surveillance.runs.directory import TICKS_FILE, TOPIC_FILES, topic_messages
+from surveillance.runs.files import TICKS_FILE, TOPIC_FILES, topic_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import msgspec
 from surveillance.domain.errors import Misused
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log.topics import REFUSED
-from surveillance.runs.directory import FACT_FILES
+from surveillance.runs.files import FACT_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

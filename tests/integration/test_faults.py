@@ -18,7 +18,7 @@ from surveillance.configuration.reader import read_configuration
 from surveillance.intake.inputs import Progress, lines_of
 from surveillance.log import topics
 from surveillance.log.days import DatedLine
-from surveillance.runs.directory import FACT_FILES
+from surveillance.runs.files import FACT_FILES
 from surveillance.runs.replay import replay
 from surveillance.simulate import SCENARIOS, simulate
 from surveillance.stream.loader import Loader

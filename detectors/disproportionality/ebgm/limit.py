@@ -11,7 +11,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
-from scipy.optimize.elementwise import find_root
 
 from detectors.disproportionality.ebgm.posterior import Counts, of_counts, of_pairs
 from detectors.disproportionality.ebgm.prior import Prior
@@ -75,6 +74,8 @@ def expected_limit(
 
     def excess(expected: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
         return _below(known, place, expected, prior, at_least) - probability
+
+    from scipy.optimize.elementwise import find_root  # noqa: PLC0415 - slow to load, seldom used
 
     limit = np.zeros(flat.size)
     places = places[excess(limit, places) <= 0]

@@ -6,8 +6,8 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from scipy import special
-from scipy.optimize import brentq
 
 from detectors.sequential.alpha_spending.design import Design, allowed_by
 from detectors.sequential.alpha_spending.paths import START, Paths, advanced, chance_to_reach
@@ -126,7 +126,9 @@ def _deadline(paths: Paths, count: int, target: Callable[[float], float], horizo
             if excess(before) >= 0:
                 return paths.expected + before
             # A stair may be far shorter than the horizon: its own length sets the tolerance.
-            root = float(brentq(excess, before, after, xtol=1e-15 * before, rtol=1e-14))
+            root = float(
+                scipy.optimize.brentq(excess, before, after, xtol=1e-15 * before, rtol=1e-14)
+            )
             return paths.expected + root
     return horizon
 

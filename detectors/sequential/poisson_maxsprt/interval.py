@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy.optimize import brentq
+import scipy  # its parts are loaded when they are used
 
 from detectors.sequential.poisson_band import Band, Check, exit_probabilities
 from detectors.sequential.poisson_maxsprt.likelihood import llr_of_one
@@ -194,4 +194,6 @@ def _ratio(chance: Chance, wanted: float) -> float:
     if chance(most) <= wanted:
         return math.inf
     ends = math.log(LEAST_RATIO), math.log(most)
-    return math.exp(float(brentq(lambda x: chance(math.exp(x)) - wanted, *ends, xtol=1e-10)))
+    return math.exp(
+        float(scipy.optimize.brentq(lambda x: chance(math.exp(x)) - wanted, *ends, xtol=1e-10))
+    )

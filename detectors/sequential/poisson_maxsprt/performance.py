@@ -2,8 +2,8 @@
 
 import math
 
+import scipy  # its parts are loaded when they are used
 from scipy import special
-from scipy.optimize import brentq
 
 from detectors.sequential.operating import OperatingCharacteristics
 from detectors.sequential.poisson_band import (
@@ -136,7 +136,7 @@ def detectable_rate_ratio(design: Design, *, power: float = 0.8) -> float:
     most = math.log(GREATEST_RATIO)
     if lack(most) > 0:
         raise ValueError(f"power is {power}: no rate ratio up to {GREATEST_RATIO} has it")
-    return math.exp(sign * float(brentq(lack, 0.0, most, xtol=1e-10)))
+    return math.exp(sign * float(scipy.optimize.brentq(lack, 0.0, most, xtol=1e-10)))
 
 
 def sample_size(
@@ -190,7 +190,9 @@ def sample_size(
     shortest = longest / 2.0
     while lack(math.log(shortest)) <= 0:
         shortest /= 2.0
-    return math.exp(float(brentq(lack, math.log(shortest), math.log(longest), xtol=1e-10)))
+    return math.exp(
+        float(scipy.optimize.brentq(lack, math.log(shortest), math.log(longest), xtol=1e-10))
+    )
 
 
 def until(band: Band, time: float) -> Band:

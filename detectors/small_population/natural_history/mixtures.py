@@ -8,9 +8,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts are loaded when they are used
 from numpy.typing import NDArray
 from scipy import special
-from scipy.optimize import brentq
 
 from detectors.canonical import make_canonical
 from detectors.elementary import exp, log
@@ -377,7 +377,7 @@ def _quantile(mixture: BetaMixture | GammaMixture, q: float) -> float:
         return low
     if excess(high) >= 0.0:
         return high
-    return float(brentq(excess, low, high, xtol=_X_ERROR * high, rtol=_X_ERROR))
+    return float(scipy.optimize.brentq(excess, low, high, xtol=_X_ERROR * high, rtol=_X_ERROR))
 
 
 def _require_mixture(weights: tuple[float, ...], **parameters: tuple[float, ...]) -> None:

@@ -21,7 +21,7 @@ from surveillance.domain.case import CaseVersion, Event, Product
 from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.domain.signal import Signal
 from surveillance.log.topics import SIGNALS
-from surveillance.runs.directory import TOPIC_FILES
+from surveillance.runs.files import TOPIC_FILES
 
 if TYPE_CHECKING:
     from .conftest import Demo

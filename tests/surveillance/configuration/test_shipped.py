@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from surveillance.cli.runs import SHIPPED_FOR
+from surveillance.cli.inputs import SHIPPED_FOR
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.intake.registry import FORMATS
 

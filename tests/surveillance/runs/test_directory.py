@@ -10,7 +10,8 @@ from strategies import a_configuration
 from surveillance.domain.errors import Misused
 from surveillance.log.messages import Output, encode_output
 from surveillance.log.topics import FINDINGS
-from surveillance.runs.directory import TOPIC_FILES, RunDirectory, topic_messages, topic_rows
+from surveillance.runs.directory import RunDirectory
+from surveillance.runs.files import TOPIC_FILES, topic_messages, topic_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

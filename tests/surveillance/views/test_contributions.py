@@ -11,7 +11,7 @@ from surveillance.domain.errors import Misused
 from surveillance.log.messages import Output, encode_output
 from surveillance.log.ticks import Tick, encode_tick
 from surveillance.log.topics import CONTRIBUTIONS
-from surveillance.runs.directory import TOPIC_FILES
+from surveillance.runs.files import TOPIC_FILES
 from surveillance.views.contributions import contributed_keys, read_contributions, read_days
 
 if TYPE_CHECKING:
