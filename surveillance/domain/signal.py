@@ -115,7 +115,7 @@ class SignalOutline(Struct, frozen=True):
     n: int
     n_serious: int
     n_fatal: int
-    evidence: float  # as a signal's
+    has_excess: bool  # its evidence is above 0
     is_sentinel: bool
     is_screened: bool  # of a pair that is counted, and not of a sequential test
 

@@ -117,7 +117,6 @@ SIGNAL = Form(
         "n_fatal": "n_fatal",
         "is_sentinel": "is_sentinel",
         "matter_id": "matter_id",
-        "evidence": "evidence",
     }
     | _PAIR,
     _NONE | {"n_serious": 0, "n_fatal": 0, "is_sentinel": False},

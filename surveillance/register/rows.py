@@ -42,10 +42,17 @@ class RegisterRow(NamedTuple):
     values: Values
 
 
+class _Evidence(msgspec.Struct):
+    """What is read of a signal that no column and no document shows by itself."""
+
+    evidence: float
+
+
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_row = msgspec.json.Decoder(FindingsRow | SignalsRow).decode
 _decode_event = msgspec.json.Decoder(CloudEvent).decode
 _decode_signal = msgspec.json.Decoder(Signal).decode
+_decode_evidence = msgspec.json.Decoder(_Evidence).decode
 _decode_refused = msgspec.json.Decoder(RefusedRecord).decode
 
 
@@ -158,6 +165,7 @@ def _signal(row: bytes, epoch: int, keys: NamedKeys) -> list[RegisterRow]:
 
 def _signal_values(row: bytes, epoch: int, keys: NamedKeys) -> Values:
     values = SIGNAL.divide(row, epoch)
+    values["has_excess"] = _decode_evidence(row).evidence > 0
     values["is_screened"] = is_of_screen(values["signal_id"], values["product"], values["event"])
     return _keyed(values, keys)
 

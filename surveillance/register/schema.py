@@ -169,18 +169,22 @@ signal_states = Table(
     Column("n_fatal", Integer, nullable=False),
     Column("is_sentinel", Boolean, nullable=False),
     Column("matter_id", MatterNumber, nullable=False),
-    Column("evidence", Double, nullable=False),
+    Column("has_excess", Boolean, nullable=False),  # the lower limit of its evidence is above 0
     Column("is_screened", Boolean, nullable=False),  # no sequential test
     Column("document", Packed(ROW), nullable=False),
     sqlite_with_rowid=False,
 )
 Index("signal_states_by_pair", signal_states.c.product, signal_states.c.event)
-Index(  # which stand, or stood at an epoch, in the order of the priority
+Index(  # which stand, or stood at an epoch, by priority, with all that a list needs of each
     "signal_states_by_span",
-    signal_states.c.valid_to,
-    signal_states.c.priority,
-    signal_states.c.valid_from,
-)
+    *(
+        signal_states.c[name]
+        for name in (
+            "valid_to", "priority", "valid_from", "status", "matter_id", "product", "event",
+            "first_on", "n", "n_serious", "n_fatal", "has_excess", "is_sentinel", "is_screened",
+        )
+    ),
+)  # fmt: skip
 
 signal_steps = Table(  # that people made: a signal carries only the latest
     "signal_steps",

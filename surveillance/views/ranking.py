@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from surveillance.domain.product import split
-from surveillance.domain.signal import OPEN
+from surveillance.domain.signal import OPEN, SignalOutline
 from surveillance.views.as_of import is_screened
 
 if TYPE_CHECKING:
@@ -74,7 +74,11 @@ def is_listed(signal: AnySignal, triage: Triage) -> bool:
         return True
     if signal.is_sentinel:
         return signal.n > 0
-    return signal.n >= triage.list_min_cases and signal.evidence > 0
+    return signal.n >= triage.list_min_cases and _has_excess(signal)
+
+
+def _has_excess(signal: AnySignal) -> bool:
+    return signal.has_excess if isinstance(signal, SignalOutline) else signal.evidence > 0
 
 
 def rank_matters(signals: Iterable[AnySignal], triage: Triage, on: date) -> list[RankedMatter]:

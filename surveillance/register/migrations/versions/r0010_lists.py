@@ -25,7 +25,7 @@ _states = sa.table(
     "signal_states",
     *(sa.column(name, sa.BigInteger) for name in ("signal_id", "valid_from", "product", "event")),
     sa.column("matter_id", sa.BigInteger),
-    sa.column("evidence", sa.Double),
+    sa.column("has_excess", sa.Boolean),
     sa.column("is_screened", sa.Boolean),
     sa.column("document", sa.LargeBinary),
 )
@@ -36,7 +36,7 @@ def upgrade() -> None:
     """Add the columns, and move what they hold out of the documents."""
     for name, kind, nothing in (
         ("matter_id", sa.BigInteger, "0"),
-        ("evidence", sa.Double, "0"),
+        ("has_excess", sa.Boolean, sa.false()),
         ("is_screened", sa.Boolean, sa.false()),
     ):
         op.add_column(
@@ -47,11 +47,17 @@ def upgrade() -> None:
     names: dict[int, str] = {row.key_id: row.key for row in keys}
     for rows in _batches(connection):
         connection.execute(_CHANGE, [_divided(row, names) for row in rows])
+    op.drop_index("signal_states_by_span", "signal_states")
+    op.create_index("signal_states_by_span", "signal_states", _COVERED)
     if connection.dialect.name == "postgresql":  # SQLite cannot; every row is written with values
-        for name in ("matter_id", "evidence", "is_screened"):
+        for name in ("matter_id", "has_excess", "is_screened"):
             op.alter_column("signal_states", name, server_default=None)
 
 
+_COVERED = [
+    "valid_to", "priority", "valid_from", "status", "matter_id", "product", "event", "first_on",
+    "n", "n_serious", "n_fatal", "has_excess", "is_sentinel", "is_screened",
+]  # fmt: skip
 _CHANGE = (
     sa.update(_states)
     .where(
@@ -61,7 +67,7 @@ _CHANGE = (
     .values(
         {
             name: sa.bindparam(f"new_{name}")
-            for name in ("matter_id", "evidence", "is_screened", "document")
+            for name in ("matter_id", "has_excess", "is_screened", "document")
         }
     )
 )
@@ -88,7 +94,7 @@ def _divided(row: Any, names: dict[int, str]) -> dict[str, Any]:  # noqa: ANN401
         "at_signal": row.signal_id,
         "at_epoch": row.valid_from,
         "new_matter_id": int.from_bytes(bytes.fromhex(rest.pop("matter_id")[2:])) - _HALF,
-        "new_evidence": rest.pop("evidence"),
+        "new_has_excess": rest["evidence"] > 0,
         "new_is_screened": int.from_bytes(sha256(content).digest()[:8]) - _HALF == row.signal_id,
         "new_document": pack(msgspec.json.encode(rest), ROW),
     }
