@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _N_CASES_A_QUERY = 500
 _columns = case_versions.c
+_of_product, _of_event = case_postings.alias("products"), case_postings.alias("events")
 
 
 class StoredVersion(NamedTuple):
@@ -178,8 +179,10 @@ class CaseReader:
         list of StoredVersion
             In the order of receipt; those that do not count as well.
         """
+        # Ordered by the number in the index, so that a page is read without all that follow.
+        number = _of_product.c.version_id
         query = _named_by(product, event, *_columns).where(_stands_at(epoch))
-        query = query.where(_columns.version_id > after).order_by(_columns.version_id)
+        query = query.where(number > after).order_by(number)
         return [_stored(row) for row in self._all(query.limit(limit))]
 
     def counted_cases(self, product: str, event: str, epoch: int) -> dict[str, int]:
@@ -246,15 +249,15 @@ def _stands_at(epoch: int) -> ColumnElement[bool]:
 
 def _named_by(product: str, event: str, *columns: Any) -> Select[Any]:  # noqa: ANN401 - columns
     """Return a query of the versions that are posted under both keys."""
-    products, events = case_postings.alias("products"), case_postings.alias("events")
+    number = _of_product.c.version_id
     return (
         select(*columns)
-        .select_from(products)
-        .join(events, events.c.version_id == products.c.version_id)
-        .join(case_versions, _columns.version_id == products.c.version_id)
+        .select_from(_of_product)
+        .join(_of_event, _of_event.c.version_id == number)
+        .join(case_versions, _columns.version_id == number)
         .where(
-            products.c.key_id == key_id("product", product),
-            events.c.key_id == key_id("event", event),
+            _of_product.c.key_id == key_id("product", product),
+            _of_event.c.key_id == key_id("event", event),
         )
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from sqlalchemy import (
     ColumnElement,
+    ScalarSelect,
     Select,
     Table,
     and_,
@@ -181,6 +182,8 @@ class RegisterReader:
         """
         table = schema.findings
         condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
+        if chosen.until is not None:  # what an index finds; the day alone would be read row by row
+            condition = and_(condition, table.c.epoch <= _last_epoch(chosen.until))
         # First which, from an index alone; only then the rows.
         newest = (table.c.epoch.desc(), table.c.finding_id.desc())
         some = select(table.c.epoch, table.c.finding_id).where(condition).order_by(*newest).limit(n)
@@ -522,9 +525,13 @@ def _held_at(until: date | None) -> ColumnElement[bool]:
     table = schema.signal_states.c
     if until is None:
         return table.valid_to == schema.OPEN
-    epochs = schema.epochs.c
-    last = select(func.max(epochs.epoch)).where(epochs.happened_on <= until).scalar_subquery()
+    last = _last_epoch(until)
     return and_(table.valid_from <= last, table.valid_to > last)
+
+
+def _last_epoch(until: date) -> ScalarSelect[Any]:
+    epochs = schema.epochs.c
+    return select(func.max(epochs.epoch)).where(epochs.happened_on <= until).scalar_subquery()
 
 
 def _refused(row: Any) -> RefusedRecord:  # noqa: ANN401 - a row of the refused records

@@ -31,6 +31,7 @@ class WorkingDays:
     def __init__(self, weekend: Collection[WeekDay], holidays: Collection[date]) -> None:
         self._weekend = {_WEEK.index(day) for day in weekend}
         self._holidays = frozenset(holidays)
+        self._after: dict[tuple[date, int], date] = {}  # a list asks the same of many matters
 
     @classmethod
     def of(cls, configuration: Configuration) -> WorkingDays:
@@ -52,7 +53,10 @@ class WorkingDays:
         n : int
             At least 1.
         """
-        while n > 0:
-            day += timedelta(days=1)
-            n -= self.is_one(day)
-        return day
+        if (day, n) not in self._after:
+            found, left = day, n
+            while left > 0:
+                found += timedelta(days=1)
+                left -= self.is_one(found)
+            self._after[day, n] = found
+        return self._after[day, n]

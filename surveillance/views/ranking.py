@@ -101,10 +101,9 @@ def rank_matters(signals: Iterable[AnySignal], triage: Triage, on: date) -> list
     matters: dict[str, list[AnySignal]] = {}
     for signal in by_priority(one for one in signals if is_listed(one, triage)):
         matters.setdefault(signal.matter_id, []).append(signal)
-    ordered = np.array([held[0].priority for held in matters.values()])[::-1]
+    ranks = _ranks([held[0].priority for held in matters.values()], on)
     return [
-        RankedMatter(rank_of(ordered, held[0].priority, on), tuple(held))
-        for held in matters.values()
+        RankedMatter(rank, tuple(held)) for rank, held in zip(ranks, matters.values(), strict=True)
     ]
 
 
@@ -119,25 +118,40 @@ def rank_signals(signals: Iterable[AnySignal], on: date) -> list[RankedSignal]:
         The day.
     """
     listed = by_priority(one for one in signals if one.status in OPEN)
-    ordered = np.array([one.priority for one in listed])[::-1]
+    ranks = _ranks([one.priority for one in listed], on)
     inside: dict[str, list[float]] = {}
     for one in reversed(listed):
         inside.setdefault(split(one.product)[0], []).append(one.priority)
     in_level = {level: np.array(priorities) for level, priorities in inside.items()}
     return [
         RankedSignal(
-            rank_of(ordered, one.priority, on),
+            rank,
             1 + _n_above(in_level[split(one.product)[0]], one.priority),
             len(in_level[split(one.product)[0]]),
             one,
         )
-        for one in listed
+        for rank, one in zip(ranks, listed, strict=True)
     ]
 
 
 def by_priority(signals: Iterable[AnySignal]) -> Sequence[AnySignal]:
     """Order signals by priority, equal ones by name."""
     return sorted(signals, key=lambda one: (-one.priority, one.signal_id))
+
+
+def _ranks(descending: Sequence[float], on: date) -> list[Rank]:
+    """Return the place of each of some priorities, which must descend."""
+    own = np.array(descending)
+    ordered = own[::-1]
+    last = np.searchsorted(ordered, own, side="right")
+    n_tied = last - np.searchsorted(ordered, own, side="left")
+    n = len(own)
+    return [
+        Rank(on, priority, rank, n, tied)
+        for priority, rank, tied in zip(
+            descending, (1 + n - last).tolist(), n_tied.tolist(), strict=True
+        )
+    ]
 
 
 def rank_of(ordered: NDArray[np.float64], own: float, on: date) -> Rank:

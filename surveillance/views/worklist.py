@@ -67,18 +67,29 @@ def worklist(source: Results, ranked: Sequence[RankedMatter], on: date) -> Workl
     """
     epoch, configuration = source.reader.cases.epoch_on(on), source.configuration()
     seen = {} if epoch is None else last_seen(source.reader, epoch)
-    found = [WaitingMatter(one, seen.get(one.best.matter_id)) for one in ranked]
     if epoch is None or configuration is None:
-        return Worklist(_numbered(found), None, 0)
+        held = [_Held(seen.get(one.best.matter_id)) for one in ranked]
+        return Worklist(_numbered(ranked, held, _Room(None)), None, 0)
     dated = _Dated(source.reader, configuration, epoch, on)
+    held = [dated.of(one, seen.get(one.best.matter_id)) for one in ranked]
     n_seen = _n_seen_in_the_week(seen.values(), on)
     budget = _whole(configuration.triage.budget)
-    first_band = configuration.triage.band[0].name
-    return Worklist(
-        _within(_numbered([dated.of(one) for one in found]), budget, n_seen, first_band),
-        budget,
-        n_seen,
-    )
+    room = _Room(budget, n_seen, configuration.triage.band[0].name)
+    return Worklist(_numbered(ranked, held, room), budget, n_seen)
+
+
+class _Held(NamedTuple):
+    """What is known of a matter by itself."""
+
+    seen: Seen | None
+    back_because: tuple[Trigger, ...] = ()
+    band: str = ""
+    waiting_since: date | None = None
+    due_on: date | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.seen is None or bool(self.back_because)
 
 
 class _Dated:
@@ -92,25 +103,23 @@ class _Dated:
         self._days = WorkingDays.of(configuration)
         self._epoch, self._on = epoch, on
 
-    def of(self, one: WaitingMatter) -> WaitingMatter:
-        signals = one.matter.signals
+    def of(self, matter: RankedMatter, seen: Seen | None) -> _Held:
+        signals = matter.signals
         band = band_of(signals, self._triage, self._labels, self._on)
-        one = one._replace(band=band.name)
-        seen = one.seen
+        back: tuple[Trigger, ...] = ()
         if seen is None:
             since = min(signal.first_on for signal in signals)
         else:
-            back = self._compared.triggers(signals, seen, self._epoch, self._on)
+            back = tuple(self._compared.triggers(signals, seen, self._epoch, self._on))
             if not back:
-                return one
-            one = one._replace(back_because=tuple(back))
-            since = self._since(one, seen)
+                return _Held(seen, back, band.name)
+            since = self._since(matter, seen, back)
         due_on = None if band.working_days is None else self._days.after(since, band.working_days)
-        return one._replace(waiting_since=since, due_on=due_on)
+        return _Held(seen, back, band.name, since, due_on)
 
-    def _since(self, one: WaitingMatter, seen: Seen) -> date:
-        found = self._compared.came_back_on(one.matter.signals, seen, self._epoch, self._on)
-        if "expired" in one.back_because and seen.suppressed_until is not None:
+    def _since(self, matter: RankedMatter, seen: Seen, back: Iterable[Trigger]) -> date:
+        found = self._compared.came_back_on(matter.signals, seen, self._epoch, self._on)
+        if "expired" in back and seen.suppressed_until is not None:
             return min(found, seen.suppressed_until + timedelta(days=1))
         return found
 
@@ -126,25 +135,35 @@ def _n_seen_in_the_week(seen: Iterable[Seen], on: date) -> int:
     return sum(monday <= one.acted_on <= on for one in seen)
 
 
-def _numbered(found: Sequence[WaitingMatter]) -> list[WaitingMatter]:
-    n_waiting, numbered, number = sum(one.is_waiting for one in found), [], 0
-    for one in found:
+class _Room:
+    """How many more matters the budget of a week takes.
+
+    What is in the first band takes its places before others, and is never queued.
+    """
+
+    def __init__(self, budget: int | None, n_seen: int = 0, first_band: str = "") -> None:
+        self._budget, self._first_band = budget, first_band
+        self._left = 0 if budget is None else budget - n_seen
+
+    def reserve(self, held: Iterable[_Held]) -> None:
+        """Take the places of the first band."""
+        self._left -= sum(one.is_waiting and one.band == self._first_band for one in held)
+
+    def is_queued(self, one: _Held) -> bool:
+        """Give a matter a place; tell whether there was none left for it."""
+        if self._budget is None or not one.is_waiting or one.band == self._first_band:
+            return False
+        self._left -= 1
+        return self._left < 0
+
+
+def _numbered(
+    ranked: Sequence[RankedMatter], held: Sequence[_Held], room: _Room
+) -> list[WaitingMatter]:
+    n_waiting, numbered, number = sum(one.is_waiting for one in held), [], 0
+    room.reserve(held)
+    for matter, one in zip(ranked, held, strict=True):
         number += one.is_waiting
         rank = number if one.is_waiting else None
-        numbered.append(one._replace(rank_waiting=rank, n_waiting=n_waiting))
+        numbered.append(WaitingMatter(matter, *one, room.is_queued(one), rank, n_waiting))
     return numbered
-
-
-def _within(
-    found: Sequence[WaitingMatter], budget: int | None, n_seen: int, first_band: str
-) -> list[WaitingMatter]:
-    """Queue what is beyond the budget; what is in the first band takes its places before others."""
-    if budget is None:
-        return list(found)
-    urgent = sum(one.is_waiting and one.band == first_band for one in found)
-    left, cut = max(0, budget - n_seen - urgent), []
-    for one in found:
-        counts = one.is_waiting and one.band != first_band
-        cut.append(one._replace(is_queued=counts and left == 0))
-        left -= counts and left > 0
-    return cut
