@@ -15,7 +15,10 @@ from surveillance.log.readers import DerivedReader, RawReader, Reader, RowsOf
 from surveillance.log.stage import Opener, Row, Stage, State
 from surveillance.log.ticks import Place, Timeline
 from surveillance.log.topics import raw_partitions
+from surveillance.programmes.exposure import Expose
+from surveillance.programmes.reported import ReportLooks
 from surveillance.programmes.watch import WatchOutcomes
+from surveillance.screening.keys import Naming
 from surveillance.screening.revise import Revise
 from surveillance.screening.screen import Screen
 from surveillance.triage.admit import Admit
@@ -126,16 +129,23 @@ _signals: RowsOf[topics.SignalsRow] = rows_decoder(topics.SignalsRow)
 
 _revise = RawStage("revise", topics.CASES, topics.CONTRIBUTIONS, Revise)
 _watch = RawStage("watch", topics.OUTCOMES, topics.FINDINGS, WatchOutcomes)
+_expose = RawStage(
+    "expose", topics.OUTCOMES, topics.CONTRIBUTIONS, lambda c, p: Expose(c, p, Naming(c).of_dose)
+)
 _admit = RawStage("admit", topics.DECISIONS, topics.FINDINGS, Admit)
 _screen = DerivedStage(
-    "screen", topics.CONTRIBUTIONS, topics.FINDINGS, lambda c, _: Screen(c), _contributions
+    "screen",
+    topics.CONTRIBUTIONS,
+    topics.FINDINGS,
+    lambda c, _: Screen(c, ReportLooks(c)),
+    _contributions,
 )
 _triage = DerivedStage(
     "triage", topics.FINDINGS, topics.SIGNALS, lambda c, _: TriageFindings(c), _findings
 )
 _publish = DerivedStage("publish", topics.SIGNALS, None, lambda c, _: Publish(c), _signals)
 
-_WIRED: tuple[Wired, ...] = (_revise, _watch, _admit, _screen, _triage, _publish)
+_WIRED: tuple[Wired, ...] = (_revise, _expose, _watch, _admit, _screen, _triage, _publish)
 # By name. Any number of stages may read one topic, each with a state and an offset of its own.
 STAGES: dict[str, Wired] = {stage.name: stage for stage in _WIRED}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from surveillance.domain.contribution import Exposure
 from surveillance.domain.finding import PriorFitted
 from surveillance.log.lines import day_of
 from surveillance.log.messages import Output, Record, rows_decoder
@@ -35,7 +36,7 @@ class Tally:
         return [0]
 
     def apply(self, state: list[int], item: Any) -> None:  # noqa: ANN401 - whatever it is given
-        state[0] += len(item.value) if isinstance(item, Record) else abs(item.weight)
+        state[0] += len(item.value) if isinstance(item, Record) else _size(item)
 
     def close(self, state: list[int], epoch: int, at: int) -> Output:
         row = PriorFitted(
@@ -49,6 +50,10 @@ class Tally:
 
     def load(self, data: bytes, cells: Cells) -> list[int]:  # noqa: ARG002 - the protocol
         return msgspec.msgpack.decode(data, type=list[int])
+
+
+def _size(item: ContributionsRow) -> int:
+    return len(item.spans) if isinstance(item, Exposure) else abs(item.weight)
 
 
 def _wired() -> tuple[Wired, ...]:

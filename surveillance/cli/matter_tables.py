@@ -24,6 +24,8 @@ def print_page(page: MatterPage) -> None:
     print_lines(visible(f"{page.matter_id}: {page.product} and {page.event}"), *_state(page))
     print_table("signals", _COLUMNS, [_row(one) for one in page.signals], drop=_DROP)
     print_lines(*(line for one in page.signals for line in _changes(one)))
+    changed = dict.fromkeys(change for one in page.signals for change in one.changes)
+    print_lines(*(visible(f"changed after data had been seen: {line}") for line in changed))
     if page.reviews:
         rows = [
             (one.ground, one.rule, one.opened_on, one.answer or "open", one.answered_on or ABSENT)

@@ -14,7 +14,7 @@ from surveillance.configuration import types as parts
 from surveillance.configuration.law import Law
 from surveillance.configuration.programmes import Programmes
 from surveillance.domain.case import CaseVersion
-from surveillance.domain.contribution import Contribution
+from surveillance.domain.contribution import Contribution, Exposure
 from surveillance.domain.decision import Acknowledgement, Decision, Suppression
 from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
@@ -50,6 +50,7 @@ _RECORDS: dict[str, Any] = {
     "decision-passed-over": DecisionPassedOver,
     "tick": Tick,
     "contribution": Contribution,
+    "exposure": Exposure,
     "refused-record": RefusedRecord,
     "configuration-topics": parts.Topics,
     "configuration-sources": dict[str, parts.VersionRule],

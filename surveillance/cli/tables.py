@@ -14,17 +14,20 @@ from surveillance.cli.screen import (
     print_laid_out,
     print_lines,
     text,
+    visible,
 )
 from surveillance.domain.finding import Finding
+from surveillance.domain.signal import Signal
+from surveillance.programmes.histories import DAYS_A_YEAR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.console import Console
     from rich.text import Text
 
     from surveillance.domain.finding import Look, PriorFitted, WatchFinding
-    from surveillance.domain.signal import PriorityPart, Signal, Step
+    from surveillance.domain.signal import PriorityPart, Step
     from surveillance.views.ranking import Rank, RankedSignal
     from surveillance.views.series import Point
     from surveillance.views.worklist import WaitingMatter
@@ -157,8 +160,30 @@ def print_findings(found: Sequence[Finding | WatchFinding], *, day: str) -> None
     if watches:
         rows = [_watch_row(item) for item in watches]
         print_table("sequential tests", {day: "left", **_WATCH_COLUMNS}, rows, drop=_WATCH_DROP)
-        changes = dict.fromkeys(change for item in watches for change in item.changes)
-        print_lines(*(f"changed after data had been seen: {change}" for change in changes))
+        print_lines(*_about(watches))
+
+
+def _about(found: Sequence[WatchFinding | Look | Signal]) -> Iterator[str]:
+    """Return what rows of tests rest on, once each: recorded changes, and how reports come."""
+    for line in dict.fromkeys(change for item in found for change in item.changes):
+        yield visible(f"changed after data had been seen: {line}")
+    reports = [one for one in found if not isinstance(one, Signal) and one.counts == "reports"]
+    latest = {(one.criterion, one.product): one for one in reports}
+    for one in latest.values():
+        yield visible(f"{one.criterion}, {one.product}: {_of_reports(one)}")
+
+
+def _of_reports(one: WatchFinding | Look) -> str:
+    years = one.person_days / DAYS_A_YEAR
+    share, delay = one.reported_share or 0, one.reporting_delay_days or 0
+    found = (
+        f"spontaneous reports against {one.n_doses:,} doses and {years:,.1f} patient-years; "
+        f"assumed: {share:.0%} of events are reported, after {delay:g} days on average"
+    )
+    if not one.publicity:
+        return found
+    chance = "too few to compare" if one.p_break is None else f"p {one.p_break:.2g}"
+    return f"{found}; reports since publicity against before ({one.publicity}): {chance}"
 
 
 def _pair_row(item: Finding) -> Sequence[object]:
@@ -190,6 +215,7 @@ def print_looks(found: Sequence[Look]) -> None:
     """Print looks of sequential tests, each with the alpha that is spent by then."""
     rows = [_look_row(item) for item in found]
     print_table("looks of sequential tests", _LOOK_COLUMNS, rows, drop=_LOOK_DROP)
+    print_lines(*_about(found))
 
 
 def _look_row(item: Look) -> Sequence[object]:
@@ -245,6 +271,7 @@ def print_signals(found: Iterable[Signal]) -> None:
         "evidence": "right", "criteria that stand": "left", "first": "left", "changed": "left",
         "counted to": "left", "reviews": "left",
     }  # fmt: skip
+    listed = list(found)
     rows = [
         (
             item.signal_id, item.status, f"{item.priority:.3f}", item.product, item.event, item.n,
@@ -252,13 +279,14 @@ def print_signals(found: Iterable[Signal]) -> None:
             ", ".join(one.criterion for one in item.support if one.is_standing) or ABSENT,
             item.first_on, item.on, item.evaluated_on, _reviews(item),
         )
-        for item in found
+        for item in listed
     ]  # fmt: skip
     drop = (
         "evidence", "expected", "changed", "reviews", "criteria that stand", "status", "first",
         "serious", "fatal",
     )  # fmt: skip
     print_table("signals", columns, rows, drop=drop)
+    print_lines(*_about(listed))
 
 
 def _reviews(item: Signal) -> str:
@@ -281,6 +309,7 @@ def print_steps(signal: Signal, steps: Mapping[int, Step]) -> None:
     ]  # fmt: skip
     title = f"{signal.signal_id}: {signal.product} and {signal.event}"
     print_table(title, columns, rows, drop=("decision", "n", "approved by"))
+    print_lines(*_about([signal]))
 
 
 def print_matters(title: str, found: Sequence[tuple[WaitingMatter, Signal]]) -> None:

@@ -209,7 +209,40 @@ class Visits(_Design, frozen=True, kw_only=True, tag="visits"):
             raise ValueError("days: must increase, from 1 on")
 
 
-Design = LostEffect | Excess | Sentinel | Level | Visits
+class _Reported(_Design, frozen=True, kw_only=True):
+    """Reports of an event, against what the background brings to all who were treated.
+
+    Doses and patient-time are those of the outcome records, for the same product key that the
+    reports count under. An event is known as a report after a delay, exponential with the mean
+    `reporting_delay_days`, and only `reported_share` of the events are ever reported. With a
+    share of 1 reports never seem too many because reporting improved.
+    """
+
+    event: Annotated[str, Meta(pattern=r"^(pt|group):\S.*$", max_length=260)]  # a key
+    background_per_patient_year: Positive
+    source: Source
+    window_days: Annotated[int, Meta(ge=1, le=6000)] | None = None  # after a dose; None: always
+    reporting_delay_days: Annotated[float, Meta(ge=0, le=3650)] = 0.0
+    reported_share: Annotated[float, Meta(gt=0, le=1)] = 1.0
+
+
+class ReportedExcess(_Reported, frozen=True, kw_only=True, tag="reported_excess"):
+    """More reports than the background brings: Poisson MaxSPRT to a planned horizon."""
+
+    horizon: Annotated[float, Meta(gt=0, le=500)]  # expected reports, to the end of surveillance
+    min_events: Annotated[int, Meta(ge=1, le=100)] = 2
+    alpha: Share = 0.01
+    level: Literal["construct", "product", "programme", "platform"] = "programme"
+
+
+class ReportedSentinel(_Reported, frozen=True, kw_only=True, tag="reported_sentinel"):
+    """The first report of a listed kind, with its background probability; also by lot."""
+
+    level: Literal["lot", "construct", "product", "programme", "platform"] = "programme"
+
+
+Reported = ReportedExcess | ReportedSentinel
+Design = LostEffect | Excess | Sentinel | Level | Visits | ReportedExcess | ReportedSentinel
 
 
 class Construct(_Part, frozen=True, kw_only=True):
@@ -362,7 +395,8 @@ class Programmes(_Part, frozen=True, kw_only=True):
         return math.fsum(
             design.alpha
             for design in designs
-            if isinstance(design, LostEffect | Excess) and family_of(design) == family
+            if isinstance(design, LostEffect | Excess | ReportedExcess)
+            and family_of(design) == family
         )
 
     def budget_of(self, programme: Programme, family: Family) -> float | None:
@@ -417,7 +451,7 @@ def family_of(design: Design) -> Family:
     match design:
         case LostEffect() | Level():
             return "effectiveness"
-        case Excess() | Sentinel():
+        case Excess() | Sentinel() | ReportedExcess() | ReportedSentinel():
             return "safety"
         case Visits():
             return "compliance"
@@ -455,7 +489,7 @@ def _levels(design: Design) -> tuple[str, ...]:
     match design:
         case LostEffect():
             return tuple(design.shares.of_levels())
-        case Excess():
+        case Excess() | ReportedExcess() | ReportedSentinel():
             return (design.level,)
         case Sentinel() | Level():
             return ("construct",)

@@ -31,6 +31,7 @@ _COLUMNS = ["reported", "substance"]
 _TABLES: dict[str, tuple[list[str], Any]] = {
     "labels.csv": (["product", "event", "since"], parts.KnownPair),
     "indications.csv": (["product", "event"], parts.KnownPair),
+    "publicity.csv": (["on", "by", "product", "event", "what"], parts.Publicity),
     "holidays.csv": (["day", "name"], parts.Holiday),
 }
 
@@ -96,6 +97,7 @@ def read_configuration(directory: Path) -> Configuration:
             rows = _read_table(directory / name, contents[name], columns)
             values[name.removesuffix(".csv")] = _records(directory / name, rows, columns, kind)
     _require_grounds(directory, values["triage"], values["law"])
+    _require_groups(directory, values["programmes"], values["events"])
     _add_hierarchy(directory, contents, values)
     return Configuration(digest=digest(contents), **values)
 
@@ -133,6 +135,18 @@ def _require_grounds(directory: Path, triage: parts.Triage, law: Law) -> None:
                 str(directory / "triage.toml"),
                 f"the review rule {rule.name!r} asks about {rule.ground!r}, which is no ground",
                 f"use one of {', '.join(known)}; or add it to a law.toml of your own",
+            )
+
+
+def _require_groups(directory: Path, programmes: Programmes, events: parts.Events) -> None:
+    """Require that every group of events that a test of reports counts is there."""
+    for name, design in programmes.design.items():
+        level, _, group = getattr(design, "event", "").partition(":")
+        if level == "group" and group not in events.group:
+            raise Misconfigured(
+                str(directory / "programmes.toml"),
+                f"design {name!r} counts reports of group {group!r}, which events.toml lacks",
+                f"define [group.{group}] there, or name one of {', '.join(events.group) or 'none'}",
             )
 
 

@@ -126,6 +126,21 @@ class Holiday(_Part, frozen=True, kw_only=True):
     name: Name
 
 
+class Publicity(_Part, frozen=True, kw_only=True):
+    """A line of `publicity.csv`: what was made public, which stimulates reports."""
+
+    on: date
+    by: Literal["media", "regulator"]
+    product: Name  # a key, `level:name`, or the name of a product, programme or platform
+    event: Name | None = None  # a key, or a preferred term; None: any
+    what: Annotated[str, Meta(min_length=3, max_length=200)]
+
+    @property
+    def sentence(self) -> str:
+        """The line as a finding shows it."""
+        return f"{self.on}, {self.by}: {self.what}"
+
+
 class Events(_Part, frozen=True, kw_only=True):
     """`events.toml`: groups of preferred terms."""
 
@@ -480,6 +495,7 @@ class Configuration(_Part, frozen=True, kw_only=True):
     labels: tuple[KnownPair, ...] = ()  # of labels.csv
     indications: tuple[KnownPair, ...] = ()  # of indications.csv
     holidays: tuple[Holiday, ...] = ()  # of holidays.csv
+    publicity: tuple[Publicity, ...] = ()  # of publicity.csv
 
     def __post_init__(self) -> None:
         spelling = self.names.spelling

@@ -58,10 +58,12 @@ def _values(kind: Any, path: str) -> list[str]:  # noqa: ANN401 - as above
             return sorted(tags)
         nodes = [inner for node in nodes for inner in _step(node, name)]
     return sorted(
-        str(value)
-        for node in nodes
-        if isinstance(node, inspect.LiteralType)
-        for value in node.values
+        {
+            str(value)
+            for node in nodes
+            if isinstance(node, inspect.LiteralType)
+            for value in node.values
+        }
     )
 
 

@@ -15,6 +15,7 @@ N_CONSTRUCTS_MAX = 20  # that a finding names
 N_CHANGES_MAX = 5  # of designs and natural history that a finding shows, the latest
 Change = Literal["met", "grown", "ceased", "ended"]
 Family = Literal["safety", "effectiveness", "compliance"]
+Counted = Literal["outcomes", "reports"]
 Scale = Literal["log_e", "log_likelihood_ratio", "count"]
 
 
@@ -99,8 +100,10 @@ class _Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
     product: str  # key at the level of the test
     event: str  # key of the endpoint
     patient_id: str = ""  # where the test is of one patient
+    counts: Counted = "outcomes"
     n_patients: int
-    n_events: int
+    n_doses: int | None = None  # where reports are counted
+    n_events: int  # events, or reports
     n_fatal: int = 0
     person_days: int
     expected: float  # events, at the rate of the null; 0 where no rate applies
@@ -116,6 +119,11 @@ class _Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
     natural_history: str = ""  # name and version
     natural_history_version: int | None = None
     n_changes: int = 0  # of design and natural history, recorded after data had been seen
+    changes: tuple[str, ...] = ()  # the latest of them, each with its reason
+    reporting_delay_days: float | None = None  # assumed mean of an exponential delay
+    reported_share: float | None = None  # assumed, of the events that occur
+    publicity: str = ""  # the latest that may have stimulated reports
+    p_break: float | None = None  # of so many reports since then, were their rate as before
     source: str = ""
     looks: int = 0  # of this test, this one included
     notes: tuple[str, ...] = ()  # what was assumed or left out
@@ -144,7 +152,6 @@ class WatchFinding(
     level_of_excess: str = ""  # the level that most probably carries the excess
     p_level: float | None = None  # its posterior probability, given that some level carries one
     shared_ratio: float | None = None  # rate ratio of a construct, shared over the platform
-    changes: tuple[str, ...] = ()  # the latest of the `n_changes`, each with its reason
     configuration: str = ""
 
 

@@ -98,6 +98,8 @@ class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="signal"
     reviews: tuple[Review, ...] = ()  # of its matter: every signal of it carries them
     history: tuple[Step, ...] = ()  # the first step and the latest ones
     n_steps: int = 1  # all of them
+    n_changes: int = 0  # of the design and natural history behind it, after data had been seen
+    changes: tuple[str, ...] = ()  # the latest of them, each with its reason
     configuration: str = ""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from surveillance.configuration.types import Topics
-from surveillance.domain.contribution import Contribution
+from surveillance.domain.contribution import Contribution, Exposure
 from surveillance.domain.decision import PersonRecord
 from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.signal import DecisionPassedOver, Signal, SignalStep
@@ -36,7 +36,7 @@ DERIVED = (CONTRIBUTIONS, FINDINGS, SIGNALS)
 OUTWARD = (ALERTS, REVIEWS, FEED)
 
 # The rows of each derived topic.
-ContributionsRow: TypeAlias = Contribution
+ContributionsRow: TypeAlias = Contribution | Exposure
 FindingsRow: TypeAlias = Finding | WatchFinding | Look | PriorFitted | PersonRecord
 SignalsRow: TypeAlias = Signal | SignalStep | DecisionPassedOver
 

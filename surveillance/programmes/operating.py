@@ -27,6 +27,9 @@ from surveillance.configuration.programmes import (
     LostEffect,
     Programme,
     Programmes,
+    Reported,
+    ReportedExcess,
+    ReportedSentinel,
     Sentinel,
     Stratum,
     Visits,
@@ -122,10 +125,17 @@ def characteristics(
 
 def _matters(design: Design, programme: Programme) -> tuple[str, int]:
     """Return the natural history and the number of constructs, where they matter."""
-    is_divided = isinstance(design, Excess) and design.level == "construct"
     if isinstance(design, LostEffect):
         return programme.natural_history, len(programme.construct)
-    return "", len(programme.construct) if is_divided else 0
+    return "", _n_units(design, programme)
+
+
+def _n_units(design: Design, programme: Programme) -> int:
+    """Return how many units the alpha of an excess is divided over; 0 where there is none."""
+    if not isinstance(design, Excess | ReportedExcess):
+        return 0
+    of = {"construct": len(programme.construct), "product": len(programme.products)}
+    return of.get(design.level, 1)
 
 
 def _of_design(
@@ -141,7 +151,10 @@ def _of_design(
                 yield same.found(against + _ages(stratum), **_lost_effect(design, stratum, same.n))
         case Excess():
             yield same.found(_background(design), **_excess(design, same.n))
-        case Sentinel():
+        case ReportedExcess():
+            n_units = _n_units(design, first)
+            yield same.found(_background(design), **_reported_excess(design, n_units))
+        case Sentinel() | ReportedSentinel():
             yield same.found(_background(design), **_sentinel(design))
         case Level():
             yield same.found("the patient's own baseline", **_level(design))
@@ -182,7 +195,7 @@ def _ages(stratum: Stratum) -> str:
     return f", age {stratum.age_from:g} to {stratum.age_until:g} at the first dose"
 
 
-def _background(design: Excess | Sentinel) -> str:
+def _background(design: Excess | Sentinel | Reported) -> str:
     return f"{design.background_per_patient_year:g} a patient-year in the background"
 
 
@@ -191,11 +204,45 @@ def _background(design: Excess | Sentinel) -> str:
 
 def _excess(design: Excess, n_constructs: int) -> dict[str, object]:
     n_units = n_constructs if design.level == "construct" else 1
-    plan = poisson_maxsprt.Design(
+    return _planned(design, n_units, design.background_per_patient_year) | {
+        "notes": (
+            *_reach(design, n_units, design.background_per_patient_year),
+            "events are Poisson: patients who differ make false alarms more frequent than this",
+        )
+    }
+
+
+def _reported_excess(design: ReportedExcess, n_units: int) -> dict[str, object]:
+    rate = design.background_per_patient_year * design.reported_share
+    return _planned(design, n_units, rate) | {
+        "notes": (
+            *_reach(design, n_units, rate),
+            *_assumed(design),
+            "publicity that makes people report more than this share makes false alarms frequent",
+        )
+    }
+
+
+def _assumed(design: Reported) -> Iterator[str]:
+    share, delay = design.reported_share, design.reporting_delay_days
+    yield f"assumed: {share:.0%} of events are reported, after {delay:g} days on average"
+
+
+def _plan(design: Excess | ReportedExcess, n_units: int) -> poisson_maxsprt.Design:
+    return poisson_maxsprt.Design(
         design.horizon, alpha=design.alpha / n_units, min_events=design.min_events
     )
-    rate = design.background_per_patient_year
-    of = "each construct" if n_units > 1 else f"the {design.level}"
+
+
+def _reach(design: Excess | ReportedExcess, n_units: int, rate: float) -> Iterator[str]:
+    detectable = poisson_maxsprt.detectable_rate_ratio(_plan(design, n_units))
+    yield f"ends after {design.horizon / rate:,.0f} patient-years"
+    yield f"finds {detectable:.3g} times the background with a chance of 80 %"
+
+
+def _planned(design: Excess | ReportedExcess, n_units: int, rate: float) -> dict[str, object]:
+    plan = _plan(design, n_units)
+    of = f"each {design.level}" if n_units > 1 else f"the {design.level}"
     chances = []
     for ratio in _RATIOS:
         exact = poisson_maxsprt.operating_characteristics(plan, ratio)
@@ -207,21 +254,16 @@ def _excess(design: Excess, n_constructs: int) -> dict[str, object]:
                 patient_years=years if math.isfinite(years) else None,
             )
         )  # fmt: skip
-    detectable = poisson_maxsprt.detectable_rate_ratio(plan)
     return {
         "parts": (f"{plan.alpha:.3g} for {of}",),
         "time": f"mean patient-years of {of} to the signal, given one",
         "chances": chances,
-        "notes": (
-            f"ends after {design.horizon / rate:,.0f} patient-years",
-            f"finds {detectable:.3g} times the background with a chance of 80 %",
-            "events are Poisson: patients who differ make false alarms more frequent than this",
-        ),
-    }  # fmt: skip
+    }
 
 
-def _sentinel(design: Sentinel) -> dict[str, object]:
-    rate = design.background_per_patient_year
+def _sentinel(design: Sentinel | ReportedSentinel) -> dict[str, object]:
+    rate = design.background_per_patient_year * getattr(design, "reported_share", 1.0)
+    assumed = _assumed(design) if isinstance(design, ReportedSentinel) else ()
     days = design.window_days
     years = 1.0 if days is None else days / 365.25
     within = "in a year of each" if days is None else f"in {days} days after a dose of each"
@@ -234,7 +276,7 @@ def _sentinel(design: Sentinel) -> dict[str, object]:
         )
         for n in _TREATED
     ]
-    return {"chances": chances, "notes": ("no test: the first event is shown",)}
+    return {"chances": chances, "notes": ("no test: the first event is shown", *assumed)}
 
 
 def _level(design: Level) -> dict[str, object]:

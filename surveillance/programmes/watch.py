@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
-from typing import get_args
 
 import msgspec
 
@@ -23,12 +22,14 @@ from surveillance.configuration.programmes import (
     Level,
     LostEffect,
     Programme,
+    ReportedExcess,
+    ReportedSentinel,
     Sentinel,
     Visits,
 )
 from surveillance.configuration.types import Configuration
 from surveillance.domain.errors import Misconfigured
-from surveillance.domain.finding import N_CHANGES_MAX, Change, Family, Look, WatchFinding
+from surveillance.domain.finding import Change, Look, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.log.cells import Cells
 from surveillance.log.lines import Disposition, Ledger, day_of, take_lines
@@ -36,36 +37,20 @@ from surveillance.log.messages import Output, Record
 from surveillance.log.partitioner import partition_of
 from surveillance.log.topics import OUTCOMES
 from surveillance.programmes import biomarkers, carriers, listed_events, lost_effect, visits
+from surveillance.programmes.emitting import Emitting, Progress, Row
 from surveillance.programmes.histories import History, histories_of
 from surveillance.programmes.looking import N_NOTES_MAX, Member, Occasion
 from surveillance.programmes.packed import Standing, pack, standing, unpack
 from surveillance.programmes.records import OutcomeRules
 
-Row = Look | WatchFinding
 N_RECORDS_OPEN = 200_000  # in memory, some 150 MB; programmes beyond are read again
-_AFTER_THE_END = (
-    "events are counted and shown as before, and no later look of this test can cross; testing on "
-    "needs a new design with an error budget of its own"
-)
-
-
-class WatchProgress(msgspec.Struct, array_like=True):
-    """How far one test has come."""
-
-    looks: int = 0
-    n_emitted: int = 0  # events when the crossing was last emitted; 0 before
-    stands: bool = False  # a crossing was emitted and its support was not taken back
-    n_seen: int = -1  # events at the last look
-    last: Look | None = None  # while the crossing stands
-    epoch: int = -1  # of the last look
-    has_ended: bool = False  # the horizon was reached, and that was emitted
 
 
 class ProgrammeState(msgspec.Struct, array_like=True):
     """What is kept of one programme, as one cell; each of its patients has another."""
 
     patients: list[str] = []
-    progress: dict[str, WatchProgress] = {}
+    progress: dict[str, Progress] = {}
 
 
 class Watching(msgspec.Struct):
@@ -208,17 +193,12 @@ class WatchOutcomes:
     version = 3
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
-        self._digest = configuration.digest
+        self._emitting = Emitting(configuration)
         self._n_partitions = configuration.topics.outcomes
         self._rules = OutcomeRules(configuration)
         self._place = (OUTCOMES, partition)
         self._configured = configuration.programmes
         self._by_name = {one.name: one for one in self._configured.programme}
-        self._budgets = {
-            (one.name, family): self._configured.budget_of(one, family)
-            for one in self._configured.programme
-            for family in get_args(Family)
-        }
         self._refuse_divided_platforms()
 
     def init(self, cells: Cells) -> _Working:
@@ -319,6 +299,8 @@ class WatchOutcomes:
                 return biomarkers.looks(design, self._configured.biomarker[design.code], occasion)
             case Visits():
                 return visits.looks(design, occasion)
+            case ReportedExcess() | ReportedSentinel():  # where reports are counted
+                return iter(())
 
     def _visits(self, programme: Programme) -> Visits | None:
         designs = (self._configured.design[name] for name in programme.designs)
@@ -337,41 +319,9 @@ class WatchOutcomes:
     def _emit(
         self, kept: _Programme, design: Design, occasion: Occasion, look: Look
     ) -> Iterator[Row]:
-        name = "/".join(
-            (look.criterion, str(look.criterion_version), look.product, look.patient_id, look.event)
+        return self._emitting.rows(
+            kept.progress, look, lambda seen, change: self._extra(design, occasion, seen, change)
         )
-        progress = kept.progress.setdefault(name, WatchProgress())
-        progress.looks += 1
-        change = _change(progress, look)
-        look = msgspec.structs.replace(
-            look,
-            looks=progress.looks,
-            has_crossed=progress.stands,
-            alpha_budget=self._budget(look),
-            n_changes=len(self._changes(look)),
-        )
-        if look.scale != "count" or progress.n_seen != look.n_events:
-            yield look
-        progress.n_seen, progress.epoch = look.n_events, occasion.epoch
-        progress.last = look if progress.stands else None
-        if change is not None:
-            yield self._finding(design, occasion, look, change)
-        if _ends(progress, look):
-            yield self._as_finding(_with_end(look), "ended", {})
-
-    def _budget(self, look: Look) -> float | None:
-        """Return the budget that a look is part of; a test of one patient has its own."""
-        is_part = look.alpha is not None and not look.patient_id
-        return self._budgets[look.programme, look.family] if is_part else None
-
-    def _changes(self, look: Look) -> list[str]:
-        """Return the recorded changes of what a look rests on, up to its day."""
-        names = {f"design.{look.design}"}
-        if look.natural_history:
-            names.add(f"natural_history.{self._by_name[look.programme].natural_history}")
-        listed = (one for one in self._configured.change if one.what in names)
-        found = sorted((one for one in listed if one.on <= look.on), key=lambda one: one.on)
-        return [one.sentence for one in found]
 
     def _without_support(self, kept: _Programme, epoch: int, on: date) -> Iterator[WatchFinding]:
         """End what stood and has nothing left to look at: its doses or values were taken back."""
@@ -384,16 +334,16 @@ class WatchOutcomes:
                 notes=("everything that it looked at was taken back",),
             )  # fmt: skip
             progress.stands, progress.n_seen, progress.last = False, 0, None
-            yield self._as_finding(empty, "ceased", {})
+            yield self._emitting.finding(empty, "ceased", {})
 
-    def _finding(
+    def _extra(
         self, design: Design, occasion: Occasion, look: Look, change: Change
-    ) -> WatchFinding:
+    ) -> dict[str, object]:
         extra: dict[str, object] = {"is_sentinel": isinstance(design, Sentinel)}
         if isinstance(design, LostEffect) and change != "ceased":
             extra |= _shared(design, occasion, look)
             extra["notes"] = (*look.notes, *self._beside(design, occasion, look))[:N_NOTES_MAX]
-        return self._as_finding(look, change, extra)
+        return extra
 
     def _beside(self, design: LostEffect, occasion: Occasion, look: Look) -> Iterator[str]:
         """State what lots, sites and biomarkers show of a lost effect."""
@@ -403,18 +353,6 @@ class WatchOutcomes:
             if isinstance(level, Level):
                 of = self._configured.biomarker[level.code]
                 yield from carriers.of_biomarker(design, level, of, occasion)
-
-    def _as_finding(self, look: Look, change: Change, extra: dict[str, object]) -> WatchFinding:
-        values = msgspec.structs.asdict(look)
-        del values["is_crossing"], values["has_crossed"]
-        values |= extra
-        values |= {
-            "change": change,
-            "rate_ratio": look.n_events / look.expected if look.expected else None,
-            "changes": tuple(self._changes(look)[-N_CHANGES_MAX:]),
-            "configuration": self._digest,
-        }
-        return WatchFinding(**values)
 
 
 def _shared(design: LostEffect, occasion: Occasion, look: Look) -> dict[str, object]:
@@ -428,42 +366,3 @@ def _shared(design: LostEffect, occasion: Occasion, look: Look) -> dict[str, obj
     if unit in ratios and look.product.startswith("construct:"):
         extra["shared_ratio"] = ratios[unit]
     return extra
-
-
-def _ends(progress: WatchProgress, look: Look) -> bool:
-    """Return whether the horizon is reached for the first time, and keep it in `progress`.
-
-    Where a correction takes expected events back below it, the test goes on, and may end again.
-    """
-    is_past = look.horizon is not None and look.expected >= look.horizon
-    is_new = is_past and not progress.has_ended
-    progress.has_ended = is_past
-    return is_new
-
-
-def _with_end(look: Look) -> Look:
-    crossed = "after a crossing" if look.has_crossed else "without a crossing"
-    spent = f"{look.alpha_spent or 0:.3g} of {look.alpha or 0:.3g} is spent"
-    reached = f"the planned horizon of {look.horizon:g} expected events was reached {crossed}"
-    notes = (f"{reached}: {spent}", _AFTER_THE_END, *look.notes)
-    return msgspec.structs.replace(look, notes=notes[:N_NOTES_MAX])
-
-
-def _change(progress: WatchProgress, look: Look) -> Change | None:
-    """Return what is new, and keep it in `progress`; None if nothing is.
-
-    A crossing stands however the statistic falls afterwards. It ceases only when what carried
-    it was taken back: fewer events, or a series that no longer crosses when computed anew.
-    """
-    n_events = look.n_events
-    if look.is_crossing and not progress.stands:
-        progress.n_emitted, progress.stands = n_events, True
-        return "met"
-    if look.is_crossing and n_events >= 2 * progress.n_emitted > 0:
-        progress.n_emitted = n_events
-        return "grown"
-    is_taken_back = n_events < progress.n_emitted or bool(look.patient_id)
-    if progress.stands and not look.is_crossing and is_taken_back:
-        progress.stands = False
-        return "ceased"
-    return None

@@ -321,6 +321,12 @@ class Counts:
         np.divide(self.score.values[places], n_pair * FULL_SCORE, out=mean, where=n_pair > 0)
         return mean
 
+    def n_later(self, place: int, days: int) -> int:
+        """Return how many cases of a pair are known to begin so many days after a first dose."""
+        low = np.array([(place << _FEATURE_BITS) + _DAYS_BASE + min(days, _DAYS_BASE - 1)])
+        _, sums = self.tally.between(low, np.array([(place + 1) << _FEATURE_BITS]))
+        return int(sums.sum())
+
     def first_report(self, place: int) -> date | None:
         """Return the day of the first report of the product of a pair, where it is known."""
         day = int(self.product_first.values[self.pair_product.values[place]])

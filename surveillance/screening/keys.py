@@ -7,6 +7,7 @@ from surveillance.configuration.hierarchy import Coded
 from surveillance.configuration.types import Configuration, ListedProduct
 from surveillance.domain.case import Product
 from surveillance.domain.names import identity, upper
+from surveillance.domain.outcome import TreatmentGiven
 from surveillance.domain.product import LEVELS, Level, key
 from surveillance.screening.substances import SubstanceNames, with_combination
 
@@ -52,6 +53,18 @@ class Naming:
         if keys is None:
             keys = self._products[named] = self._resolve(product, lots)
         return keys
+
+    def of_dose(self, given: TreatmentGiven) -> tuple[str, ...]:
+        """Return the keys of a dose: those of a report that names it in the same words."""
+        named = Product(
+            role="suspect",
+            product=given.product,
+            platform=given.platform,
+            programme=given.programme,
+            construct=given.construct,
+            lot=given.lot,
+        )
+        return self.product_keys(named)
 
     def _resolve(self, product: Product, lots: tuple[str, ...]) -> tuple[str, ...]:
         listed = self._listed.get(identity(product.product))

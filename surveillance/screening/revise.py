@@ -58,7 +58,7 @@ class Revise:
         """Say what moved, in the order of arrival."""
         dispositions, facts = state.ledger.close(self._place)
         rows = [
-            msgspec.Raw(b"[%d,%b" % (weight, body))
+            msgspec.Raw(b"[1,%d,%b" % (weight, body))
             for body, weight in state.moved.items()
             if weight
         ]

@@ -9,8 +9,9 @@ month, since moving margins make a pair at the edge of a criterion flicker.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import msgspec
 import numpy as np
@@ -18,11 +19,12 @@ import numpy as np
 from detectors.counts import TableCells
 from detectors.disproportionality import ebgm
 from surveillance.configuration.types import Configuration, Listed, OfFamily, OfPair
-from surveillance.domain.contribution import Contribution
+from surveillance.domain.contribution import Exposure
 from surveillance.domain.finding import Change, Finding, PriorFitted
 from surveillance.log.cells import Cells
 from surveillance.log.lines import day_of as _day
 from surveillance.log.messages import Output
+from surveillance.log.topics import ContributionsRow
 from surveillance.screening.counts import Counts, Growing, Names
 from surveillance.screening.keyed_sums import Ints
 from surveillance.screening.measures import InForce, Selected, When, findings
@@ -33,6 +35,33 @@ from surveillance.screening.rules.family import Decided, FamilyRule
 from surveillance.screening.rules.rule import Beside, Flags, PairRule
 
 Rule = PairRule | FamilyRule
+
+
+class Reported(NamedTuple):
+    """Reports of a pair."""
+
+    n: int
+    n_fatal: int
+    n_outside: int  # left out: with an onset known to lie after a window
+
+
+class Against(Protocol):
+    """What holds counts against exposure: it keeps a state of its own within that of `screen`."""
+
+    def init(self) -> Any:  # noqa: ANN401 - its own
+        """Return the state before the first row."""
+
+    def take(self, state: Any, row: Exposure) -> None:  # noqa: ANN401 - its own
+        """Take exposure in."""
+
+    def close(self, state: Any, reports: Any, epoch: int, on: date) -> Iterator[Any]:  # noqa: ANN401 - its own
+        """Look, where anything is new; `reports` counts a pair within days of the first dose."""
+
+    def dump(self, state: Any) -> bytes:  # noqa: ANN401 - its own
+        """Return the state as bytes."""
+
+    def load(self, data: bytes) -> Any:  # noqa: ANN401 - its own
+        """Restore the state."""
 
 
 class Emitted:
@@ -46,7 +75,8 @@ class Emitted:
 class ScreenState:
     """State: counts, what was emitted, the prior in force, and the instant of the last close."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: object = None) -> None:
+        self.held = held  # of what holds the counts against exposure
         self.counts = Counts()
         self.emitted: dict[str, Emitted] = {}
         self.at = -1
@@ -66,12 +96,15 @@ class Screen:
     ----------
     configuration : Configuration
         Criteria, and the hash that findings carry.
+    against : Against, optional
+        Holds the counts against exposure; without it exposure is passed by.
     """
 
     name = "screen"
-    version = 3
+    version = 4
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, against: Against | None = None) -> None:
+        self._against = against
         self._digest = configuration.digest
         self._ratio = configuration.criteria.growth_ratio
         self._rules: list[Rule] = [
@@ -89,11 +122,14 @@ class Screen:
 
     def init(self, cells: Cells) -> ScreenState:  # noqa: ARG002 - the protocol
         """Return the state before the first contribution."""
-        return ScreenState()
+        return ScreenState(self._against.init() if self._against else None)
 
-    def apply(self, state: ScreenState, item: Contribution) -> None:
-        """Hold one contribution until the close."""
-        state.counts.add(item)
+    def apply(self, state: ScreenState, item: ContributionsRow) -> None:
+        """Hold one contribution until the close; take exposure in."""
+        if not isinstance(item, Exposure):
+            state.counts.add(item)
+        elif self._against is not None:
+            self._against.take(state.held, item)
 
     def close(self, state: ScreenState, epoch: int, at: int) -> Output:
         """Sum up, evaluate, and emit what changed."""
@@ -115,7 +151,13 @@ class Screen:
             met = _met(rule, one, evaluated, now)
             if met is not None:
                 selected += self._select(counts, rule, one, met, now)
-        return Output([*rows, *findings(counts, selected, when, in_force)], [])
+        looks = self._looks(state, epoch, now.today)
+        return Output([*rows, *findings(counts, selected, when, in_force), *looks], [])
+
+    def _looks(self, state: ScreenState, epoch: int, on: date) -> Iterator[Any]:
+        if self._against is None:
+            return iter(())
+        return self._against.close(state.held, _Reports(state.counts), epoch, on)
 
     def _fit(self, state: ScreenState, when: When, now: _Now) -> list[PriorFitted]:
         """Fit the prior anew when its time has come; and return the row of it."""
@@ -173,17 +215,37 @@ class Screen:
         emitted = {
             name: (one.height.dump(), one.stands.dump()) for name, one in state.emitted.items()
         }
-        return msgspec.msgpack.encode((state.at, state.counts.dump(), emitted, state.fitted))
+        held = self._against.dump(state.held) if self._against else b""
+        counts = state.counts.dump()
+        return msgspec.msgpack.encode((state.at, counts, emitted, state.fitted, held))
 
-    def load(self, data: bytes, cells: Cells) -> ScreenState:  # noqa: ARG002 - the protocol
+    def load(self, data: bytes, cells: Cells) -> ScreenState:
         """Restore the state."""
-        state = ScreenState()
-        state.at, counts, emitted, fitted = msgspec.msgpack.decode(data)
+        state = self.init(cells)
+        state.at, counts, emitted, fitted, held = msgspec.msgpack.decode(data)
+        if self._against is not None and held:
+            state.held = self._against.load(held)
         state.counts = Counts.load(counts)
         for name, arrays in emitted.items():
             state.emitted[name] = Emitted(*(np.frombuffer(array, np.int64) for array in arrays))
         state.fitted = None if fitted is None else msgspec.convert(fitted, PriorFitted)
         return state
+
+
+class _Reports:
+    """Counts reports of a pair."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def __call__(self, product: str, event: str, window_days: int | None) -> Reported:
+        place = self._counts.place(product, event)
+        if place is None:
+            return Reported(0, 0, 0)
+        n = int(self._counts.n_pair.values[place])
+        n_fatal = int(self._counts.n_fatal.values[place])
+        n_outside = 0 if window_days is None else self._counts.n_later(place, window_days)
+        return Reported(n - n_outside, min(n_fatal, n - n_outside), n_outside)
 
 
 class _Now(NamedTuple):

@@ -56,7 +56,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     signal: Signal
 
 
-def signal_id(product: str, event: str, kind: Family | Literal["safety_watch"]) -> str:
+def signal_id(
+    product: str, event: str, kind: Family | Literal["safety_watch", "safety_reports"]
+) -> str:
     """Name the signal of a pair: the same wherever and whenever it is computed.
 
     Examples
@@ -70,10 +72,13 @@ def signal_id(product: str, event: str, kind: Family | Literal["safety_watch"]) 
 def signal_of(finding: Finding | WatchFinding) -> str:
     """Name the signal that a finding belongs to.
 
-    A pair that is screened and watched for safety has two: they count different things.
+    A pair that is screened, and watched for safety by outcomes and by reports, has three: they
+    count different things.
     """
     if isinstance(finding, Finding):
         return signal_id(finding.product, finding.event, "safety")
+    if finding.counts == "reports":
+        return signal_id(finding.product, finding.event, "safety_reports")
     kind = "safety_watch" if finding.family == "safety" else finding.family
     return signal_id(finding.product, finding.event, kind)
 
@@ -191,6 +196,8 @@ class TriageFindings:
                 reviews=state.reviews.get(matter, ()),
                 history=old.history if old else (first,),
                 n_steps=old.n_steps if old else 1,
+                n_changes=0 if isinstance(finding, Finding) else finding.n_changes,
+                changes=() if isinstance(finding, Finding) else finding.changes,
                 configuration=self._configuration.digest,
             )
 

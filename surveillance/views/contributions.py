@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from surveillance.domain.contribution import Contribution
+from surveillance.domain.contribution import Contribution, Exposure
 from surveillance.domain.errors import Misused
 from surveillance.log.messages import End
 from surveillance.log.ticks import Tick
@@ -25,7 +25,7 @@ class _Batch(msgspec.Struct, frozen=True, tag="batch"):
     source: str
     epoch: int
     index: int
-    rows: list[Contribution]
+    rows: list[Contribution | Exposure]
 
 
 _decode = msgspec.json.Decoder(End | _Batch).decode
@@ -45,7 +45,7 @@ def read_contributions(directory: Path) -> Iterator[tuple[int, list[Contribution
     epoch : int
         The epoch of a batch.
     contributions : list of Contribution
-        Its rows; a batch that was written again is skipped.
+        Its rows, exposure left out; a batch that was written again is skipped.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def read_contributions(directory: Path) -> Iterator[tuple[int, list[Contribution
         if isinstance(message, End) or (message.source, message.epoch, message.index) in seen:
             continue
         seen.add((message.source, message.epoch, message.index))
-        yield message.epoch, message.rows
+        yield message.epoch, [row for row in message.rows if isinstance(row, Contribution)]
 
 
 def _read(path: Path, number: int, line: bytes) -> End | _Batch:

@@ -58,6 +58,8 @@ class SignalOfMatter(Struct, frozen=True, kw_only=True):
     followed_up: tuple[str, ...]  # cases that count by a later version
     no_longer: tuple[str, ...]  # cases that counted: nullified, duplicates, or changed
     newly_met: tuple[NewlyMet, ...]
+    n_changes: int  # of the design and natural history behind it, after data had been seen
+    changes: tuple[str, ...]  # the latest of them, each with its reason
 
 
 class PersonAction(Struct, frozen=True, kw_only=True):
@@ -219,6 +221,8 @@ class _Page:
                 for each in met
                 if up_to < each.epoch <= self._epoch
             ),
+            n_changes=one.n_changes,
+            changes=one.changes,
         )
 
     def _people(self, matter_id: str, signals: set[str]) -> tuple[PersonAction, ...]:

@@ -45,7 +45,9 @@ TYPES = [*ROW_TYPES.values(), Alert, ReviewRequest, FeedEntry, RefusedRecord, En
 BOUNDED = {
     "Look.notes": "N_NOTES_MAX",
     "WatchFinding.notes": "N_NOTES_MAX",
+    "Look.changes": "N_CHANGES_MAX; n_changes says how many there are",
     "WatchFinding.changes": "N_CHANGES_MAX; n_changes says how many there are",
+    "Exposure.spans": "N_SPANS_MAX; what is more is further rows",
     "Contribution.products": "the bytes of a body, screening.versions",
     "Contribution.events": "the bytes of a body, screening.versions",
     "Finding.undefined": "the measures that there are",
@@ -56,6 +58,7 @@ BOUNDED = {
     "Signal.parts": "the parts of a priority that there are",
     "Signal.support": "the criteria of the configuration",
     "Signal.reviews": "the grounds of the configuration",
+    "Signal.changes": "N_CHANGES_MAX; n_changes says how many there are",
     "Signal.history": "N_STEPS_MAX; n_steps says how many there are",
     "FeedEntry.criteria": "the criteria of the configuration",
     "Tick.cut": "the partitions of the configuration",

@@ -35,11 +35,12 @@ def test_who_writes_on_a_derived_topic_and_what_makes_them_speak() -> None:
     assert writers(topics.CONTRIBUTIONS, MANIFEST) == {
         "revise/0": frozenset({("cases-received.v1", 0)}),
         "revise/1": frozenset({("cases-received.v1", 1)}),
+        "expose/0": frozenset({("outcomes-received.v1", 0)}),
     }
     assert writers(topics.FINDINGS, MANIFEST) == {
         "watch/0": frozenset({("outcomes-received.v1", 0)}),
         "admit/0": frozenset({("decisions-made.v1", 0)}),
-        "screen/0": frozenset(CASES),
+        "screen/0": frozenset(CASES | {("outcomes-received.v1", 0)}),
     }
     assert writers(topics.SIGNALS, MANIFEST) == {"triage/0": frozenset(EVERYTHING)}
 

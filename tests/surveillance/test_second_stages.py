@@ -53,7 +53,7 @@ def test_stages_that_write_come_before_those_that_read_wherever_they_were_added(
 
     assert order.index("tally") < order.index("screen")
     assert order.index("screen") < order.index("triage") > order.index("echo")
-    assert writers(FINDINGS, CONFIGURATION.topics)["echo/0"] == frozenset({(CASES, 0)})
+    assert writers(FINDINGS, CONFIGURATION.topics)["echo/0"] == {(CASES, 0), (OUTCOMES, 0)}
 
 
 @pytest.mark.usefixtures("beside")

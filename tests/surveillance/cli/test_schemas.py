@@ -177,6 +177,6 @@ NOT_SAID = (
 def _name(row: bytes) -> str:
     value = json.loads(row)
     if isinstance(value, list):
-        return "contribution"
+        return "contribution" if value[0] == 1 else "exposure"
     kind = str(value["type"])
     return ROWS.get(kind, kind.replace("_", "-"))
