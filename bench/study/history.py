@@ -188,7 +188,7 @@ class _Walk:
         named = lost_effect.attributed(design, occasion)
         if named is not None or self.drawing.cell.name != "lot-effect":
             return named[0] if named else ""
-        said = next(carriers.of_lots_and_sites(design, occasion, look), "lots: one")
+        said = next(carriers.of_doses(design, occasion, look), "lots: one")
         return said.split(" most")[0] if said.startswith("lot ") else "all lots"
 
     def _can_raise(self, record: OutcomeRecord) -> bool:

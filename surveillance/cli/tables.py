@@ -167,10 +167,24 @@ def _about(found: Sequence[WatchFinding | Look | Signal]) -> Iterator[str]:
     """Return what rows of tests rest on, once each: recorded changes, and how reports come."""
     for line in dict.fromkeys(change for item in found for change in item.changes):
         yield visible(f"changed after data had been seen: {line}")
-    reports = [one for one in found if not isinstance(one, Signal) and one.counts == "reports"]
+    tests = [one for one in found if not isinstance(one, Signal)]
+    bounded = {(one.criterion, one.product): one for one in tests if one.ratio_worst is not None}
+    for one in bounded.values():
+        yield visible(f"{one.criterion}, {one.product}: {_bounded(one)}")
+    reports = [one for one in tests if one.counts == "reports"]
     latest = {(one.criterion, one.product): one for one in reports}
     for one in latest.values():
         yield visible(f"{one.criterion}, {one.product}: {_of_reports(one)}")
+
+
+def _bounded(one: WatchFinding | Look) -> str:
+    seen = one.n_events / one.expected if one.expected else None
+    return (
+        f"rate ratio {number(seen)} in those followed; with the "
+        f"{one.unseen_days / DAYS_A_YEAR:,.1f} patient-years of those lost or silent, "
+        f"{number(one.ratio_best)} had they had no event and "
+        f"{number(one.ratio_worst)} had they had those of the untreated"
+    )
 
 
 def _of_reports(one: WatchFinding | Look) -> str:

@@ -120,6 +120,9 @@ class _Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
     natural_history_version: int | None = None
     n_changes: int = 0  # of design and natural history, recorded after data had been seen
     changes: tuple[str, ...] = ()  # the latest of them, each with its reason
+    unseen_days: int = 0  # after the first dose, of patients who live and are not followed
+    ratio_best: float | None = None  # rate ratio had none of them had an event in that time
+    ratio_worst: float | None = None  # had they had the events of the untreated
     reporting_delay_days: float | None = None  # assumed mean of an exponential delay
     reported_share: float | None = None  # assumed, of the events that occur
     publicity: str = ""  # the latest that may have stimulated reports

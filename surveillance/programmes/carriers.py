@@ -1,4 +1,4 @@
-"""What stands beside a loss of effect: lots and sites compared, and whether biomarkers agree.
+"""What stands beside a loss of effect: lots, sites, doses, and whether biomarkers agree.
 
 None of it decides anything. It is stated with the finding, for the reader who asks where the
 events come from, and whether the marker that was approved on tells the same story.
@@ -28,8 +28,8 @@ _FEWEST = 2  # what is compared
 _REST = "-"  # doses of other constructs
 
 
-def of_lots_and_sites(design: LostEffect, occasion: Occasion, look: Look) -> Iterator[str]:
-    """State which lot, and which site, most probably carries an excess of events.
+def of_doses(design: LostEffect, occasion: Occasion, look: Look) -> Iterator[str]:
+    """State which lot, site and dose most probably carries an excess of events.
 
     Parameters
     ----------
@@ -43,10 +43,10 @@ def of_lots_and_sites(design: LostEffect, occasion: Occasion, look: Look) -> Ite
     Yields
     ------
     str
-        A sentence for lots and one for sites, where there are two or more.
+        A sentence for lots, one for sites and one for doses, where there are two or more.
     """
     level, unit = split(look.product)
-    for what, named in (("lot", _lot), ("site", _site)):
+    for what, named in (("lot", _lot), ("site", _site), ("dose", _dose)):
         units = _compared(design, occasion, named, unit if level == "construct" else None)
         if len(units) < _FEWEST:
             continue
@@ -62,6 +62,16 @@ def _lot(dose: TreatmentGiven) -> str:
 
 def _site(dose: TreatmentGiven) -> str:
     return dose.site or "not recorded"
+
+
+def _dose(dose: TreatmentGiven) -> str:
+    amount = dose.dose_mg_per_kg
+    return "not recorded" if amount is None else f"{amount:g} mg/kg"
+
+
+def _shown(unit: str, named: Callable[[TreatmentGiven], str]) -> str:
+    """Return a unit as it is written: units of time at risk are in upper case."""
+    return unit.lower() if named is _dose else unit
 
 
 def _compared(
@@ -80,7 +90,7 @@ def _compared(
         by_construct=True,
     )
     found = {
-        unit: lost_effect.seen_and_expected(design, occasion, patients)
+        _shown(unit, named): lost_effect.seen_and_expected(design, occasion, patients)
         for unit, patients in sorted(risk.items())
         if unit != _REST
     }

@@ -99,6 +99,28 @@ class History(msgspec.Struct):
         return until if self.ended_on is None else min(until, self.ended_on)
 
 
+def unseen_days(history: History, on: date, silence_days: int) -> int:
+    """Count the days since the first dose in which a living patient was not followed.
+
+    Parameters
+    ----------
+    history : History
+        The patient.
+    on : date
+        The day of the look.
+    silence_days : int
+        How long after a contact the patient still counts as followed.
+    """
+    asked = ("unseen", silence_days)
+    known = history.memo.get(asked)
+    if known is None:
+        until = history.at_risk_until(date.max, silence_days)
+        is_open = until is not None and (history.ended_on is None or history.is_lost)
+        known = history.memo[asked] = until.toordinal() if until and is_open else _LAST_DAY
+    last: int = known
+    return max(0, on.toordinal() - last)
+
+
 def histories_of(records: Iterable[OutcomeRecord]) -> dict[str, History]:
     """Gather standing records by patient.
 

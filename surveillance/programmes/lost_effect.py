@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,9 +21,16 @@ from detectors.anytime import combine, poisson, uncertain_comparator
 from detectors.small_population import attribution, platform
 from surveillance.configuration.programmes import LostEffect, Stratum
 from surveillance.domain.finding import Look
-from surveillance.domain.names import identity
+from surveillance.domain.names import identity, upper
 from surveillance.programmes.adapter import last_look
-from surveillance.programmes.histories import DAYS_A_YEAR, AtRisk, History, at_risk, left_out
+from surveillance.programmes.histories import (
+    DAYS_A_YEAR,
+    AtRisk,
+    History,
+    at_risk,
+    left_out,
+    unseen_days,
+)
 from surveillance.programmes.looking import Member, Occasion
 from surveillance.programmes.natural_history import stratum_of, upper_rate
 
@@ -145,6 +152,7 @@ def _look(
     logs = _multiplied(evidence.of(compared))
     together = combine.Design(len(logs), independence=_INDEPENDENT, alpha=alpha)
     found = last_look(combine.init, combine.step, together, [combine.Observation(log_e=logs)])
+    expected = math.fsum([against.kept * one.years for one, against in compared])
     noted = [one.history for one in risk]
     if where[0] == "programme":
         noted += [one for one in occasion.own.patients.values() if not one.doses]
@@ -158,7 +166,8 @@ def _look(
         risk,
         criterion_version=design.version,
         family="effectiveness",
-        expected=math.fsum([against.kept * one.years for one, against in compared]),
+        expected=expected,
+        **_bounds(design, occasion, where, compared, expected),
         statistic=found.log_e,
         boundary=found.log_threshold,
         scale="log_e",
@@ -171,6 +180,35 @@ def _look(
         source=_source(against.stratum for _, against in compared),
         notes=notes,
     )
+
+
+def _bounds(
+    design: LostEffect,
+    occasion: Occasion,
+    where: tuple[str, str],
+    compared: list[tuple[AtRisk, _Against]],
+    expected: float,
+) -> dict[str, Any]:
+    """Bound the rate ratio by what patients may have had who are no longer followed.
+
+    Whoever is lost because of events has more of them than is seen. At best none had an event
+    since; at worst all had those of the untreated.
+    """
+    unseen = [
+        (unseen_days(one.history, occasion.on, occasion.silence_days), against.kept)
+        for one, against in compared
+        if where[0] != "construct" or upper(one.history.doses[-1].construct) == where[1]
+    ]
+    n_days = sum(days for days, _ in unseen)
+    if not n_days:
+        return {}
+    more = math.fsum([kept * days / DAYS_A_YEAR for days, kept in unseen])
+    n_events = sum(one.n_events for one, _ in compared)
+    return {
+        "unseen_days": n_days,
+        "ratio_best": n_events / (expected + more),
+        "ratio_worst": (n_events + more / design.rate_ratio_kept) / (expected + more),
+    }
 
 
 def _multiplied(logs: list[float]) -> tuple[float, ...]:

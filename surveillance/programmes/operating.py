@@ -333,6 +333,7 @@ def _lost_effect(design: LostEffect, stratum: Stratum, n_constructs: int) -> dic
             f"no more than {design.alpha:g} false alarms at any time, however often one looks",
             f"{N_SIMULATED:,} programmes of patients treated at once ({spread}), seed {_SEED}",
             f"{_LOOKS_A_YEAR} looks a year: more looks find it sooner",
+            "looks bound the ratio by what patients no longer followed may have had",
         ),
     }
 

@@ -347,7 +347,7 @@ class WatchOutcomes:
 
     def _beside(self, design: LostEffect, occasion: Occasion, look: Look) -> Iterator[str]:
         """State what lots, sites and biomarkers show of a lost effect."""
-        yield from carriers.of_lots_and_sites(design, occasion, look)
+        yield from carriers.of_doses(design, occasion, look)
         for name in occasion.own.programme.designs:
             level = self._configured.design[name]
             if isinstance(level, Level):

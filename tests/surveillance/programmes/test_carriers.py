@@ -106,3 +106,12 @@ def test_a_biomarker_that_holds_while_the_outcome_fails_is_stated_with_its_agree
 
 def test_without_lots_sites_or_markers_nothing_is_added() -> None:
     assert notes(*(patient(f"p{n}", 10) for n in range(4))) == []
+
+
+def test_doses_are_compared_like_lots() -> None:
+    high = [patient(f"high {n}", 0, lot="L1", dose_mg_per_kg=0.3) for n in range(4)]
+    low = [patient(f"low {n}", 10, lot="L1", dose_mg_per_kg=0.1) for n in range(4)]
+
+    (of_doses,) = notes(*high, *low)
+
+    assert of_doses.startswith("dose 0.1 mg/kg most probably carries it")
