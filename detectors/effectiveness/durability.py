@@ -59,7 +59,7 @@ def durability(
     *,
     components: Components,
     threshold: float,
-    now: float,
+    now: ArrayLike,
     ahead: float,
     confidence_level: float = 0.95,
 ) -> Durability:
@@ -78,8 +78,8 @@ def durability(
         `lines.variance_components`.
     threshold : float
         Level under which the effect is lost.
-    now : float
-        Start of the window.
+    now : float, or array_like of float, shape (n_patients,)
+        Start of the window: one for all, or each patient's, in the order of their numbers.
     ahead : float
         Length of the window, in units of `time`, in [0, 1e6]; 12 where time is in months and the
         question is of a year.
@@ -130,7 +130,8 @@ def durability(
     """
     given = as_patients(patient, time, level)
     require_components(components)
-    for name, value in (("threshold", threshold), ("now", now)):
+    starts = _starts(now, len(given.numbers))
+    for name, value in (("threshold", threshold), *(("now", start) for start in starts)):
         require_between(name, value, -1e60, 1e60)
     if not 0 <= ahead <= GREATEST_AHEAD:
         raise ValueError(f"ahead is {ahead}: must be from 0 to {GREATEST_AHEAD:g}")
@@ -139,9 +140,10 @@ def durability(
         return _undefined(given)
     mean, lines = fit_lines(given, components)
     z = two_sided_z(confidence_level)
-    ends = [(line.at(now), line.at(now + ahead)) for line in lines]
+    windows = [(line, start, start + ahead) for line, start in zip(lines, starts, strict=True)]
+    ends = [(line.at(start), line.at(end)) for line, start, end in windows]
     at_end = [_below(end, threshold) for _, end in ends]
-    within = [_below_within(line, now, now + ahead, threshold) for line in lines]
+    within = [_below_within(line, start, end, threshold) for line, start, end in windows]
     return Durability(
         patient=np.array(given.numbers, dtype=np.int64),
         slope=_estimate([(line.slope, line.covariance.slope) for line in lines], z),
@@ -151,6 +153,15 @@ def durability(
         mean_intercept=mean[0],
         mean_slope=mean[1],
     )
+
+
+def _starts(now: ArrayLike, n_patients: int) -> list[float]:
+    given = np.asarray(now, np.float64)
+    if given.shape not in {(), (n_patients,)}:
+        raise ValueError(
+            f"now has shape {given.shape}: must be one number, or one for each patient"
+        )
+    return [float(one) for one in np.broadcast_to(given, (n_patients,))]
 
 
 def _below(level: tuple[float, float], threshold: float) -> float:

@@ -189,6 +189,40 @@ class Level(_Design, frozen=True, kw_only=True, tag="biomarker"):
     alpha: Share = 0.001
 
 
+class Durability(_Design, frozen=True, kw_only=True, tag="durability"):
+    """The chance that a patient's biomarker soon passes a threshold: no test, each is shown.
+
+    Each patient has a line of the values from `from_days` after the first dose on, drawn towards
+    that of all patients. How patients differ is stated and not estimated: by the spread of their
+    levels, of their changes a year, and of values about a line, in units of the biomarker or of
+    its logarithm.
+
+    Raises
+    ------
+    ValueError
+        If a logarithm is asked of a threshold that has none.
+    """
+
+    code: Name
+    from_days: Annotated[int, Meta(ge=0, le=3650)] = 28
+    threshold: Annotated[float, Meta(ge=-1e60, le=1e60)]  # where the effect counts as lost
+    ahead_days: Annotated[int, Meta(ge=1, le=3650)] = 365  # after the last value
+    at_least: Share = 0.5  # the chance from which it is a finding
+    is_log: bool = False
+    between_sd: Annotated[float, Meta(gt=1e-6, le=1e12)]
+    slope_sd: Annotated[float, Meta(gt=1e-6, le=1e12)]
+    within_sd: Annotated[float, Meta(gt=1e-6, le=1e12)]
+
+    def __post_init__(self) -> None:
+        if self.is_log and self.threshold <= 0:
+            raise ValueError("threshold: must be above 0 where logarithms are taken")
+
+    @property
+    def limit(self) -> float:
+        """The threshold on the scale of the line."""
+        return math.log(self.threshold) if self.is_log else self.threshold
+
+
 class Visits(_Design, frozen=True, kw_only=True, tag="visits"):
     """Visits that are overdue, and patients lost: no test, each is shown.
 
@@ -242,7 +276,10 @@ class ReportedSentinel(_Reported, frozen=True, kw_only=True, tag="reported_senti
 
 
 Reported = ReportedExcess | ReportedSentinel
-Design = LostEffect | Excess | Sentinel | Level | Visits | ReportedExcess | ReportedSentinel
+Series = Level | Durability
+Design = (
+    LostEffect | Excess | Sentinel | Level | Durability | Visits | ReportedExcess | ReportedSentinel
+)
 
 
 class Construct(_Part, frozen=True, kw_only=True):
@@ -325,7 +362,7 @@ class Programmes(_Part, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _refuse_repeated("programme", (each.name for each in self.programme))
         for name, design in self.design.items():
-            if isinstance(design, Level) and design.code not in self.biomarker:
+            if isinstance(design, Series) and design.code not in self.biomarker:
                 raise ValueError(f"design.{name}: biomarker {design.code!r} is not defined")
         for programme in self.programme:
             self._refuse_missing(programme)
@@ -449,7 +486,7 @@ def family_of(design: Design) -> Family:
         Each with an error budget of its own.
     """
     match design:
-        case LostEffect() | Level():
+        case LostEffect() | Level() | Durability():
             return "effectiveness"
         case Excess() | Sentinel() | ReportedExcess() | ReportedSentinel():
             return "safety"
@@ -491,7 +528,7 @@ def _levels(design: Design) -> tuple[str, ...]:
             return tuple(design.shares.of_levels())
         case Excess() | ReportedExcess() | ReportedSentinel():
             return (design.level,)
-        case Sentinel() | Level():
+        case Sentinel() | Level() | Durability():
             return ("construct",)
         case Visits():
             return ("programme", "lost")

@@ -16,7 +16,7 @@ N_CHANGES_MAX = 5  # of designs and natural history that a finding shows, the la
 Change = Literal["met", "grown", "ceased", "ended"]
 Family = Literal["safety", "effectiveness", "compliance"]
 Counted = Literal["outcomes", "reports"]
-Scale = Literal["log_e", "log_likelihood_ratio", "count"]
+Scale = Literal["log_e", "log_likelihood_ratio", "count", "probability"]
 
 
 class Finding(Struct, frozen=True, kw_only=True, tag="pair", tag_field="type", omit_defaults=True):
@@ -85,8 +85,8 @@ class _Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `alpha` is this test's part of `alpha_family`, which its design has for the programme, and
     that is part of `alpha_budget`, which the programme has for all designs of the family.
     `alpha_spent` is how much of `alpha` has been used by this look: all of it from the first look
-    on where evidence is valid at any time. Where `scale` is ``count`` there is no test and no
-    error rate; a test of one patient has its own, beside the budget.
+    on where evidence is valid at any time. Where `scale` is ``count`` or ``probability`` there is
+    no test and no error rate; a test of one patient has its own, beside the budget.
     """
 
     criterion: str  # the design and the level at which it looked
@@ -103,7 +103,7 @@ class _Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
     counts: Counted = "outcomes"
     n_patients: int
     n_doses: int | None = None  # where reports are counted
-    n_events: int  # events, or reports
+    n_events: int  # events, or reports; values where a chance is computed from them
     n_fatal: int = 0
     person_days: int
     expected: float  # events, at the rate of the null; 0 where no rate applies

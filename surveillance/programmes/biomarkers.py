@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 from detectors.effectiveness import biomarker
-from surveillance.configuration.programmes import Biomarker, Level
+from surveillance.configuration.programmes import Biomarker, Durability, Level
 from surveillance.domain.finding import Look
 from surveillance.domain.names import identity, upper
 from surveillance.programmes.adapter import last_look
@@ -78,6 +78,24 @@ def series(design: Level, of: Biomarker, history: History) -> tuple[list[float],
     history : History
         The patient.
     """
+    found, n_censored = levels(design, of, history)
+    return [level for _, level in found], n_censored
+
+
+def levels(
+    design: Level | Durability, of: Biomarker, history: History
+) -> tuple[list[tuple[date, float]], int]:
+    """Return the same with the day of each value.
+
+    Parameters
+    ----------
+    design : Level or Durability
+        From which day on, and whether logarithms are taken.
+    of : Biomarker
+        With its unit.
+    history : History
+        The patient.
+    """
     if not history.measurements or history.first_dose_on is None:
         return [], 0
     start = history.first_dose_on + timedelta(days=design.from_days)
@@ -86,8 +104,8 @@ def series(design: Level, of: Biomarker, history: History) -> tuple[list[float],
         for m in history.measurements
         if identity(m.code) == identity(design.code) and m.taken_on >= start
     ]
-    values = [converted(of, measured) for measured in used]
+    found = [(measured, converted(of, measured)) for measured in used]
     if design.is_log:
-        used = [m for m, value in zip(used, values, strict=True) if value > 0]
-        values = [math.log(value) for value in values if value > 0]
-    return values, sum(measured.is_below_limit for measured in used)
+        found = [(measured, math.log(value)) for measured, value in found if value > 0]
+    days = [(measured.taken_on, value) for measured, value in found]
+    return days, sum(measured.is_below_limit for measured, _ in found)

@@ -16,6 +16,7 @@ from surveillance.domain.finding import N_CHANGES_MAX, Change, Family, Look, Wat
 from surveillance.programmes.looking import N_NOTES_MAX
 
 Row = Look | WatchFinding
+_TESTED = ("log_e", "log_likelihood_ratio")  # elsewhere a look without news is none
 _AFTER_THE_END = (
     "events are counted and shown as before, and no later look of this test can cross; testing on "
     "needs a new design with an error budget of its own"
@@ -86,7 +87,7 @@ class Emitting:
             alpha_budget=self._budget(look),
             **self._changes(look),
         )
-        if look.scale != "count" or progress.n_seen != look.n_events:
+        if look.scale in _TESTED or progress.n_seen != look.n_events:
             yield look
         progress.n_seen, progress.epoch = look.n_events, look.epoch
         progress.last = look if progress.stands else None
@@ -174,7 +175,8 @@ def _change(progress: Progress, look: Look) -> Change | None:
     if look.is_crossing and not progress.stands:
         progress.n_emitted, progress.stands = n_events, True
         return "met"
-    if look.is_crossing and n_events >= 2 * progress.n_emitted > 0:
+    is_count = look.scale != "probability"
+    if is_count and look.is_crossing and n_events >= 2 * progress.n_emitted > 0:
         progress.n_emitted = n_events
         return "grown"
     is_taken_back = n_events < progress.n_emitted or bool(look.patient_id)

@@ -22,6 +22,7 @@ from detectors.sequential import poisson_maxsprt
 from detectors.small_population import sentinel
 from surveillance.configuration.programmes import (
     Design,
+    Durability,
     Excess,
     Level,
     LostEffect,
@@ -37,6 +38,7 @@ from surveillance.configuration.programmes import (
 )
 from surveillance.domain.errors import Misconfigured
 from surveillance.domain.finding import Family
+from surveillance.programmes import durable
 from surveillance.programmes.natural_history import upper_rate
 
 N_SIMULATED = 1_000  # programmes
@@ -49,6 +51,7 @@ _CODE = 1_000_000  # more events than any patient has
 _RATIOS = (1.0, 2.0, 3.0, 5.0, 10.0)
 _SHIFTS = (0.0, 1.0, 2.0, 3.0)  # standard deviations of a value
 _N_VALUES = 20  # five years of quarterly values
+_N_DURABLE, _N_OTHERS = 60, 9
 _TREATED = (5, 30, 900)
 Method = Literal["exact", "simulated"]
 
@@ -158,6 +161,9 @@ def _of_design(
             yield same.found(_background(design), **_sentinel(design))
         case Level():
             yield same.found("the patient's own baseline", **_level(design))
+        case Durability():
+            of = programmes.biomarker[design.code]
+            yield same.found("a threshold", **_durability(design, of.worse))
         case Visits():
             yield same.found("the schedule", notes=("no test: every overdue visit is shown",))
 
@@ -300,6 +306,42 @@ def _level(design: Level) -> dict[str, object]:
 
 
 # Simulated
+
+
+def _durability(design: Durability, worse: str) -> dict[str, object]:
+    """Simulate programmes of ten of whom one changes, for two years of quarterly values."""
+    sign = 1.0 if worse == "rise" else -1.0
+    start = design.limit - 3 * sign * design.between_sd
+    situations = {
+        f"steady, 3 SD from {design.threshold:g}": 0.0,
+        "would reach it after four years": 3 * sign * design.between_sd / 4,
+        "would reach it after two years and a half": 3 * sign * design.between_sd / 2.5,
+    }
+    rng, times = np.random.default_rng(_SEED), tuple(n / 4 for n in range(1, 9))
+    chances = []
+    for situation, slope in situations.items():
+        n_shown = 0
+        for _ in range(_N_DURABLE):
+            scatter = design.within_sd * rng.standard_normal((_N_OTHERS + 1, len(times)))
+            lines = [start + (slope if n == 0 else 0.0) * np.array(times)
+                     for n in range(_N_OTHERS + 1)]  # fmt: skip
+            values = tuple(
+                durable.Values(times, tuple((line + noise).tolist()))
+                for line, noise in zip(lines, scatter, strict=True)
+            )
+            n_shown += durable.chances_of(design, worse, values)[0] >= design.at_least
+        chance = n_shown / _N_DURABLE
+        chances.append(Chance(situation=situation, is_null=slope == 0, n_patients=1, chance=chance))
+    return {
+        "method": "simulated",
+        "is_of_patient": True,
+        "chances": chances,
+        "notes": (
+            f"no test: shown from a chance of {design.at_least:.0%} on",
+            f"{_N_DURABLE} programmes of {_N_OTHERS + 1}, two years of quarterly values",
+            "how patients differ is taken as stated: compare more than one set of spreads",
+        ),
+    }
 
 
 def _lost_effect(design: LostEffect, stratum: Stratum, n_constructs: int) -> dict[str, object]:

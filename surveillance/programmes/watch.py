@@ -17,7 +17,9 @@ from functools import partial
 import msgspec
 
 from surveillance.configuration.programmes import (
+    Biomarker,
     Design,
+    Durability,
     Excess,
     Level,
     LostEffect,
@@ -36,7 +38,14 @@ from surveillance.log.lines import Disposition, Ledger, day_of, take_lines
 from surveillance.log.messages import Output, Record
 from surveillance.log.partitioner import partition_of
 from surveillance.log.topics import OUTCOMES
-from surveillance.programmes import biomarkers, carriers, listed_events, lost_effect, visits
+from surveillance.programmes import (
+    biomarkers,
+    carriers,
+    durable,
+    listed_events,
+    lost_effect,
+    visits,
+)
 from surveillance.programmes.emitting import Emitting, Progress, Row
 from surveillance.programmes.histories import History, histories_of
 from surveillance.programmes.looking import N_NOTES_MAX, Member, Occasion
@@ -295,8 +304,8 @@ class WatchOutcomes:
                 return listed_events.excess_looks(design, occasion)
             case Sentinel():
                 return listed_events.sentinel_looks(design, occasion)
-            case Level():
-                return biomarkers.looks(design, self._configured.biomarker[design.code], occasion)
+            case Level() | Durability():
+                return _of_series(design, self._configured.biomarker[design.code], occasion)
             case Visits():
                 return visits.looks(design, occasion)
             case ReportedExcess() | ReportedSentinel():  # where reports are counted
@@ -353,6 +362,12 @@ class WatchOutcomes:
             if isinstance(level, Level):
                 of = self._configured.biomarker[level.code]
                 yield from carriers.of_biomarker(design, level, of, occasion)
+
+
+def _of_series(design: Level | Durability, of: Biomarker, occasion: Occasion) -> Iterator[Look]:
+    if isinstance(design, Level):
+        return biomarkers.looks(design, of, occasion)
+    return durable.looks(design, of, occasion)
 
 
 def _shared(design: LostEffect, occasion: Occasion, look: Look) -> dict[str, object]:
