@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from strategies import a_configuration, encode, instant, programmes, record
 from treated import dose, on, value
 
@@ -14,7 +15,7 @@ from detectors.effectiveness.lines import Components
 from surveillance.configuration.programmes import Biomarker, Durability
 from surveillance.configuration.types import Topics
 from surveillance.domain.finding import Look, WatchFinding
-from surveillance.domain.outcome import OutcomeRecord
+from surveillance.domain.outcome import Measurement, OutcomeRecord
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.programmes import durable
 from surveillance.programmes.operating import characteristics
@@ -104,19 +105,15 @@ def test_a_marker_that_gets_worse_by_falling_is_the_mirror_and_logarithms_are_ta
         Durability(code="ammonia", from_days=0, threshold=math.exp(-80), between_sd=5.0,
                    slope_sd=5.0, within_sd=2.0, is_log=True),
         Biomarker(unit="umol/L", worse="fall"),
-    ).close(
-        *(
-            one if not hasattr(one, "value") else value(
-                (one.taken_on - on(0)).days, math.exp(-one.value), record_id=one.record_id,
-                patient_id="one",
-            )
-            for one in patient("one", 30.0)
-        ),
-        day=400,
-    )  # fmt: skip
+    ).close(*map(_mirrored, patient("one", 30.0)), day=400)  # fmt: skip
 
     assert falling[0].statistic == pytest.approx(rising[0].statistic, rel=1e-9)
     assert "below" in falling[0].notes[0]
+
+
+def _mirrored(one: OutcomeRecord) -> OutcomeRecord:
+    """Return a value as its exponential, falling where it rose."""
+    return replace(one, value=math.exp(-one.value)) if isinstance(one, Measurement) else one
 
 
 def test_one_value_and_values_of_nobody_are_no_look() -> None:
