@@ -48,6 +48,8 @@ class Occasion:
         The comparator.
     visits : Visits or None
         The schedule, which decides how long a silent patient counts as followed.
+    n_shared : int, default: 0
+        Patients whom another programme names too.
     """
 
     on: date
@@ -57,6 +59,7 @@ class Occasion:
     members: Callable[[], tuple[Member, ...]]
     history: NaturalHistory
     visits: Visits | None
+    n_shared: int = 0
 
     @cached_property
     def platform(self) -> tuple[Member, ...]:
@@ -104,7 +107,7 @@ class Occasion:
         Look
             With looks still to be counted by the stage.
         """
-        notes = tuple(values.pop("notes", ()))[:N_NOTES_MAX]
+        notes = (*self._of_shared(level), *values.pop("notes", ()))[:N_NOTES_MAX]
         found = {
             "criterion": f"{self.name}_{level}",
             "on": self.on,
@@ -123,3 +126,10 @@ class Occasion:
             "notes": notes,
         }
         return msgspec.convert(found | values, Look)
+
+    def _of_shared(self, level: str) -> tuple[str, ...]:
+        """State who is counted twice; of a pooled platform the test itself does."""
+        if not self.n_shared or level == "platform":
+            return ()
+        who = f"{self.n_shared} patient{'s' * (self.n_shared > 1)}"
+        return (f"{who} named by another programme too: counted in each",)

@@ -10,7 +10,7 @@ decided by the tests of `detectors` alone.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 from functools import partial
 
@@ -52,6 +52,7 @@ from surveillance.programmes.looking import N_NOTES_MAX, Member, Occasion
 from surveillance.programmes.packed import Standing, pack, standing, unpack
 from surveillance.programmes.records import OutcomeRules
 
+_CLAIMS = b"\0"  # before a patient in the name of a cell; no programme has an empty name
 N_RECORDS_OPEN = 200_000  # in memory, some 150 MB; programmes beyond are read again
 
 
@@ -60,6 +61,7 @@ class ProgrammeState(msgspec.Struct, array_like=True):
 
     patients: list[str] = []
     progress: dict[str, Progress] = {}
+    shared: list[str] = []  # patients whom another programme of this partition names too
 
 
 class Watching(msgspec.Struct):
@@ -76,7 +78,7 @@ class _Programme:
         self._name, self._cells = name, cells
         stored = cells.get(name.encode())
         state = _decode(zlib.decompress(stored)) if stored else ProgrammeState()
-        self.progress = state.progress
+        self.progress, self.shared = state.progress, set(state.shared)
         self._records = {patient: self._stored(patient) for patient in state.patients}
         self._patient_of = {
             record: patient for patient, records in self._records.items() for record in records
@@ -101,6 +103,15 @@ class _Programme:
         self._waiting |= {before, patient}
         self.is_changed = True
         return "applied"
+
+    def has(self, patient: str) -> bool:
+        """Return whether a record ever named a patient here."""
+        return patient in self._records
+
+    def share(self, patient: str) -> None:
+        """Note that another programme names a patient too."""
+        self.shared.add(patient)
+        self.is_changed = True
 
     @property
     def n_records(self) -> int:
@@ -135,7 +146,7 @@ class _Programme:
         if not self.is_changed:
             return
         self.is_changed = False
-        state = ProgrammeState(sorted(self._records), self.progress)
+        state = ProgrammeState(sorted(self._records), self.progress, sorted(self.shared))
         self._cells.set(self._name.encode(), zlib.compress(_encode(state)))
 
     def _stored(self, patient: str) -> dict[str, Standing]:
@@ -166,6 +177,28 @@ class _Working:
             found = self._open.pop(name, None) or _Programme(name, self.cells)
             self._open[name] = self._touched[name] = found
         return found
+
+    def claim(self, name: str, patient: str) -> None:
+        """Note that a programme names a patient; look at all programmes that do."""
+        place = _CLAIMS + patient.encode()
+        names = [*self.claims(patient), name]
+        self.cells.set(place, msgspec.msgpack.encode(sorted(names)))
+        if len(names) > 1:
+            self.kept.changed |= set(names)
+            for one in names:
+                self.programme(one).share(patient)
+
+    def claims(self, patient: str) -> list[str]:
+        """Return the programmes that have named a patient."""
+        stored = self.cells.get(_CLAIMS + patient.encode())
+        return msgspec.msgpack.decode(stored, type=list[str]) if stored else []
+
+    def n_shared(self, name: str, patients: Collection[str]) -> int:
+        """Count patients of a programme of whom another one has records that stand."""
+        return sum(
+            any(who in self.programme(one).histories() for one in self.claims(who) if one != name)
+            for who in self.programme(name).shared.intersection(patients)
+        )
 
     def put_back(self) -> None:
         """Write what was touched to the cells, and close what was touched longest ago."""
@@ -199,7 +232,7 @@ class WatchOutcomes:
     """
 
     name = "watch"
-    version = 3
+    version = 4
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._emitting = Emitting(configuration)
@@ -243,7 +276,11 @@ class WatchOutcomes:
     def _take(self, state: _Working, line: bytes, at: int) -> Disposition:
         record, digest = self._rules.read(line, self._place[1], at)
         name = record.programme_key
-        disposition = state.programme(name).stand(record, standing(record, digest))
+        programme = state.programme(name)
+        is_new = not programme.has(record.patient_id)
+        disposition = programme.stand(record, standing(record, digest))
+        if is_new and programme.has(record.patient_id):
+            state.claim(name, record.patient_id)
         if disposition == "applied":
             state.kept.changed.add(name)
         return disposition
@@ -271,6 +308,7 @@ class WatchOutcomes:
         kept = state.programme(programme.name)
         kept.is_changed = True
         patients = kept.histories()
+        n_shared = state.n_shared(programme.name, patients)
         for name in programme.designs:
             design = self._configured.design[name]
             occasion = Occasion(
@@ -281,6 +319,7 @@ class WatchOutcomes:
                 members=partial(self._platform, state, programme, name, patients),
                 history=self._configured.natural_history[programme.natural_history],
                 visits=self._visits(programme),
+                n_shared=n_shared,
             )
             for look in self._looks(design, occasion):
                 yield from self._emit(kept, design, occasion, look)
