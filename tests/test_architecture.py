@@ -69,7 +69,7 @@ def test_the_packages_that_the_imports_pass_are_those_that_there_are() -> None:
 def test_the_picture_shows_every_stage() -> None:
     picture = _page().split("```")[1]
 
-    for stage in ("revise", "watch", "admit", "screen", "triage", "publish"):
+    for stage in ("revise", "expose", "watch", "admit", "screen", "triage", "publish"):
         assert stage in picture
 
 
