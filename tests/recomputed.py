@@ -19,6 +19,7 @@ SILENCE_DAYS = 365 + 45  # the longest gap of the schedule, and the grace
 SCHEDULE = [*range(90, 1_801, 90), *range(1_800 + 365, int(15 * YEAR) + 1, 365)]
 SHAPE, RATE, N_UNTREATED, YEARS_UNTREATED = 0.65, 2.4, 63, 94.5
 KEPT, FOR_HISTORY = 0.2, 0.002
+BASELINE_FROM, N_BASELINE = 28, 3  # of ammonia
 BACKGROUND = {"Death": 0.0102, "Acute hepatic failure": 2.5e-6, "Seizure": 0.02}
 
 
@@ -143,6 +144,28 @@ def effect(known: Known, column: str, unit: str) -> Row:
     of = of[of[column] == unit]
     n, days = int(of["events"].sum()), int(of["days"].sum())
     return Row(len(of), n, days, float(of["expected"].sum()), float(of["log_e"].sum()))
+
+
+def ammonia(known: Known, patient: str) -> Row:
+    """Return the look at a patient's ammonia, against the first three values from day 28 on.
+
+    The Bayes factor of a rise of the mean logarithm, half-normal with one standard deviation: that
+    of a change in either direction, times twice the posterior chance of a rise.
+    """
+    first: Any = known.patients["first"].to_dict()[patient]
+    own: Any = known.records[known.records["patient_id"] == patient].dropna(subset="taken_on")
+    own = own[(own["taken_on"] - first).dt.days >= BASELINE_FROM]
+    values = np.log(own.sort_values(["taken_on", "record_id"])["value"].to_numpy(dtype=float))
+    before, after = values[:N_BASELINE], values[N_BASELINE:]
+    weight = len(before) * len(after) / len(values)
+    squares = float(((before - before.mean()) ** 2).sum() + ((after - after.mean()) ** 2).sum())
+    change, wider = float(after.mean() - before.mean()), 1 + weight
+    under_none, under_change = squares + weight * change**2, squares + weight * change**2 / wider
+    freedom = len(values) - 1
+    both = freedom / 2 * np.log(under_none / under_change) - np.log(wider) / 2
+    t = change * (1 - 1 / wider) / np.sqrt(under_change / wider / freedom)
+    days = int((known.on - first).days) + 1
+    return Row(1, 0, days, 0.0, float(both + np.log(2) + stats.t.logcdf(t, freedom)))
 
 
 def listed(
