@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import compress
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import msgspec
 
@@ -33,7 +34,16 @@ from surveillance.intake.faers_files import (
     opened_quarters,
     within,
 )
-from surveillance.intake.faers_tables import Row, RowError, Table, read_table, refuse
+from surveillance.intake.faers_tables import (
+    Batch,
+    Fields,
+    Row,
+    RowError,
+    Table,
+    read_table,
+    refuse,
+    together,
+)
 from surveillance.intake.file_lines import bounded_lines
 from surveillance.intake.format import (
     Read,
@@ -56,49 +66,88 @@ _N_ROWS_MAX = {
     "DRUG": N_DRUGS_MAX, "REAC": N_TERMS_MAX, "OUTC": 100, "RPSR": 100, "THER": 2_000,
     "INDI": 2_000,
 }  # fmt: skip
+_N_ROWS_FREE = min(_N_ROWS_MAX.values())
 _OF_A_DRUG = ("THER", "INDI")
 _encode = msgspec.json.Encoder().encode
-_Split = tuple[Row, tuple[str, ...]]
+_NO_ROWS: list[Fields] = []
 
 
 class _Child:
     """A table beside DEMO, read as far as DEMO is."""
 
-    def __init__(self, table: Table, rows: Iterator[Row]) -> None:
+    def __init__(self, table: Table, batches: Iterator[Batch]) -> None:
         self.table = table
-        self._rows = rows
-        self._next = next(rows, None)
+        self._batches = batches
+        self._at = 0
+        self._batch = Batch([], [], [], [])
+        self.next: str | None = ""  # the report of the next row; None at the end
+        self._go_to(0)
 
-    def before(self, identifier: bytes | None) -> Iterator[Row]:
+    def _go_to(self, at: int) -> None:
+        """Go to a row, which may be the first of the next batch."""
+        while at == len(self._batch.ids):
+            batch = next(self._batches, None)
+            if batch is None:
+                self.next = None
+                return
+            self._batch, at = batch, 0
+        self._at, self.next = at, self._batch.ids[at]
+
+    def before(self, identifier: str | None) -> Iterator[Row]:
         """Yield the rows of reports that DEMO does not have; all that are left for None."""
-        while (row := self._next) is not None and (identifier is None or row.id < identifier):
+        while self.next is not None and (identifier is None or self.next < identifier):
+            row = self._batch.row(self._at)
+            self._go_to(self._at + 1)
             yield row
-            self._next = next(self._rows, None)
 
-    def is_behind(self, identifier: bytes) -> bool:
-        """Return whether rows come before those of a report."""
-        return self._next is not None and self._next.id < identifier
+    def take(self, identifier: str) -> tuple[Batch, int, int]:
+        """Return where the rows of the report that comes next begin and end."""
+        found = self._take(identifier)
+        if self.next != identifier:
+            return found
+        parts = [found]
+        while self.next == identifier:  # it goes on in the next batch
+            parts.append(self._take(identifier))
+        return together(parts)
 
-    def of(self, identifier: bytes) -> Sequence[Row]:
-        """Return the rows of a report."""
-        row = self._next
-        if row is None or row.id != identifier:
-            return ()
-        found = [row]
-        for row in self._rows:
-            if row.id != identifier:
-                self._next = row
-                return found
-            found.append(row)
-        self._next = None
-        return found
+    def _take(self, identifier: str) -> tuple[Batch, int, int]:
+        batch, start = self._batch, self._at
+        ids = batch.ids
+        end, n_ids = start + 1, len(ids)
+        while end < n_ids and ids[end] == identifier:
+            end += 1
+        if end < n_ids:
+            self._at, self.next = end, ids[end]
+        else:
+            self._go_to(end)
+        return batch, start, end
+
+
+class _Joined(NamedTuple):
+    """The rows of a report in one table that can be used."""
+
+    table: Table
+    fields: list[Fields]
+    lines: list[bytes]
+    batch: Batch
+    places: Sequence[int]  # in the batch
+
+    def only(self, keep: Sequence[bool]) -> _Joined:
+        """Return some of the rows."""
+        fields, lines = list(compress(self.fields, keep)), list(compress(self.lines, keep))
+        places = list(compress(self.places, keep))
+        return _Joined(self.table, fields, lines, self.batch, places)
+
+    def refused(self, place: int, error: Refused) -> Unusable:
+        """Refuse one of the rows."""
+        return _refuse_row(self.table, self.batch.row(self.places[place]), error)
 
 
 class _Opened(NamedTuple):
     """A quarter, opened."""
 
     demo: Table
-    rows: Iterator[Row]
+    batches: Iterator[Batch]
     children: list[_Child]
     today: date | None
 
@@ -190,8 +239,8 @@ class Faers:
             )
             for table in TABLES
         ]
-        (demo, rows), *others = opened
-        return _Opened(demo, rows, [_Child(*each) for each in others], today)
+        (demo, batches), *others = opened
+        return _Opened(demo, batches, [_Child(*each) for each in others], today)
 
 
 def _require_whole(path: Path, quarter: Quarter) -> None:
@@ -205,15 +254,18 @@ def _require_whole(path: Path, quarter: Quarter) -> None:
 
 
 def _read_reports(opened: _Opened) -> Iterator[Read | Unusable]:
-    last: Row | None = None
-    for row in opened.rows:
-        if not row.id:
-            yield _refuse_row(opened.demo, row, _fault_of_no_id(row))
-        elif last is not None and row.id == last.id:
-            yield from _repeated(opened.demo, row, last)
-        else:
-            last = row
-            yield from _read_report(row, opened)
+    last: tuple[Batch, int] | None = None
+    before = ""
+    for batch in opened.batches:
+        for at, identifier in enumerate(batch.ids):
+            if not identifier:
+                row = batch.row(at)
+                yield _refuse_row(opened.demo, row, _fault_of_no_id(row))
+            elif last is not None and identifier == before:
+                yield from _repeated(opened.demo, batch.row(at), last[0].row(last[1]))
+            else:
+                last, before = (batch, at), identifier
+                yield from _read_report(batch, at, opened)
     for child in opened.children:
         yield from _orphans(child, None)
     if last is None:
@@ -228,34 +280,42 @@ def _repeated(demo: Table, row: Row, first: Row) -> Iterator[Unusable]:
         yield _refuse_row(demo, row, refuse("repeated_id", reason))
 
 
-def _read_report(row: Row, opened: _Opened) -> Iterator[Read | Unusable]:
-    joined: list[Sequence[_Split]] = []
+def _read_report(batch: Batch, at: int, opened: _Opened) -> Iterator[Read | Unusable]:
+    identifier = batch.ids[at]
+    joined: list[_Joined | None] = []
     refused: list[Unusable] = []
     for child in opened.children:
-        if child.is_behind(row.id):
-            yield from _orphans(child, row.id)
-        rows = child.of(row.id)
-        joined.append(_split_rows(child.table, rows, refused) if rows else ())
-    _take_out_of_no_drug(joined, opened.children, refused)
+        if child.next is not None and child.next < identifier:
+            yield from _orphans(child, identifier)
+        joined.append(_join(child, identifier, refused) if child.next == identifier else None)
+    _take_out_of_no_drug(joined, refused)
     if refused:
         yield from refused
     try:
-        read = _emit(row, joined, opened)
+        read = _emit(batch, at, joined, opened)
     except Refused as error:
-        yield _refuse_row(opened.demo, row, error)
-        reason = f"the DEMO row of {row.id.decode()} was refused: {error.code}"
-        orphan = refuse("orphan_row", reason)
-        for child, used in zip(opened.children, joined, strict=True):
-            yield from (_refuse_row(child.table, each, orphan) for each, _ in used)
+        yield _refuse_row(opened.demo, batch.row(at), error)
+        yield from _orphaned(identifier, joined, error)
         return
-    opened.demo.counts.n_used += 1
-    opened.demo.counts.n_emitted += 1
-    for child, used in zip(opened.children, joined, strict=True):
-        child.table.counts.n_used += len(used)
+    counts = opened.demo.counts
+    counts.n_used += 1
+    counts.n_emitted += 1
+    for each in joined:
+        if each is not None:
+            each.table.counts.n_used += len(each.fields)
     yield read
 
 
-def _orphans(child: _Child, identifier: bytes | None) -> Iterator[Unusable]:
+def _orphaned(identifier: str, joined: list[_Joined | None], error: Refused) -> Iterator[Unusable]:
+    """Refuse the rows of a report whose row of DEMO was refused."""
+    orphan = refuse("orphan_row", f"the DEMO row of {identifier} was refused: {error.code}")
+    for each in joined:
+        if each is not None:
+            for place in range(len(each.fields)):
+                yield each.refused(place, orphan)
+
+
+def _orphans(child: _Child, identifier: str | None) -> Iterator[Unusable]:
     for row in child.before(identifier):
         error = (
             refuse("orphan_row", f"no DEMO row of {row.id.decode()} in this quarter")
@@ -265,61 +325,75 @@ def _orphans(child: _Child, identifier: bytes | None) -> Iterator[Unusable]:
         yield _refuse_row(child.table, row, error)
 
 
-def _split_rows(table: Table, rows: Sequence[Row], refused: list[Unusable]) -> list[_Split]:
+def _join(child: _Child, identifier: str, refused: list[Unusable]) -> _Joined:
     """Return the rows that can be used; add the others to `refused`."""
-    found: list[_Split] = []
-    n_max = _N_ROWS_MAX[table.name]
-    for row in rows:
+    table = child.table
+    batch, start, end = child.take(identifier)
+    found = batch.fields[start:end]
+    joined = _Joined(
+        table, cast("list[Fields]", found), batch.lines[start:end], batch, range(start, end)
+    )
+    if None not in found and end - start <= _N_ROWS_FREE:
+        return joined
+    n_max, n_kept = _N_ROWS_MAX[table.name], 0
+    keep: list[bool] = []
+    for place, selected in enumerate(found):
         try:
-            if len(found) == n_max:
-                reason = f"{row.id.decode()} has more than {n_max} rows here"
-                raise refuse("too_many_rows", reason)
-            found.append((row, _split(table, row)))
+            if n_kept == n_max:
+                raise refuse("too_many_rows", f"{identifier} has more than {n_max} rows here")
+            joined.fields[place] = _fields(table, joined.lines[place], selected)
+            n_kept += 1
+            keep.append(True)
         except Refused as error:
-            refused.append(_refuse_row(table, row, error))
-    return found
+            refused.append(joined.refused(place, error))
+            keep.append(False)
+    return joined.only(keep)
 
 
-def _split(table: Table, row: Row) -> tuple[str, ...]:
+def _fields(table: Table, line: bytes, selected: Fields | None) -> Fields:
+    if selected is not None:
+        return selected
     try:
-        return table.split(row.line.content)
+        return table.split(line)
     except RowError as error:
         raise refuse("wrong_columns", str(error)) from None
 
 
-def _take_out_of_no_drug(
-    joined: list[Sequence[_Split]], children: list[_Child], refused: list[Unusable]
-) -> None:
+def _take_out_of_no_drug(joined: list[_Joined | None], refused: list[Unusable]) -> None:
     """Refuse the rows of THER and INDI that belong to no row of DRUG."""
-    drugs = {fields[0] for _, fields in joined[0]}
-    for place, child in enumerate(children):
-        table, rows = child.table, joined[place]
-        if table.name not in _OF_A_DRUG or all(fields[0] in drugs for _, fields in rows):
+    drugs = {fields[-1] for fields in joined[0].fields} if joined[0] is not None else set()
+    for number, each in enumerate(joined):
+        if each is None or each.table.name not in _OF_A_DRUG:
             continue
-        joined[place] = [each for each in rows if each[1][0] in drugs]
-        for row, fields in rows:
-            if fields[0] not in drugs:
-                reason = f"no DRUG row of {row.id.decode()} has DRUG_SEQ {fields[0][:20]!r}"
-                refused.append(_refuse_row(table, row, refuse("orphan_row", reason)))
+        keep = [fields[0] in drugs for fields in each.fields]
+        if all(keep):
+            continue
+        for place, fields in enumerate(each.fields):
+            if not keep[place]:
+                identifier = each.batch.ids[each.places[place]]
+                reason = f"no DRUG row of {identifier} has DRUG_SEQ {fields[0][:20]!r}"
+                refused.append(each.refused(place, refuse("orphan_row", reason)))
+        joined[number] = each.only(keep)
 
 
-def _emit(row: Row, joined: list[Sequence[_Split]], opened: _Opened) -> Read:
-    demo = _split(opened.demo, row)
-    rows = Rows(demo, *([fields for _, fields in each] for each in joined))
-    origin = Origin(opened.demo.place(row.line), _sha256(row, joined), opened.demo.is_legacy)
-    case = build_case(rows, origin)
+def _emit(batch: Batch, at: int, joined: list[_Joined | None], opened: _Opened) -> Read:
+    demo, line = opened.demo, batch.lines[at]
+    fields = _fields(demo, line, batch.fields[at])
+    rows = Rows(fields, *[_NO_ROWS if each is None else each.fields for each in joined])
+    place = f"{demo.file.shown}:{batch.numbers[at]}"
+    case = build_case(rows, Origin(place, _sha256(line, joined), demo.is_legacy))
     refuse_ahead(case.received_on, opened.today)
-    line = _encode(case)
-    if len(line) > N_BYTES_MAX:
-        raise refuse("too_long", f"the report makes a line of {len(line):,} bytes")
-    return Read(case.received_on, case.case_id, line)
+    if len(case.line) > N_BYTES_MAX:
+        raise refuse("too_long", f"the report makes a line of {len(case.line):,} bytes")
+    return Read(case.received_on, case.case_id, case.line)
 
 
-def _sha256(row: Row, joined: list[Sequence[_Split]]) -> str:
+def _sha256(line: bytes, joined: list[_Joined | None]) -> str:
     """Digest all rows of a report, in the order of `TABLES`, each followed by LF."""
-    contents = [row.line.content]
-    for rows in joined:
-        contents += [each.line.content for each, _ in rows]
+    contents = [line]
+    for each in joined:
+        if each is not None:
+            contents += each.lines
     contents.append(b"")
     return hashlib.sha256(b"\n".join(contents)).hexdigest()
 

@@ -65,16 +65,22 @@ def bounded_lines(stream: BinaryIO, *, n_bytes_max: int = N_BYTES_MAX) -> Iterat
         else:
             n_bytes = len(content)
             if n_bytes == n_asked:
-                n_bytes += _skip(stream)
+                n_bytes += skip_line(stream)
         n_blank = 0 if content and not content.isspace() else n_blank + 1
         if n_blank > N_BLANK_MAX:
-            place = getattr(stream, "name", "a file")
-            reason = f"holds more than {N_BLANK_MAX:,} blank lines one after the other"
-            raise Misused(str(place), reason, "fetch it again, or remove them")
+            raise too_blank(stream)
         yield FileLine(number, content[:n_bytes_max], n_bytes)
 
 
-def _skip(stream: BinaryIO) -> int:
+def too_blank(stream: BinaryIO) -> Misused:
+    """Make the refusal of a file that has more blank lines than `N_BLANK_MAX` together."""
+    place = getattr(stream, "name", "a file")
+    reason = f"holds more than {N_BLANK_MAX:,} blank lines one after the other"
+    return Misused(str(place), reason, "fetch it again, or remove them")
+
+
+def skip_line(stream: BinaryIO) -> int:
+    """Read on to the end of a line, and return the bytes before it."""
     n_bytes = 0
     while piece := stream.readline(_N_BYTES_SKIPPED):
         n_bytes += len(piece)

@@ -29,6 +29,7 @@ from hypothesis import strategies as st
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.errors import Misused
+from surveillance.intake import faers_tables
 from surveillance.intake.faers import FAERS, Faers
 from surveillance.intake.format import Read, Unusable
 from surveillance.intake.row_counts import RowCounts
@@ -155,6 +156,26 @@ def test_a_row_broken_over_lines_is_one_row(tmp_path: Path) -> None:
     (case,) = cases(packed(tmp_path / "q.zip", files(facts)))
 
     assert len(case.products) == 2
+
+
+@pytest.mark.parametrize("n_bytes", [1, 90, 700])
+def test_where_a_file_is_cut_on_its_way_in_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_bytes: int
+) -> None:
+    broken = DRUG | {"dose_vbm": "one\r\ntwice"}
+    facts = together(*(report(n, drug=[broken, DRUG, DRUG | {"route": "d\n"}]) for n in (3, 5, 7)))
+    contents = files(facts)
+    name = next(each for each in contents if each.startswith("DRUG"))
+    header, _, rows = contents[name].partition(b"\n")
+    odd = rows.replace(b"twice", b"tw\xefce", 1) + b"\r\n\n71$7$9$PS$cut off$" + b"x" * 300_000
+    path = packed(tmp_path / "q.zip", contents | {name: b"0$no id\n".join((header + b"\n", odd))})
+    expected = read(path)
+
+    monkeypatch.setattr(faers_tables, "_N_BYTES_CUT", n_bytes)
+
+    assert read(path) == expected
+    assert [each.key for each in expected[0]] == ["FAERS-3", "FAERS-5", "FAERS-7"]
+    assert codes(expected[1]) == {"bad_id": 1, "too_long": 1}
 
 
 @pytest.mark.parametrize(

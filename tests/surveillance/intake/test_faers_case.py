@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from data import public
 from faers_quarters import DEMO, DRUG, THER, Layout, Tables, files, packed, tables
@@ -207,3 +208,31 @@ def test_what_is_too_long_is_cut_with_a_note(tmp_path: Path) -> None:
     assert case.literature_ref == "x" * 500
     assert len(case.other_ids[0]) == 120
     assert len(notes(case)) == 2
+
+
+@pytest.mark.parametrize("name", ["faers/aers_ascii_2004q1.zip", "faers/faers_ascii_2017q2.zip"])
+def test_a_line_is_what_the_encoder_makes_of_the_record(name: str) -> None:
+    encode = msgspec.json.Encoder().encode
+
+    for read in FAERS.read(public(name)):
+        assert isinstance(read, Read)
+        assert encode(decode_case(read.line)) == read.line
+
+
+def test_a_line_of_odd_values_is_what_the_encoder_makes_of_the_record(tmp_path: Path) -> None:
+    drug = DRUG | {
+        "drugname": 'OF "A"', "prod_ai": "a\\B \\é", "dose_amt": "1.50", "dose_unit": "\u00b5g",
+        "nda_num": " 7\t8 ", "rechal": "y", "lot_num": "\\",
+    }  # fmt: skip
+    demo = DEMO | {"mfr_num": "x\u2028y", "age": ".5", "event_dt": "201201", "sex": "?"}
+
+    (read,) = FAERS.read(packed(tmp_path / "q.zip", files(tables(demo=demo, drug=[drug]))))
+
+    assert isinstance(read, Read)
+    case = decode_case(read.line)
+    assert msgspec.json.encode(case) == read.line
+    (product,) = case.products
+    assert (product.product, product.substances) == ('OF "A"', ("a", "B", "é"))
+    assert (product.lot, product.authorisation, product.rechallenge) == ("\\", "7 8", "positive")
+    assert product.doses[0].amount == 1.5
+    assert notes(case) == ("SEX: not a code of ASC_NTS (?)",)
