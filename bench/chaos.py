@@ -53,7 +53,7 @@ SHARE_ODD = 0.1  # of days with a line of the worst kind, a decision, a tick tha
 SHARE_APPROVED = 0.8  # of decisions; the others lack the second person
 SECONDS_TO_SETTLE = 300.0
 N_WORKERS_MAX = 3
-ACTIONS = ("start_review", "confirm", "refute", "close", "reopen", "reject_review", "wish")
+ACTIONS = ("start_validation", "confirm", "refute", "close", "reopen", "reject_review", "wish")
 SCENARIO = SCENARIOS["ucd"]
 EVERY = 0.4  # seconds between two rounds
 

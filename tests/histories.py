@@ -160,7 +160,9 @@ class _Writer:
             return self._acknowledgement()
         decision = a_decision(
             signal,
-            rng.choice(("start_review", "confirm", "refute", "close", "reopen", "uphold_review")),
+            rng.choice(
+                ("start_validation", "confirm", "refute", "close", "reopen", "uphold_review")
+            ),
             decision_id=f"D{rng.randrange(9)}",
             decided_at=a_decision().decided_at.replace(month=1),
         )

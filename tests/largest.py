@@ -25,7 +25,10 @@ LETTER = "\U00010400"  # four bytes, in capitals and in small letters alike
 N_NAME, N_ID, N_REASON, N_SUBSTANCES = 250, 120, 4_000, 100
 N_CASES, N_CONSTRUCTS, N_LARGE, N_DECISIONS = 27, 190, 3, 121
 FIRST = date(2024, 1, 1)
-ACTIONS: tuple[Action, ...] = ("start_review", *(("refute", "reopen") * N_DECISIONS)[:N_DECISIONS])
+ACTIONS: tuple[Action, ...] = (
+    "start_validation",
+    *(("refute", "reopen") * N_DECISIONS)[:N_DECISIONS],
+)
 
 Message = tuple[str, int, bytes]
 

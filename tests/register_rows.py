@@ -146,7 +146,9 @@ def a_signal(**changes: Any) -> Signal:  # noqa: ANN401 - its fields
 
 
 def a_step(number: int = 1, **changes: Any) -> SignalStep:  # noqa: ANN401 - fields of its step
-    step = Step(on=DAY, status="under_review", action="start_review", n=3, decided_by="a.person")
+    step = Step(
+        on=DAY, status="under_validation", action="start_validation", n=3, decided_by="a.person"
+    )
     step = msgspec.structs.replace(step, **changes)
     return SignalStep(signal_id=SIGNAL_ID, number=number, epoch=7, step=step)
 
@@ -210,7 +212,7 @@ def a_decision() -> Decision:
     return Decision(
         decision_id="D-1",
         signal_id=SIGNAL_ID,
-        action="start_review",
+        action="start_validation",
         decided_by="scientist-1",
         role="safety_scientist",
         reason="three serious cases",

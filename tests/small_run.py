@@ -26,6 +26,7 @@ FIRST_DAY = date(1999, 1, 4)
 PAIR = ("product:ROTAVIRUS (ROTASHIELD)", "pt:Intussusception")
 # Its own, so that what is shipped may change.
 CONFIGURATION = {
+    "people": "accept_unsigned = true",
     "criteria": """
         growth_ratio = 2.0
         prior = {min_pairs = 50}
@@ -105,7 +106,7 @@ def decision() -> Decision:
     return Decision(
         decision_id="D-1",
         signal_id=signal_id(*PAIR, "safety"),
-        action="start_review",
+        action="start_validation",
         decided_by="scientist-1",
         role="safety_scientist",
         reason="three serious cases within a fortnight",

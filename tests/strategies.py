@@ -8,7 +8,9 @@ import msgspec
 from hypothesis import strategies as st
 
 from surveillance.configuration import types as parts
-from surveillance.configuration.law import Ground, Law
+from surveillance.configuration.law import Ground, LadderAction, Law
+from surveillance.configuration.life_cycle import shipped
+from surveillance.configuration.people import People
 from surveillance.configuration.programmes import (
     Biomarker,
     Construct,
@@ -51,7 +53,12 @@ LAW = Law(
             "eu_lacks_efficacy": "Does the medicinal product lack therapeutic efficacy?",
             "eu_balance": "Is the risk-benefit balance not favourable?",
         }.items()
-    )
+    ),
+    action=(
+        LadderAction(code="watch", name="keep watching"),
+        LadderAction(code="label", name="change the label"),
+        LadderAction(code="revocation", name="refer to the authority: revocation"),
+    ),
 )  # fmt: skip
 
 
@@ -157,6 +164,7 @@ def a_configuration(**changes: Any) -> Configuration:  # noqa: ANN401 - its fiel
         ),
         "feed": parts.Feed(),
         "law": LAW,
+        "people": People(accept_unsigned=True),
     }
     return Configuration(**(values | changes))
 
@@ -255,7 +263,11 @@ contributions = st.builds(
 # Decisions
 
 
-def a_decision(signal_id: str = "S-1", action: Action = "start_review", **changes: Any) -> Decision:  # noqa: ANN401 - its fields
+def a_decision(
+    signal_id: str = "S-1",
+    action: Action = "start_validation",
+    **changes: Any,  # noqa: ANN401 - its fields
+) -> Decision:
     """Return a decision of a committee chair that a safety physician approved."""
     values: dict[str, Any] = {
         "decision_id": f"D-{action}",
@@ -266,13 +278,9 @@ def a_decision(signal_id: str = "S-1", action: Action = "start_review", **change
         "approved_by": "second person",
         "approver_role": "committee_chair",
     }
+    if action in ("uphold_review", "reject_review"):
+        values["ladder_step"] = "watch"
     return Decision(signal_id=signal_id, action=action, **(values | changes))
 
 
-ROLES: tuple[PersonRole, ...] = (
-    "safety_scientist",
-    "safety_physician",
-    "committee_chair",
-    "statistician",
-    "regulator",
-)
+ROLES: tuple[PersonRole, ...] = tuple(one.name for one in shipped().role)

@@ -24,6 +24,8 @@ root, *paths = json.loads(sys.stdin.read())
 opened = []
 def notice(event, args):
     if event == "open" and isinstance(args[0], str) and args[0].startswith((root, beside)):
+        if args[0].startswith(root + "/surveillance/"):  # data of the program are the program
+            return
         if not args[0].endswith((".py", ".pyc")) and "__pycache__" not in args[0]:
             opened.append(args[0])
 beside = root.rsplit("/", 1)[0] + "/shared"

@@ -203,8 +203,8 @@ def cases(tmp_path: Path) -> Path:
 # --- brokers -------------------------------------------------------------------------------
 
 DECIDE = (
-    "decide", "S-1", "--action", "start_review", "--by", "a.person", "--role", "safety_scientist",
-    "--reason", "three cases within two weeks",
+    "decide", "S-1", "--action", "start_validation", "--by", "a.person",
+    "--role", "safety_scientist", "--reason", "three cases within two weeks",
 )  # fmt: skip
 ON_KAFKA: dict[str, tuple[str, ...]] = {
     "topics plan": ("topics", "plan"),
@@ -296,7 +296,7 @@ WRONG_NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "product": (("findings", "--product", "Nobody's"), ("--product", "Nobody's")),
     "event": (("series", "--product", "P", "--event", "Nothing"), ("--event", "'Nothing'")),
     "criterion": (("findings", "--criterion", "nope"), ("--criterion 'nope'", "evans")),
-    "status": (("signals", "--status", "nope"), ("--status 'nope'", "refuted")),
+    "status": (("signals", "--status", "nope"), ("--status 'nope'", "not_validated")),
     "level": (("ranking", "--level", "nope"), ("--level 'nope'", "construct")),
     "day": (("signals", "--as-of", "1999-13-01"), ("--as-of '1999-13-01'", "not a date")),
     "period": (
@@ -373,16 +373,23 @@ def test_decisions_that_the_life_cycle_does_not_allow_are_passed_over_with_the_r
         encoding="utf-8",
     )
     expected = {
-        _decided(folder, "S-nobody", "start_review"): "there is no such signal",
+        _decided(folder, "S-nobody", "start_validation"): "there is no such signal",
         _decided(folder, SIGNAL, "confirm", *_SECOND): "confirm is not possible from detected",
-        _decided(folder, SIGNAL, "uphold_review", "--role", "regulator", *_SECOND): (
-            "uphold_review answers a request for review, and none is open"
-        ),
-        _decided(folder, SIGNAL, "start_review", "--role", "regulator"): (
-            "start_review is not for the role regulator"
+        _decided(
+            folder,
+            SIGNAL,
+            "uphold_review",
+            "--role",
+            "regulator",
+            *_SECOND,
+            "--ladder-step",
+            "label",
+        ): ("uphold_review answers a request for review, and none is open"),
+        _decided(folder, SIGNAL, "start_validation", "--role", "regulator"): (
+            "start_validation is not for the role regulator"
         ),
     }
-    started = _decided(folder, SIGNAL, "start_review")
+    started = _decided(folder, SIGNAL, "start_validation")
     expected[_decided(folder, SIGNAL, "refute")] = "refute needs a second person"
     ahead = json.loads((folder / "decisions.ndjson").read_bytes().splitlines()[0])
     ahead |= {"decision_id": "D-ahead", "decided_at": "2999-01-01T00:00:00Z"}
@@ -401,7 +408,7 @@ def test_decisions_that_the_life_cycle_does_not_allow_are_passed_over_with_the_r
     refused = rows_of(tmp_path / "run" / "refused.ndjson")
     assert answer.code == 3
     assert passed_over == expected
-    assert signal["status"] == "under_review"
+    assert signal["status"] == "under_validation"
     assert [step["decision_id"] for step in signal["history"]] == [None, started]
     assert [row["code"] for row in refused] == ["lies_ahead", "wrong_shape"]
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_MAKERS = {"Refused", "refuse", "RowError", "Unusable"}  # first argument, or the second
+_MAKERS = {"Refused", "refuse", "RowError", "Unusable", "Fault"}  # first argument, or the second
 _ROW = re.compile(r"^\| (`[^|]*`) \|", re.MULTILINE)
 
 

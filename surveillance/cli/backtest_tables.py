@@ -44,10 +44,10 @@ def _print_tested(tested: Tested) -> None:
     known = tested.known
     print_lines(
         "",
-        f"{known.id}: {known.product} and {known.event}; licensed {known.licensed}",
-        f"  {known.first_regulator_action}  {known.action}",
-        f"  {known.withdrawn or 'never'}  withdrawn; held to be: {known.truth}",
-        f"  source: {known.source}",
+        f"{known.id}: {known.product} and {known.event}; licensed {known.licensed or 'unknown'}",
+        f"  {known.first_regulator_action}  {known.action or 'known'}",
+        f"  {known.withdrawn or 'never'}  withdrawn; held to be: {known.truth or 'not stated'}",
+        f"  source: {known.source or 'not stated'}",
     )
     if not tested.is_in_log:
         print_lines("  the log ends before the first action: lead times are to a day outside it")

@@ -28,18 +28,24 @@ def print_page(page: MatterPage) -> None:
     print_lines(*(visible(f"changed after data had been seen: {line}") for line in changed))
     if page.reviews:
         rows = [
-            (one.ground, one.rule, one.opened_on, one.answer or "open", one.answered_on or ABSENT)
+            (
+                one.ground, one.rule, one.opened_on, one.answer or "open",
+                one.ladder_step or ABSENT, one.answered_on or ABSENT,
+            )
             for one in page.reviews
-        ]
-        columns = ("ground", "asked by the rule", "opened", "answer", "answered")
-        print_table("requests for review", dict.fromkeys(columns, "left"), rows)
+        ]  # fmt: skip
+        asked = ("ground", "asked by the rule", "opened", "answer", "step", "answered")
+        print_table("requests for review", dict.fromkeys(asked, "left"), rows)
     if page.people:
         people = [
-            (one.on, one.action, one.by, one.signal_id or ABSENT, one.decision_id)
+            (
+                one.on, one.action, one.by, one.approved_by or ABSENT,
+                "yes" if one.is_signed else "unsigned", one.signal_id or ABSENT, one.decision_id,
+            )
             for one in page.people
-        ]
-        columns = ("on", "action", "by", "signal", "decision")
-        print_table("what people did", dict.fromkeys(columns, "left"), people)
+        ]  # fmt: skip
+        done = ("on", "action", "by", "approved by", "signed", "signal", "decision")
+        print_table("what people did", dict.fromkeys(done, "left"), people)
     print_lines(CAUTION)
 
 
@@ -68,8 +74,9 @@ def _state(page: MatterPage) -> Iterator[str]:
         yield "nobody has acknowledged it or decided about it: all of it is new"
     else:
         seen = page.seen
+        signed = "" if seen.is_signed else ", unsigned"
         yield visible(
-            f"seen by {seen.by} ({seen.action}), as it stood at the end of epoch "
+            f"seen by {seen.by} ({seen.action}{signed}), as it stood at the end of epoch "
             f"{seen.up_to_epoch} ({seen.on}); then is then, and new is what came later"
         )
         if seen.suppressed_until is not None:

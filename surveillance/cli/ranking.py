@@ -25,7 +25,6 @@ from surveillance.cli.options import (
 from surveillance.configuration.types import Triage
 from surveillance.domain.errors import Misused
 from surveillance.domain.product import LEVELS, Level
-from surveillance.domain.signal import OPEN
 from surveillance.views.as_of import listable_signals, whole_signals
 from surveillance.views.matter_page import matter_page
 from surveillance.views.plain import plain
@@ -172,9 +171,7 @@ def _show_signals(source: Results, signals: Sequence[AnySignal], asked: _Asked) 
         screen.print_json_array(_ranked_signal(one, item) for one, item in found)
         return
     showing.print_ranking(f"signals by priority at the end of {asked.on}", found)
-    screen.print_lines(
-        f"{len(found):,} shown; {len(ranked):,} signals were open ({', '.join(OPEN)})", PARTS_NOTE
-    )
+    screen.print_lines(f"{len(found):,} shown; {len(ranked):,} signals were open", PARTS_NOTE)
 
 
 def _ranked_matter(one: WaitingMatter, item: Signal) -> dict[str, Any]:

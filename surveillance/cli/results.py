@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,9 +27,9 @@ from surveillance.cli.options import (
     limit_of,
     one_of,
 )
+from surveillance.configuration.life_cycle import shipped
 from surveillance.configuration.programmes import criteria_of
 from surveillance.domain.errors import Misused
-from surveillance.domain.signal import Status
 from surveillance.views.backtest import backtest
 from surveillance.views.known_signals import read_known
 from surveillance.views.plain import plain
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from surveillance.domain.finding import PriorFitted
     from surveillance.register.documents import AnyFinding
     from surveillance.views.series import Point, Sums
-
-STATUSES: tuple[str, ...] = get_args(Status)
 
 
 def register(app: typer.Typer) -> None:
@@ -138,14 +136,18 @@ def signals(
     register: RegisterUrl = None,
     product: ProductName = None,
     event: EventName = None,
-    status: Annotated[str | None, typer.Option(help=f"Only: {', '.join(STATUSES)}.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="Only this; see `longwatch lifecycle`.")
+    ] = None,
     as_of: AsOf = None,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """List signals by priority, as they stand or stood."""
-    only: Status | None = one_of(status, STATUSES, "--status")
     source = open_results(from_run, register)
+    configuration = source.configuration()
+    table = configuration.lifecycle if configuration else shipped()
+    only = one_of(status, tuple(one.name for one in table.status), "--status")
     chosen = source.choose(product, event, day_of(as_of))
     n_shown = limit_of(limit, as_json=as_json)
     statuses = None if only is None else (only,)

@@ -12,10 +12,22 @@ import msgspec
 
 from surveillance.configuration import types as parts
 from surveillance.configuration.law import Law
+from surveillance.configuration.life_cycle import LifeCycle
+from surveillance.configuration.people import People
 from surveillance.configuration.programmes import Programmes
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.contribution import Contribution, Exposure
-from surveillance.domain.decision import Acknowledgement, Decision, Suppression
+from surveillance.domain.decision import (
+    Acknowledgement,
+    Approval,
+    Decision,
+    KeyRegistered,
+    Proposal,
+    Revocation,
+    RoleGranted,
+    Suppression,
+    Withdrawal,
+)
 from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.domain.refused_record import RefusedRecord
@@ -41,6 +53,12 @@ _RECORDS: dict[str, Any] = {
     "decision": Decision,
     "acknowledgement": Acknowledgement,
     "suppression": Suppression,
+    "proposal": Proposal,
+    "approval": Approval,
+    "withdrawal": Withdrawal,
+    "key": KeyRegistered,
+    "grant": RoleGranted,
+    "revocation": Revocation,
     "finding": Finding,
     "watch-finding": WatchFinding,
     "look": Look,
@@ -60,6 +78,8 @@ _RECORDS: dict[str, Any] = {
     "configuration-programmes": Programmes,
     "configuration-triage": parts.Triage,
     "configuration-law": Law,
+    "configuration-lifecycle": LifeCycle,
+    "configuration-people": People,
     "configuration-feed": parts.Feed,
     "configuration-names": parts.Names,
     "configuration-substances": parts.Substances,

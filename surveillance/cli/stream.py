@@ -224,7 +224,9 @@ def worker(
         else RocksStore(state / "store", namespace=f"{wanted.cases}x{wanted.outcomes}")
     )
     metrics = Metrics(
-        version=importlib.metadata.version("longwatch"), configuration=chosen.current.digest
+        version=importlib.metadata.version("longwatch"),
+        configuration=chosen.current.digest,
+        statuses=[one.name for one in chosen.current.lifecycle.status],
     )
     if metrics_address != "off":
         metrics.serve(metrics_address)

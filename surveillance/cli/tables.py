@@ -312,11 +312,13 @@ def print_steps(signal: Signal, steps: Mapping[int, Step]) -> None:
     """Print the steps of one signal."""
     columns = {
         "step": "right", "on": "left", "action": "left", "status": "left", "n": "right",
-        "by": "left", "approved by": "left", "reason": "left", "decision": "left",
+        "by": "left", "approved by": "left", "signed": "left", "reason": "left",
+        "decision": "left",
     }  # fmt: skip
     rows = [
         (
             number, step.on, step.action, step.status, step.n, step.decided_by, step.approved_by,
+            ABSENT if step.decided_by is None else "yes" if step.is_signed else "unsigned",
             step.reason or ABSENT, step.decision_id,
         )
         for number, step in steps.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from codecs import BOM_UTF8
+from collections.abc import Collection
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +15,9 @@ from msgspec.structs import replace
 
 from surveillance.configuration import types as parts
 from surveillance.configuration.law import Law
+from surveillance.configuration.life_cycle import LifeCycle
 from surveillance.configuration.meddra import hierarchy_of, read_release
+from surveillance.configuration.people import People
 from surveillance.configuration.programmes import Programmes
 from surveillance.configuration.types import Configuration
 from surveillance.domain.allowed import with_allowed
@@ -24,7 +27,7 @@ from surveillance.domain.names import identity
 T = TypeVar("T")
 SHIPPED = Path(str(files("surveillance") / "configuration" / "shipped"))
 _DEFAULTS = {  # parts that a directory may leave to us
-    part: SHIPPED.parent / f"{part}.toml" for part in ("law", "names", "substances")
+    part: SHIPPED.parent / f"{part}.toml" for part in ("law", "lifecycle", "names", "substances")
 }
 _DICTIONARY = "substances.csv"
 _COLUMNS = ["reported", "substance"]
@@ -47,6 +50,8 @@ _FILES: dict[str, Any] = {
     "names": parts.Names,
     "substances": parts.Substances,
     "law": Law,
+    "lifecycle": LifeCycle,
+    "people": People,
 }
 
 
@@ -62,7 +67,8 @@ def read_configuration(directory: Path) -> Configuration:
     Returns
     -------
     Configuration
-        With the SHA-256 of all files, by name and content.
+        With the SHA-256 of all files, by name and content; those that ship, where the directory
+        has none of its own, among them.
 
     Raises
     ------
@@ -97,9 +103,26 @@ def read_configuration(directory: Path) -> Configuration:
             rows = _read_table(directory / name, contents[name], columns)
             values[name.removesuffix(".csv")] = _records(directory / name, rows, columns, kind)
     _require_grounds(directory, values["triage"], values["law"])
+    _require_table(directory, values)
     _require_groups(directory, values["programmes"], values["events"])
     _add_hierarchy(directory, contents, values)
-    return Configuration(digest=digest(contents), **values)
+    return Configuration(digest=digest(_with_defaults(contents)), **values)
+
+
+def left_out(names: Collection[str]) -> list[Path]:
+    """Return the files that ship with the program and are in force where a directory has none.
+
+    Parameters
+    ----------
+    names : collection of str
+        Of the files of the directory.
+    """
+    return [path for path in _DEFAULTS.values() if path.name not in names]
+
+
+def _with_defaults(contents: dict[str, bytes]) -> dict[str, bytes]:
+    """Return all that is in force: the files of the directory, and those it leaves to us."""
+    return contents | {path.name: path.read_bytes() for path in left_out(contents)}
 
 
 def _add_hierarchy(directory: Path, contents: dict[str, bytes], values: dict[str, Any]) -> None:
@@ -135,6 +158,27 @@ def _require_grounds(directory: Path, triage: parts.Triage, law: Law) -> None:
                 str(directory / "triage.toml"),
                 f"the review rule {rule.name!r} asks about {rule.ground!r}, which is no ground",
                 f"use one of {', '.join(known)}; or add it to a law.toml of your own",
+            )
+
+
+def _require_table(directory: Path, values: dict[str, Any]) -> None:
+    """Require that rules, clocks and bands use names of the table, the ladder and the list."""
+    table, triage = values["lifecycle"], values["triage"]
+    statuses = [one.name for one in table.status]
+    steps = [one.code for one in values["law"].action]
+    bands = [one.name for one in triage.band]
+    used = [
+        *(("triage.toml", "status", name, statuses) for one in triage.review
+          for name in one.statuses),
+        *(("lifecycle.toml", "step of the ladder", name, steps) for one in table.clock
+          for name in one.ladder_steps),
+        *(("lifecycle.toml", "band", name, bands) for one in table.transition
+          for name in one.second_person.bands),
+    ]  # fmt: skip
+    for file, kind, name, known in used:
+        if name not in known:
+            raise Misconfigured(
+                str(directory / file), f"{name!r} is no {kind}", f"use one of {', '.join(known)}"
             )
 
 

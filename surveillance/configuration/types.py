@@ -10,12 +10,14 @@ from datetime import date
 from functools import lru_cache
 from typing import Annotated, Literal, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import force_setattr, replace
 
 from surveillance.configuration.hierarchy import Axis, Hierarchy, TermLevel
 from surveillance.configuration.law import Law, require_once
+from surveillance.configuration.life_cycle import LifeCycle, shipped
 from surveillance.configuration.patterns import finder
+from surveillance.configuration.people import People
 from surveillance.configuration.programmes import Programmes
 from surveillance.domain.case import Name
 from surveillance.domain.finding import Family
@@ -492,6 +494,8 @@ class Configuration(_Part, frozen=True, kw_only=True):
     hierarchy: Hierarchy | None = None  # of the folder that terms.toml names
     substances: Substances = Substances()
     law: Law = Law()
+    lifecycle: LifeCycle = field(default_factory=shipped)
+    people: People = People()
     labels: tuple[KnownPair, ...] = ()  # of labels.csv
     indications: tuple[KnownPair, ...] = ()  # of indications.csv
     holidays: tuple[Holiday, ...] = ()  # of holidays.csv

@@ -7,16 +7,15 @@ or withdraws anything.
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from surveillance.domain.decision import Action
 from surveillance.domain.finding import Family
 
 N_STEPS_MAX = 8  # that a signal carries
-Status = Literal["detected", "under_review", "confirmed", "refuted", "closed"]
-OPEN: tuple[Status, ...] = ("detected", "under_review", "confirmed")
+Status = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,19}$")]  # of lifecycle.toml
 
 
 class Support(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,6 +52,7 @@ class Review(Struct, frozen=True, kw_only=True, omit_defaults=True):
     opened_on: date
     answer: Literal["upheld", "not_upheld"] | None = None
     answered_on: date | None = None
+    ladder_step: str | None = None  # that people chose with the answer
 
 
 class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,13 +60,32 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     on: date
     status: Status
-    action: Action | Literal["detect"]
+    action: Action  # "detect" for the first one, by software
     n: int = 0  # cases or events when the step was made
+    is_signed: bool = False  # by everybody who decided
     decision_id: str | None = None
     decided_by: str | None = None
     approved_by: str | None = None
     reason: str = ""  # internal
     public_reason: str = ""
+    ground: str | None = None
+    ladder_step: str | None = None
+    until: date | None = None
+    merged_into: str | None = None
+    band: str | None = None  # as people set it
+
+
+class RunningClock(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A time limit of a signal, with the source that sets it."""
+
+    code: str  # in lifecycle.toml
+    citation: str
+    started_on: date  # day 0, in UTC
+    due_on: date  # the last day
+    warn_on: date
+    is_warned: bool = False
+    is_breached: bool = False
+    stopped_on: date | None = None
 
 
 class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="signal", tag_field="type"):
@@ -98,6 +117,10 @@ class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="signal"
     reviews: tuple[Review, ...] = ()  # of its matter: every signal of it carries them
     history: tuple[Step, ...] = ()  # the first step and the latest ones
     n_steps: int = 1  # all of them
+    is_open: bool = True  # as the table has it of the status
+    set_aside_from: Status | None = None  # the status to which it may return
+    is_emerging: bool = False  # flagged as an emerging safety issue
+    clocks: tuple[RunningClock, ...] = ()  # the latest of each code
     n_changes: int = 0  # of the design and natural history behind it, after data had been seen
     changes: tuple[str, ...] = ()  # the latest of them, each with its reason
     configuration: str = ""
@@ -120,6 +143,11 @@ class SignalOutline(Struct, frozen=True):
     has_excess: bool  # its evidence is above 0
     is_sentinel: bool
     is_screened: bool  # of a pair that is counted, and not of a sequential test
+
+    @property
+    def is_open(self) -> bool:
+        """Lists ask for outlines of open signals alone."""
+        return True
 
 
 AnySignal = Signal | SignalOutline
@@ -149,3 +177,7 @@ class DecisionPassedOver(
     matter_id: str = ""  # where a matter was acknowledged
     on: date
     reason: str
+    code: str = ""  # one of a bounded set; each is explained in docs/intake.md
+    remedy: str = ""
+    author: str = ""  # who made it
+    is_admitted: bool = True  # else it was refused before the life cycle was asked

@@ -1,6 +1,6 @@
 """Signals → the feed for regulators and the public.
 
-Open, refuted and closed signals are published alike, whenever their status changes.
+Open, not validated and closed signals are published alike, whenever their status changes.
 Counts below the smallest cell are not shown, and signals at a level that could name a
 person (a construct given to five, a lot) are not published at all.
 """
@@ -15,7 +15,7 @@ import msgspec
 from surveillance.configuration.types import Configuration
 from surveillance.domain.finding import Family
 from surveillance.domain.product import split
-from surveillance.domain.signal import Signal, Status
+from surveillance.domain.signal import Signal, Status, Step
 from surveillance.log.cells import Cells
 from surveillance.log.cloudevents import outward
 from surveillance.log.messages import Fact, Output
@@ -40,6 +40,8 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
     criteria: tuple[str, ...]
     reason: str  # the public one of the latest step; empty without one
     review: str | None  # "open", "upheld", "not_upheld"
+    ladder_step: str | None  # that people chose when they answered it
+    is_signed: bool | None  # by everybody who decided the latest step; None: nobody did
     configuration: str
 
 
@@ -61,7 +63,7 @@ class Publish:
     """
 
     name = "publish"
-    version = 1
+    version = 2
 
     def __init__(self, configuration: Configuration) -> None:
         self._feed = configuration.feed
@@ -108,7 +110,7 @@ class Publish:
             product=signal.product,
             event=signal.event,
             status=signal.status,
-            is_open=signal.status in ("detected", "under_review", "confirmed"),
+            is_open=signal.is_open,
             first_on=signal.first_on,
             on=signal.on,
             evaluated_on=signal.evaluated_on,
@@ -117,6 +119,8 @@ class Publish:
             criteria=tuple(item.criterion for item in signal.support if item.is_standing),
             reason=signal.history[-1].public_reason,
             review=_review(signal),
+            ladder_step=signal.reviews[-1].ladder_step if signal.reviews else None,
+            is_signed=_is_signed(signal.history[-1]),
             configuration=signal.configuration,
         )
         return outward(
@@ -128,6 +132,10 @@ class Publish:
             at=at,
             data=entry,
         )
+
+
+def _is_signed(step: Step) -> bool | None:
+    return None if step.decided_by is None else step.is_signed
 
 
 def _review(signal: Signal) -> str | None:

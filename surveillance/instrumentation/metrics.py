@@ -6,6 +6,8 @@ product, an event, a case or a message.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -26,7 +28,6 @@ from surveillance.pipeline import Source
 from surveillance.triage.triage import TriageState
 
 _CLOSE_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-_STATUSES = ("detected", "under_review", "confirmed", "refuted", "closed")
 _FIELDS = ("applied", "superseded", "repeated", "refused", "control")
 _PREFIX = "surveillance_"
 
@@ -58,9 +59,12 @@ class Metrics:
         Of the program.
     configuration : str
         Hash of the configuration in force.
+    statuses : iterable of str, optional
+        Those that signals may have there: each is counted, also where it has none.
     """
 
-    def __init__(self, *, version: str, configuration: str) -> None:
+    def __init__(self, *, version: str, configuration: str, statuses: Iterable[str] = ()) -> None:
+        self._statuses = tuple(statuses)
         disable_created_metrics()  # type: ignore[no-untyped-call] # theirs
         self.registry = CollectorRegistry()
         self._records = self._counter(
@@ -158,9 +162,9 @@ class Metrics:
 
     def signals(self, state: TriageState) -> None:
         """Triage closed an epoch."""
-        counts = dict.fromkeys(_STATUSES, 0)
+        counts = dict.fromkeys(self._statuses, 0)
         for signal in state.signals.values():
-            counts[signal.status] += 1
+            counts[signal.status] = counts.get(signal.status, 0) + 1
         for status, n in counts.items():
             self._signals.labels(status).set(n)
 

@@ -11,7 +11,7 @@ from datetime import UTC, date
 from typing import TYPE_CHECKING, BinaryIO, Generic, NamedTuple, TypeVar
 
 from surveillance.domain.case import CaseVersion
-from surveillance.domain.decision import Decision, PersonRecord
+from surveillance.domain.decision import PersonRecord
 from surveillance.domain.errors import Misused, Refused
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.intake.archive import Bounds, files_ending, open_file, open_member, open_zip
@@ -169,7 +169,8 @@ def _received(record: CaseVersion | OutcomeRecord) -> date:
 
 
 def _subject(record: PersonRecord) -> str:
-    return record.signal_id if isinstance(record, Decision) else record.matter_id
+    about = (getattr(record, name, None) for name in ("signal_id", "matter_id", "person"))
+    return next((one for one in about if one), record.decision_id)
 
 
 def _decided(decision: PersonRecord) -> date:

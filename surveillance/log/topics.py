@@ -37,7 +37,9 @@ OUTWARD = (ALERTS, REVIEWS, FEED)
 
 # The rows of each derived topic.
 ContributionsRow: TypeAlias = Contribution | Exposure
-FindingsRow: TypeAlias = Finding | WatchFinding | Look | PriorFitted | PersonRecord
+FindingsRow: TypeAlias = (
+    Finding | WatchFinding | Look | PriorFitted | PersonRecord | DecisionPassedOver
+)
 SignalsRow: TypeAlias = Signal | SignalStep | DecisionPassedOver
 
 ROW_TYPES: dict[str, object] = {

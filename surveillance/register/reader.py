@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from surveillance.configuration.types import Configuration
-from surveillance.domain.decision import Acknowledgement, Decision, PersonRecord, Suppression
+from surveillance.domain.decision import PersonRecord, Standalone
 from surveillance.domain.finding import PriorFitted
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import Signal, SignalOutline, SignalStep, Status
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _decode_configuration = msgspec.json.Decoder(Configuration).decode
-_decode_person = msgspec.json.Decoder(Decision | Acknowledgement | Suppression).decode
+_decode_person = msgspec.json.Decoder(PersonRecord).decode
 _decode_prior = msgspec.json.Decoder(PriorFitted).decode
 _decode_step = msgspec.json.Decoder(SignalStep).decode
 _REFUSED_COLUMNS = [
@@ -400,15 +400,22 @@ class RegisterReader:
         )
         return {row[0]: (row[1], row[2]) for row in self._all(query)}
 
-    def person_records(self, until: int) -> list[tuple[int, PersonRecord]]:
+    def person_records(self, until: int) -> list[tuple[int, Standalone]]:
         """Return decisions and acknowledgements that took effect by an epoch, in its order."""
+        records = self.all_person_records(until)
+        return [(epoch, one) for epoch, one in records if isinstance(one, Standalone)]
+
+    def all_person_records(self, until: int | None = None) -> list[tuple[int, PersonRecord]]:
+        """Return every record of people that was admitted and not passed over, in its order."""
         table, passed = schema.decisions.c, schema.decisions_passed_over.c
         kept = select(passed.decision_id)
         query = (
             select(table.epoch, table.document)
-            .where(table.epoch <= until, table.decision_id.not_in(kept))
+            .where(table.decision_id.not_in(kept))
             .order_by(table.epoch, table.decision_id)
         )
+        if until is not None:
+            query = query.where(table.epoch <= until)
         return [(row[0], _decode_person(row[1])) for row in self._all(query)]
 
     def first_alert(self, product: str, event: str) -> date | None:

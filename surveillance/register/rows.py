@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 
 from surveillance.domain.contribution import Dispositions
-from surveillance.domain.decision import AboutMatter, Acknowledgement, Decision, Suppression
+from surveillance.domain.decision import (
+    Acknowledgement,
+    Approval,
+    Decision,
+    KeyRegistered,
+    PersonRecord,
+    Proposal,
+    Revocation,
+    RoleGranted,
+    Suppression,
+    Withdrawal,
+)
 from surveillance.domain.finding import Finding, Look, PriorFitted, WatchFinding
 from surveillance.domain.product import key, split
 from surveillance.domain.refused_record import RefusedRecord
@@ -213,24 +224,26 @@ def _step(row: SignalStep, epoch: int) -> list[RegisterRow]:
     return [RegisterRow(schema.signal_steps, values)]
 
 
-def _decision(row: Decision, epoch: int) -> list[RegisterRow]:
+N_ID_MAX = 120  # characters of a column
+ACTIONS_OF_RECORDS: dict[type, str] = {
+    Acknowledgement: "acknowledge",
+    Suppression: "suppress",
+    Proposal: "propose",
+    Approval: "approve",
+    Withdrawal: "withdraw",
+    KeyRegistered: "register_key",
+    RoleGranted: "grant_role",
+    Revocation: "revoke",
+}
+
+
+def _decision(row: PersonRecord, epoch: int) -> list[RegisterRow]:
+    about = (getattr(row, name, None) for name in ("signal_id", "matter_id", "person"))
     values = {
         "decision_id": row.decision_id,
         "epoch": epoch,
-        "signal_id": row.signal_id,
-        "action": row.action,
-        "decided_by": row.decided_by,
-        "document": _encode(row),
-    }
-    return [RegisterRow(schema.decisions, values)]
-
-
-def _about_matter(row: AboutMatter, epoch: int) -> list[RegisterRow]:
-    values = {
-        "decision_id": row.decision_id,
-        "epoch": epoch,
-        "signal_id": row.matter_id,
-        "action": "suppress" if isinstance(row, Suppression) else "acknowledge",
+        "signal_id": next((one for one in about if one), ""),
+        "action": row.action if isinstance(row, Decision) else ACTIONS_OF_RECORDS[type(row)],
         "decided_by": row.decided_by,
         "document": _encode(row),
     }
@@ -239,13 +252,25 @@ def _about_matter(row: AboutMatter, epoch: int) -> list[RegisterRow]:
 
 def _passed_over(row: DecisionPassedOver, epoch: int) -> list[RegisterRow]:
     values = {
-        "decision_id": row.decision_id,
+        "decision_id": row.decision_id if row.is_admitted else _refused_id(row.decision_id),
         "epoch": epoch,
         "signal_id": row.signal_id or row.matter_id,
         "passed_over_on": row.on,
         "reason": row.reason,
+        "code": row.code,
+        "remedy": row.remedy,
+        "author": row.author,
     }
     return [RegisterRow(schema.decisions_passed_over, values)]
+
+
+def _refused_id(decision_id: str) -> str:
+    """Return the key of a refused record: anybody can send one with the id of another record."""
+    mark = " (refused)"
+    if len(decision_id) + len(mark) <= N_ID_MAX:
+        return decision_id + mark
+    digest = sha256(decision_id.encode()).hexdigest()[:12]
+    return decision_id[: N_ID_MAX - len(mark) - len(digest)] + digest + mark
 
 
 def _dispositions(row: Dispositions, epoch: int) -> list[RegisterRow]:
@@ -297,9 +322,8 @@ def _day(at: datetime) -> date:
 _ROWS: dict[type, Callable[[Any, int], list[RegisterRow]]] = {
     PriorFitted: _prior,
     SignalStep: _step,
-    Acknowledgement: _about_matter,
-    Suppression: _about_matter,
     Decision: _decision,
+    **dict.fromkeys(ACTIONS_OF_RECORDS, _decision),
     DecisionPassedOver: _passed_over,
     Dispositions: _dispositions,
     Tick: _tick,

@@ -39,6 +39,7 @@ REVISIONS = (
     "0008",
     "0009",
     "0010",
+    "0011",
 )  # of the migrations, the oldest first
 HEAD = REVISIONS[-1]
 OPEN = 2**63 - 1  # end of a span that has not ended: later than any epoch
@@ -236,7 +237,7 @@ decisions = Table(
     metadata,
     Column("decision_id", String(120), primary_key=True),
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
-    Column("signal_id", String(120), nullable=False),  # or the matter that was acknowledged
+    Column("signal_id", String(120), nullable=False),  # or the matter, the person, or nothing
     Column("action", String(30), nullable=False),
     Column("decided_by", String(120), nullable=False),
     Column("document", Packed(DOCUMENT), nullable=False),
@@ -245,11 +246,14 @@ decisions = Table(
 decisions_passed_over = Table(
     "decisions_passed_over",
     metadata,
-    Column("decision_id", String(120), primary_key=True),
+    Column("decision_id", String(120), primary_key=True),  # of a refused record, marked so
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     Column("signal_id", String(120), nullable=False),  # or the matter
     Column("passed_over_on", Date, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("code", Text),
+    Column("remedy", Text),
+    Column("author", Text),
 )
 
 refused = Table(

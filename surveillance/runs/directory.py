@@ -135,7 +135,7 @@ class RunDirectory:
         if topic == topics.FINDINGS:
             self.n_findings += sum(isinstance(r, Finding | WatchFinding) for r in output.rows)
             self.n_prior_fits += sum(isinstance(row, PriorFitted) for row in output.rows)
-        if topic == topics.SIGNALS:
+        if topic in (topics.FINDINGS, topics.SIGNALS):
             self.passed_over += [r for r in output.rows if isinstance(r, DecisionPassedOver)]
         self._register.take(
             topic, closing.epoch, closing.messages, output.facts, output.dispositions

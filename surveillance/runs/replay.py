@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from surveillance.configuration.at_hand import Configurations
+from surveillance.configuration.reader import left_out
 from surveillance.domain.errors import Misused
 from surveillance.intake.extracts import NO_DAYS
 from surveillance.intake.inputs import Period, Progress, inputs_of, lines_of
@@ -136,7 +137,7 @@ def replay(  # noqa: PLR0913 - all but two by keyword
             tempfile.TemporaryDirectory(prefix="longwatch-") as spool,
         ):
             if configuration_directory is not None:
-                shutil.copytree(configuration_directory, workplace.directory / "configuration")
+                _copy_configuration(configuration_directory, workplace.directory / "configuration")
             tally = RowCounts()
 
             def lines(
@@ -239,6 +240,13 @@ def _feed(
                 first_report_on = item.on
             progress.day(item.on, n_lines)
     return _Fed(days, first_report_on, n_lines, clock() if read_by is None else read_by)
+
+
+def _copy_configuration(directory: Path, copy: Path) -> None:
+    """Copy a configuration whole: what the program ships may be another in its next version."""
+    shutil.copytree(directory, copy)
+    for path in left_out([one.name for one in copy.iterdir()]):
+        shutil.copyfile(path, copy / path.name)
 
 
 def _input(path: Path) -> dict[str, Any]:

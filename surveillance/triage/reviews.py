@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from hashlib import sha256
+from typing import Literal
 
 import msgspec
 
@@ -17,6 +18,7 @@ from surveillance.configuration.types import ReviewRule, Triage
 from surveillance.domain.decision import Decision
 from surveillance.domain.product import split
 from surveillance.domain.signal import Review, Signal
+from surveillance.triage.life_cycle import Fault
 from surveillance.triage.matters import Matter
 
 
@@ -96,7 +98,7 @@ def review_id(matter_id: str, ground: str) -> str:
     return "R-" + sha256(f"{matter_id}\n{ground}".encode()).hexdigest()[:16]
 
 
-def answered_by(decision: Decision, reviews: Iterable[Review]) -> Review | str:
+def answered_by(decision: Decision, reviews: Iterable[Review]) -> Review | Fault:
     """Return the request that a decision answers, or why there is none.
 
     Parameters
@@ -109,21 +111,38 @@ def answered_by(decision: Decision, reviews: Iterable[Review]) -> Review | str:
     waiting = [review for review in reviews if review.answer is None]
     meant = [review for review in waiting if decision.ground in (None, review.ground)]
     if not waiting:
-        return f"{decision.action} answers a request for review, and none is open"
+        return Fault(
+            "no_open_review",
+            f"{decision.action} answers a request for review, and none is open",
+            "answer the requests that `longwatch matter` shows as open",
+        )
     grounds = ", ".join(review.ground for review in waiting)
     if not meant:
-        return f"no request for review is open on the ground {decision.ground}: only on {grounds}"
+        return Fault(
+            "no_open_review",
+            f"no request for review is open on the ground {decision.ground}: only on {grounds}",
+            f"name one of {grounds}",
+        )
     if len(meant) > 1:
-        return f"{decision.action} must name the ground: requests are open on {grounds}"
+        return Fault(
+            "missing_field",
+            f"{decision.action} must name the ground: requests are open on {grounds}",
+            f"name one of {grounds}",
+        )
     return meant[0]
 
 
 def with_answer(
-    reviews: tuple[Review, ...], answered: Review, decision: Decision, on: date
+    reviews: tuple[Review, ...],
+    answered: Review,
+    decision: Decision,
+    answer: Literal["upheld", "not_upheld"],
+    on: date,
 ) -> tuple[Review, ...]:
-    """Return requests, one of them answered."""
-    answer = "upheld" if decision.action == "uphold_review" else "not_upheld"
-    now = msgspec.structs.replace(answered, answer=answer, answered_on=on)
+    """Return requests, one of them answered with a step of the ladder."""
+    now = msgspec.structs.replace(
+        answered, answer=answer, answered_on=on, ladder_step=decision.ladder_step
+    )
     return tuple(now if review is answered else review for review in reviews)
 
 

@@ -8,20 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import partial
 from hashlib import sha256
 from math import log, log2
 from typing import Any, Literal
 
 import msgspec
 
+from surveillance.configuration.life_cycle import Transition
 from surveillance.configuration.types import Configuration, Sentinel
-from surveillance.domain.decision import AboutMatter, Acknowledgement, Decision, Suppression
-from surveillance.domain.finding import Family, Finding, Look, PriorFitted, WatchFinding
+from surveillance.domain.decision import (
+    AboutMatter,
+    Acknowledgement,
+    Decision,
+    Proposal,
+    Suppression,
+)
+from surveillance.domain.finding import Family, Finding, WatchFinding
 from surveillance.domain.signal import (
     DecisionPassedOver,
     Review,
+    RunningClock,
     Signal,
     SignalStep,
+    Status,
     Step,
     Support,
 )
@@ -30,14 +40,25 @@ from surveillance.log.cloudevents import outward
 from surveillance.log.lines import day_of
 from surveillance.log.messages import Fact, Output
 from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
+from surveillance.triage import clocks as limits
 from surveillance.triage import priority
+from surveillance.triage.bands import band_of
 from surveillance.triage.facts import Judged, facts_of
 from surveillance.triage.labels import Labels
-from surveillance.triage.life_cycle import MOVES, why_not, why_not_taken, with_step
+from surveillance.triage.life_cycle import (
+    Fault,
+    Standing,
+    in_public,
+    status_after,
+    why_not,
+    why_not_taken,
+    with_step,
+)
 from surveillance.triage.matters import Matters
 from surveillance.triage.reviews import ReviewRequest, ReviewRules, answered_by, with_answer
+from surveillance.triage.working_days import WorkingDays
 
-Taken = Finding | WatchFinding | Decision | Acknowledgement | Suppression
+Taken = Finding | WatchFinding | Decision | Acknowledgement | Suppression | Proposal
 Before = dict[str, Signal | None]  # signals that may have changed in an epoch, as they were
 
 
@@ -47,13 +68,15 @@ class TriageState(msgspec.Struct):
     signals: dict[str, Signal] = {}
     reviews: dict[str, tuple[Review, ...]] = {}  # by matter
     items: list[Taken] = []
+    clocked: dict[str, date] = {}  # signals with running clocks, and the next day of each
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
+class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a safety team must see at once, and why."""
 
     kind: str
     signal: Signal
+    clock: RunningClock | None = None  # where the alert is about a time limit
 
 
 def signal_id(
@@ -98,11 +121,13 @@ class TriageFindings:
     """
 
     name = "triage"
-    version = 3
+    version = 4
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._triage = configuration.triage
+        self._table = configuration.lifecycle
+        self._days = WorkingDays.of(configuration)
         criteria = configuration.criteria.criterion
         self._sentinels = {c.name for c in criteria if isinstance(c, Sentinel)}
         self._matters = Matters(configuration)
@@ -116,26 +141,27 @@ class TriageFindings:
     def apply(self, state: TriageState, item: FindingsRow) -> None:
         """Hold one finding or decision until the close; looks, priors and ends move no signal."""
         is_end = isinstance(item, WatchFinding) and item.change == "ended"
-        if not is_end and not isinstance(item, PriorFitted | Look):
+        if isinstance(item, Taken) and not is_end:
             state.items.append(item)
 
     def close(self, state: TriageState, epoch: int, at: int) -> Output:
         """Move signals, first by findings, then by decisions; emit what changed."""
         items, state.items = state.items, []
-        names = [_name(item) for item in items if not isinstance(item, AboutMatter)]
+        names = [_name(item) for item in items if not isinstance(item, AboutMatter | Proposal)]
         before: Before = {name: state.signals.get(name) for name in names}
+        facts = self._tick_clocks(state, epoch, at, before)  # a late answer stops a breached clock
         self._take_up(state, [item for item in items if isinstance(item, Finding | WatchFinding)])
-        decided = [
-            self._decide(state, item, epoch, day_of(at), before)
-            for item in items
-            if isinstance(item, Decision)
-        ]
+        decided: list[SignalStep | DecisionPassedOver] = []
+        for item in items:  # in the order of the log: a proposal is judged where it stands
+            if isinstance(item, Decision):
+                decided.append(self._decide(state, item, epoch, day_of(at), before))
+            elif isinstance(item, Proposal):
+                decided += self._judged(state, item, day_of(at))
         seen = [item for item in items if isinstance(item, AboutMatter)]
-        facts: list[Fact] = []
+        not_seen = self._not_taken(state, seen, epoch, day_of(at))
         for name in _changed(state, before):
             facts += self._facts(state, name, epoch, at, before)
         rows: list[Any] = [state.signals[name] for name in _changed(state, before)]
-        not_seen = _not_taken(state, seen, epoch, day_of(at))
         return Output([*rows, *decided, *not_seen], facts)
 
     def dump(self, state: TriageState) -> bytes:
@@ -172,14 +198,15 @@ class TriageFindings:
         for index, (name, finding) in enumerate(latest.items()):
             old = state.signals.get(name)
             matter = self._matters.of(finding.product, finding.event).matter_id
-            first = Step(on=finding.on, status="detected", action="detect", n=_n(finding))
+            status = self._table.first_status
+            first = Step(on=finding.on, status=status, action="detect", n=_n(finding))
             state.signals[name] = Signal(
                 signal_id=name,
                 matter_id=matter,
                 family="safety" if isinstance(finding, Finding) else finding.family,
                 product=finding.product,
                 event=finding.event,
-                status=old.status if old else "detected",
+                status=old.status if old else status,
                 first_on=old.first_on if old else finding.on,
                 on=finding.on,
                 evaluated_on=finding.on,
@@ -196,6 +223,10 @@ class TriageFindings:
                 reviews=state.reviews.get(matter, ()),
                 history=old.history if old else (first,),
                 n_steps=old.n_steps if old else 1,
+                is_open=old.is_open if old else self._table.is_open(status),
+                set_aside_from=old.set_aside_from if old else None,
+                is_emerging=old.is_emerging if old else False,
+                clocks=old.clocks if old else (),
                 n_changes=0 if isinstance(finding, Finding) else finding.n_changes,
                 changes=() if isinstance(finding, Finding) else finding.changes,
                 configuration=self._configuration.digest,
@@ -205,39 +236,125 @@ class TriageFindings:
         self, state: TriageState, decision: Decision, epoch: int, on: date, before: Before
     ) -> SignalStep | DecisionPassedOver:
         signal = state.signals.get(decision.signal_id)
-        if signal is None:
-            return _passed_over(decision, on, "there is no such signal")
-        reason = why_not(decision, signal.status)
-        if reason is not None:
-            return _passed_over(decision, on, reason)
-        if MOVES[decision.action].after is None:
+        fault = self._why_not(state, decision, signal, on)
+        row = self._table.transition_of(decision.action)
+        if signal is None or row is None or fault is not None:
+            return _passed_over(decision, on, fault or _NO_SIGNAL)
+        if row.answers is not None:
             answered = answered_by(decision, signal.reviews)
-            if isinstance(answered, str):
+            if isinstance(answered, Fault):
                 return _passed_over(decision, on, answered)
-            reviews = with_answer(signal.reviews, answered, decision, on)
+            reviews = with_answer(signal.reviews, answered, decision, row.answers, on)
             self._carry(state, signal.matter_id, reviews, epoch, on, before)
             signal = state.signals[decision.signal_id]
-        status = MOVES[decision.action].after or signal.status
-        step = Step(
-            on=on,
-            status=status,
-            action=decision.action,
-            n=signal.n,
-            decision_id=decision.decision_id,
-            decided_by=decision.decided_by,
-            approved_by=decision.approved_by,
-            reason=decision.reason,
-            public_reason=decision.public_reason,
+        moved = self._moved(signal, row, decision, epoch, on)
+        state.signals[signal.signal_id] = moved
+        self._watch_clocks(state, moved)
+        return SignalStep(
+            signal_id=signal.signal_id, number=signal.n_steps, epoch=epoch, step=moved.history[-1]
         )
-        state.signals[signal.signal_id] = msgspec.structs.replace(
+
+    def _judged(self, state: TriageState, proposal: Proposal, on: date) -> list[DecisionPassedOver]:
+        """Return why a proposal could not be carried out as things stand, for its author."""
+        if proposal.signal_id is None:
+            return []  # a suppression is judged when it is approved
+        decision = _if_alone(proposal)
+        fault = self._why_not(state, decision, state.signals.get(proposal.signal_id), on)
+        if fault is None or fault.code == "needs_second":
+            return []
+        return [_passed_over(decision, on, fault)]
+
+    def _why_not(
+        self, state: TriageState, decision: Decision, signal: Signal | None, on: date
+    ) -> Fault | None:
+        if signal is None:
+            return _NO_SIGNAL
+        standing = Standing(
+            on=on,
+            band=lambda: self._band(state, signal.matter_id, on),
+            n_fatal=signal.n_fatal,
+            is_sentinel=signal.is_sentinel,
+        )
+        fault = why_not(self._table, decision, signal.status, standing)
+        return fault or self._unknown_name(state, decision)
+
+    def _unknown_name(self, state: TriageState, decision: Decision) -> Fault | None:
+        """Return why a field of a decision names nothing that there is."""
+        law, bands = self._configuration.law, [one.name for one in self._triage.band]
+        into = decision.merged_into
+        if into is not None and (into == decision.signal_id or into not in state.signals):
+            return Fault("unknown_signal", f"it cannot go on as {into}", "name another signal")
+        known = {
+            "ground": (decision.ground, [one.code for one in law.ground]),
+            "ladder_step": (decision.ladder_step, [one.code for one in law.action]),
+            "band": (decision.band, bands),
+        }
+        for name, (given, names) in known.items():
+            if given is not None and given not in names:
+                remedy = f"use one of {', '.join(names)}"
+                return Fault("unknown_name", f"there is no {name} {given}", remedy)
+        return None
+
+    def _moved(
+        self, signal: Signal, row: Transition, decision: Decision, epoch: int, on: date
+    ) -> Signal:
+        """Return a signal after a decision that is allowed."""
+        status = status_after(row, signal)
+        stays_aside = signal.set_aside_from if status == signal.status else None
+        return msgspec.structs.replace(
             signal,
             status=status,
             on=on,
             epoch=epoch,
-            history=with_step(signal.history, step),
+            history=with_step(signal.history, _step(signal, decision, status, on)),
             n_steps=signal.n_steps + 1,
+            is_open=self._table.is_open(status),
+            set_aside_from=signal.status if row.sets_aside else stays_aside,
+            is_emerging=signal.is_emerging if row.emerging is None else row.emerging,
+            clocks=limits.after(self._table, self._days, signal.clocks, decision, on),
         )
-        return SignalStep(signal_id=signal.signal_id, number=signal.n_steps, epoch=epoch, step=step)
+
+    def _band(self, state: TriageState, matter_id: str, on: date) -> str:
+        """Return the band of a matter by all of its signals, as they stand."""
+        signals = [one for one in state.signals.values() if one.matter_id == matter_id]
+        return band_of(signals, self._triage, self._labels, on).name
+
+    def _watch_clocks(self, state: TriageState, signal: Signal) -> None:
+        day = limits.next_day(signal.clocks)
+        if day is None:
+            state.clocked.pop(signal.signal_id, None)
+        else:
+            state.clocked[signal.signal_id] = day
+
+    def _tick_clocks(self, state: TriageState, epoch: int, at: int, before: Before) -> list[Fact]:
+        """Mark the clocks that people must hear of today, with an alert for each."""
+        on = day_of(at)
+        facts: list[Fact] = []
+        for name in sorted(name for name, day in state.clocked.items() if day <= on):
+            signal = state.signals[name]
+            clocks, found = limits.due(signal.clocks, on)
+            before.setdefault(name, signal)
+            state.signals[name] = now = msgspec.structs.replace(signal, clocks=clocks, epoch=epoch)
+            self._watch_clocks(state, now)
+            for one in found:
+                alert = Alert(kind=one.change, signal=in_public(now), clock=one.clock)
+                kind = f"signal.{one.change}"
+                code = f"{one.change}:{one.clock.code}"
+                facts.append(self._fact(ALERTS, kind, name, at, alert, code))
+        return facts
+
+    def _not_taken(
+        self, state: TriageState, seen: Sequence[AboutMatter], epoch: int, on: date
+    ) -> list[DecisionPassedOver]:
+        """Return what people did about matters and may not, each with the reason."""
+        matters = {signal.matter_id for signal in state.signals.values()} if seen else set()
+        found: list[DecisionPassedOver] = []
+        for one in seen:
+            standing = Standing(on, partial(self._band, state, one.matter_id, on))
+            fault = why_not_taken(self._table, one, matters, epoch, standing)
+            if fault is not None:
+                found.append(_passed_over(one, on, fault))
+        return found
 
     def _facts(
         self, state: TriageState, name: str, epoch: int, at: int, before: Before
@@ -250,11 +367,11 @@ class TriageFindings:
             self._carry(state, signal.matter_id, reviews, epoch, on, before)
             signal = state.signals[name]
         for review, request in opened:
-            whole = msgspec.structs.replace(request, signal=signal)
+            whole = msgspec.structs.replace(request, signal=in_public(signal))
             yield self._fact(REVIEWS, "review.opened", name, at, whole, review.rule)
         kind = self._alert(before[name], signal, has_opened=bool(opened))
         if kind is not None:
-            alert = Alert(kind=kind, signal=signal)
+            alert = Alert(kind=kind, signal=in_public(signal))
             yield self._fact(ALERTS, f"signal.{kind}", name, at, alert, kind)
 
     def _carry(
@@ -294,7 +411,7 @@ class TriageFindings:
             return "detected" if before is None else "raised"
         if before is not None and before.status != now.status:
             return "moved"
-        if before is not None and now.status in ("refuted", "closed"):
+        if before is not None and not now.is_open:
             doubled = 2 * now.history[-1].n  # of what people knew when they decided
             return "new_evidence" if before.n < doubled <= now.n else None
         return None
@@ -305,25 +422,60 @@ def _changed(state: TriageState, before: Before) -> list[str]:
     return [name for name, old in before.items() if state.signals.get(name) is not old]
 
 
-def _passed_over(decision: Decision, on: date, reason: str) -> DecisionPassedOver:
+_NO_SIGNAL = Fault("unknown_signal", "there is no such signal", "take its id from the signals")
+
+
+def _passed_over(record: Decision | AboutMatter, on: date, fault: Fault) -> DecisionPassedOver:
     return DecisionPassedOver(
-        decision_id=decision.decision_id, signal_id=decision.signal_id, on=on, reason=reason
+        decision_id=record.decision_id,
+        signal_id=record.signal_id if isinstance(record, Decision) else "",
+        matter_id="" if isinstance(record, Decision) else record.matter_id,
+        on=on,
+        reason=fault.reason,
+        code=fault.code,
+        remedy=fault.remedy,
+        author=record.decided_by,
     )
 
 
-def _not_taken(
-    state: TriageState, seen: Sequence[AboutMatter], epoch: int, on: date
-) -> list[DecisionPassedOver]:
-    """Return what people did about matters and may not, each with the reason."""
-    matters = {signal.matter_id for signal in state.signals.values()} if seen else set()
-    reasons = [(one, why_not_taken(one, matters, epoch, on)) for one in seen]
-    return [
-        DecisionPassedOver(
-            decision_id=one.decision_id, matter_id=one.matter_id, on=on, reason=reason
-        )
-        for one, reason in reasons
-        if reason is not None
-    ]
+def _if_alone(proposal: Proposal) -> Decision:
+    """Return what a proposal would decide, before a second person is asked."""
+    return Decision(
+        decision_id=proposal.decision_id,
+        signal_id=str(proposal.signal_id),
+        action=proposal.action,
+        decided_by=proposal.decided_by,
+        role=proposal.role,
+        reason=proposal.reason,
+        decided_at=proposal.decided_at,
+        public_reason=proposal.public_reason,
+        ground=proposal.ground,
+        ladder_step=proposal.ladder_step,
+        until=proposal.until,
+        merged_into=proposal.merged_into,
+        band=proposal.band,
+        expected_status=proposal.expected_status,
+    )
+
+
+def _step(signal: Signal, decision: Decision, status: Status, on: date) -> Step:
+    return Step(
+        on=on,
+        status=status,
+        action=decision.action,
+        n=signal.n,
+        is_signed=decision.is_signed,
+        decision_id=decision.decision_id,
+        decided_by=decision.decided_by,
+        approved_by=decision.approved_by,
+        reason=decision.reason,
+        public_reason=decision.public_reason,
+        ground=decision.ground,
+        ladder_step=decision.ladder_step,
+        until=decision.until,
+        merged_into=decision.merged_into,
+        band=decision.band,
+    )
 
 
 def _name(item: Finding | WatchFinding | Decision) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from surveillance.configuration.types import Configuration
-    from surveillance.domain.decision import PersonRecord
+    from surveillance.domain.decision import Standalone
     from surveillance.domain.signal import AnySignal
     from surveillance.register.case_reader import CountedSpan
     from surveillance.register.reader import Met, RegisterReader
@@ -39,6 +39,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     on: date  # the day of the epoch up to which it was seen
     up_to_epoch: int
     acted_on: date  # the day of the record
+    is_signed: bool = False
     suppressed_until: date | None = None
     reason: str = ""  # of the suppression
 
@@ -71,7 +72,7 @@ def last_seen(reader: RegisterReader, epoch: int) -> dict[str, Seen]:
     """
     records = reader.person_records(epoch)
     matters = _matters_of(reader, records)
-    found: dict[str, tuple[int, int, PersonRecord]] = {}
+    found: dict[str, tuple[int, int, Standalone]] = {}
     for at, one in records:
         matter = matters.get(one.signal_id) if isinstance(one, Decision) else one.matter_id
         up_to = min(one.up_to_epoch, at) if isinstance(one, Acknowledgement) else at
@@ -85,14 +86,14 @@ def last_seen(reader: RegisterReader, epoch: int) -> dict[str, Seen]:
 
 
 def _matters_of(
-    reader: RegisterReader, records: Iterable[tuple[int, PersonRecord]]
+    reader: RegisterReader, records: Iterable[tuple[int, Standalone]]
 ) -> dict[str, str]:
     named = {one.signal_id for _, one in records if isinstance(one, Decision)}
     signals = reader.states_at(named, reader.cases.epoch_on(None) or 0)
     return {name: signal.matter_id for name, signal in signals.items()}
 
 
-def _seen(one: PersonRecord, up_to: int, on: date, acted_on: date) -> Seen:
+def _seen(one: Standalone, up_to: int, on: date, acted_on: date) -> Seen:
     until, reason = (one.until, one.reason) if isinstance(one, Suppression) else (None, "")
     return Seen(
         decision_id=one.decision_id,
@@ -101,12 +102,13 @@ def _seen(one: PersonRecord, up_to: int, on: date, acted_on: date) -> Seen:
         on=on,
         up_to_epoch=up_to,
         acted_on=acted_on,
+        is_signed=one.is_signed,
         suppressed_until=until,
         reason=reason,
     )
 
 
-def action_of(one: PersonRecord) -> str:
+def action_of(one: Standalone) -> str:
     """Return what a person did, in one word."""
     if isinstance(one, Decision):
         return one.action

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from surveillance.domain.signal import OPEN, AnySignal, Signal, SignalOutline
+from surveillance.configuration.life_cycle import shipped
+from surveillance.domain.signal import AnySignal, Signal, SignalOutline
 from surveillance.register.reader import Chosen
 from surveillance.triage import priority
 from surveillance.triage.labels import Labels
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from surveillance.configuration.types import Weights
     from surveillance.domain.product import Level
+    from surveillance.domain.signal import Status
     from surveillance.triage.priority import Facts
     from surveillance.views.results import Results
 
@@ -81,7 +83,8 @@ def open_signals(source: Results, on: date, level: Level | None = None) -> list[
     level : str, optional
         Only those whose product is at this level.
     """
-    found = source.reader.each_signal(Chosen(until=on), statuses=OPEN, level=level)
+    statuses = _open_statuses(source)
+    found = source.reader.each_signal(Chosen(until=on), statuses=statuses, level=level)
     return signals_as_of(source, list(found), on)
 
 
@@ -101,7 +104,13 @@ def listable_signals(source: Results, on: date, level: Level | None = None) -> S
     """
     if source.directory is not None:
         return open_signals(source, on, level)
-    return source.reader.outlines(Chosen(until=on), OPEN, level)
+    return source.reader.outlines(Chosen(until=on), _open_statuses(source), level)
+
+
+def _open_statuses(source: Results) -> tuple[Status, ...]:
+    configuration = source.configuration()
+    table = configuration.lifecycle if configuration else shipped()
+    return table.open_statuses
 
 
 def whole_signals(source: Results, chosen: Iterable[AnySignal], on: date) -> dict[str, Signal]:

@@ -321,8 +321,9 @@ def _placed(rank: Rank | None, sums: dict[date, Sums], on: date, why: str) -> Pl
 
 
 def _burden(run: _Run, known: Known) -> Burden:
-    first, last = known.licensed, known.first_regulator_action
+    last = known.first_regulator_action
     last = min(last, run.last_day) if run.last_day else last
+    first = known.licensed or min((one.on for one in (*run.alerts, *run.newly_met)), default=last)
 
     def over(counted: Iterable[Counted], level: str | None = None) -> Weekly | None:
         return weekly(counted, first, last, level=level)

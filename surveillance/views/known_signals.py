@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 from datetime import date
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from surveillance.configuration.patterns import finder
 from surveillance.domain.case import Product
 from surveillance.domain.errors import Misused
+from surveillance.domain.names import identity
 from surveillance.domain.product import key, split
 from surveillance.screening.keys import Naming
 
@@ -20,21 +22,35 @@ if TYPE_CHECKING:
 
     from surveillance.configuration.types import Configuration
 
+Text = Annotated[str, Meta(min_length=1)]
+# Other names of columns; those of the file that VAERS was matched with first are among them.
+ALIASES = {
+    "term": "event",
+    "since": "first_regulator_action",
+    "vax_name_regex": "product_pattern",
+    "pt_regex": "event_pattern",
+}
+NEEDED = ("product", "event or term", "first_regulator_action or since")
+
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the file: a known signal and its dates."""
+    """One row of the file: a known signal and its dates.
+
+    A product and an event are names, or keys (`level:name`), of the run. With a pattern, every
+    name that it finds is meant, and the name is for people.
+    """
 
     id: str
-    product: str
-    vax_name_regex: str
-    event: str
-    pt_regex: str
-    licensed: date
-    first_regulator_action: date
-    action: str
-    withdrawn: date | None
-    truth: str
-    source: str
+    product: Text
+    event: Text
+    first_regulator_action: date  # or the day since when it is known
+    product_pattern: str | None = None
+    event_pattern: str | None = None
+    licensed: date | None = None
+    action: str = ""
+    withdrawn: date | None = None
+    truth: str = ""
+    source: str = ""
 
 
 class Match(NamedTuple):
@@ -63,7 +79,8 @@ def read_known(path: Path) -> list[Known]:
     Parameters
     ----------
     path : Path
-        A CSV file whose columns are the fields of `Known`.
+        A CSV file whose columns are fields of `Known`, or their other names. Product, event and the
+        day since when it is known are needed.
 
     Returns
     -------
@@ -90,13 +107,18 @@ def read_known(path: Path) -> list[Known]:
 
 
 def _known(path: Path, number: int, row: dict[str, str]) -> Known:
+    given = {ALIASES.get(name, name): value for name, value in row.items() if name and value}
+    named = f"{given.get('product', '')} and {given.get('event', '')}"
+    if None in row:
+        raise Misused(f"{path}:{number}", "has more fields than the header", "quote commas")
     try:
-        found = msgspec.convert({**row, "withdrawn": row.get("withdrawn") or None}, Known)
-        for pattern in (found.vax_name_regex, found.pt_regex):
-            finder(pattern)
+        found = msgspec.convert({"id": named, **given}, Known)
+        for pattern in (found.product_pattern, found.event_pattern):
+            if pattern is not None:
+                finder(pattern)
     except ValueError as error:  # msgspec's is one
         reason = str(error).replace("`", "'")
-        remedy = f"the columns are {', '.join(Known.__struct_fields__)}"
+        remedy = f"give at least {', '.join(NEEDED)}; see docs/looking.md"
         raise Misused(f"{path}:{number}", reason, remedy) from None
     return found
 
@@ -124,10 +146,12 @@ def match(
         Groups before names.
     """
     groups_of = _groups_of(configuration)
-    products, why_not_product = _matches(
-        known.vax_name_regex, "product", keys[0], groups_of.product_groups
+    products, why_not_product = _meant(
+        known.product, known.product_pattern, "product", keys[0], groups_of.product_groups
     )
-    events, why_not_event = _matches(known.pt_regex, "pt", keys[1], groups_of.event_groups)
+    events, why_not_event = _meant(
+        known.event, known.event_pattern, "pt", keys[1], groups_of.event_groups
+    )
     return Matched(products, events, [*why_not_product, *why_not_event])
 
 
@@ -149,6 +173,24 @@ def _groups_of(configuration: Configuration | None) -> _GroupsOf:
 
 def _groups(keys: Sequence[str]) -> list[str]:
     return [name for level, name in map(split, keys) if level == "group"]
+
+
+def _meant(
+    name: str,
+    pattern: str | None,
+    level: str,
+    keys: Sequence[str],
+    groups_of: Callable[[str], list[str]],
+) -> tuple[list[Match], list[str]]:
+    """Return the keys of a name: by its pattern, or as it stands."""
+    if pattern is not None:
+        return _matches(pattern, level, keys, groups_of)
+    found = [one for one in keys if identity(one) == identity(name)]
+    for kind in ("group", level):
+        found += [one for one in keys if identity(one) == identity(f"{kind}:{name}")]
+    if found:
+        return [Match(one, f"the name {name!r}") for one in dict.fromkeys(found)], []
+    return [], [f"no {level} and no group in the run is named {name!r}"]
 
 
 def _matches(

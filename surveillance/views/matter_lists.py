@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from surveillance.configuration.types import OfFamily, OfPair, Sentinel, Weights
-from surveillance.domain.signal import OPEN
 from surveillance.triage import priority
 from surveillance.triage.labels import Labels
 from surveillance.triage.matters import Matters
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from surveillance.configuration.types import Configuration, Criterion
+    from surveillance.domain.signal import Status
     from surveillance.register.reader import Change
     from surveillance.screening.keyed_sums import Ints
     from surveillance.triage.matters import Matter
@@ -80,7 +80,7 @@ class MatterLists:
         configuration = source.required_configuration()
         self.triage = configuration.triage
         changes = source.reader.changes()
-        self.states = _States(changes)
+        self.states = _States(changes, configuration.lifecycle.open_statuses)
         self.signals = self.states.signals
         roots = Matters(configuration)
         self._labels = Labels(configuration)
@@ -213,13 +213,13 @@ def kind(criterion: Criterion) -> int:
 class _States:
     """How every signal stood at the end of a day; forwards only."""
 
-    def __init__(self, changes: Sequence[Change]) -> None:
+    def __init__(self, changes: Sequence[Change], open_statuses: Sequence[Status]) -> None:
         named = sorted(
             {change.signal_id: (change.product, change.event) for change in changes}.items()
         )
         self.signals = dict(named)  # in the order in which equal priorities are listed
         self.numbers = {name: number for number, name in enumerate(self.signals)}
-        self._changes, self._next = changes, 0
+        self._changes, self._next, self._open = changes, 0, frozenset(open_statuses)
         n = len(self.signals)
         self.is_open, self.is_sentinel = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
         self.priority, self.n = np.zeros(n), np.zeros(n)
@@ -233,7 +233,7 @@ class _States:
         while self._next < len(self._changes) and self._changes[self._next].changed_on <= day:
             change = self._changes[self._next]
             number = self.numbers[change.signal_id]
-            self.is_open[number] = change.status in OPEN
+            self.is_open[number] = change.status in self._open
             self.is_sentinel[number] = change.is_sentinel
             self.priority[number] = change.priority
             self.n[number] = change.n

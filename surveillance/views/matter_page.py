@@ -70,6 +70,8 @@ class PersonAction(Struct, frozen=True, kw_only=True):
     decision_id: str
     action: str
     by: str
+    approved_by: str | None
+    is_signed: bool
     signal_id: str | None
 
 
@@ -244,6 +246,8 @@ class _Page:
                 decision_id=one.decision_id,
                 action=action_of(one),
                 by=one.decided_by,
+                approved_by=getattr(one, "approved_by", None),
+                is_signed=one.is_signed,
                 signal_id=one.signal_id if isinstance(one, Decision) else None,
             )
             for epoch, one in about

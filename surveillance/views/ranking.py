@@ -1,10 +1,10 @@
 """Where matters, and the signals in them, stood in a reviewer's list on a day.
 
-A matter is on the list while one of its signals is: one that people have not closed or refuted,
-and that has the cases and the lower limit that the configuration asks for, or is on a watch list,
-or comes from a sequential test. A matter stands where the best of its signals stands, so that one
-event of one product takes one place, at however many levels it is counted. Equal priorities share
-the best rank.
+A matter is on the list while one of its signals is: one that is open by the table of the life
+cycle, and that has the cases and the lower limit that the configuration asks for, or is on a watch
+list, or comes from a sequential test. A matter stands where the best of its signals stands, so that
+one event of one product takes one place, at however many levels it is counted. Equal priorities
+share the best rank.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from surveillance.domain.product import split
-from surveillance.domain.signal import OPEN, SignalOutline
+from surveillance.domain.signal import SignalOutline
 from surveillance.views.as_of import is_screened
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def is_listed(signal: AnySignal, triage: Triage) -> bool:
     triage : Triage
         The fewest cases.
     """
-    if signal.status not in OPEN:
+    if not signal.is_open:
         return False
     if not is_screened(signal):
         return True
@@ -117,7 +117,7 @@ def rank_signals(signals: Iterable[AnySignal], on: date) -> list[RankedSignal]:
     on : date
         The day.
     """
-    listed = by_priority(one for one in signals if one.status in OPEN)
+    listed = by_priority(one for one in signals if one.is_open)
     ranks = _ranks([one.priority for one in listed], on)
     inside: dict[str, list[float]] = {}
     for one in reversed(listed):

@@ -44,7 +44,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("data")
     simulate(SCENARIOS["ucd-small"], SEED, directory)
     sentinel = signal_id("programme:SIM-CPS1", "group:acute_hepatic_failure", "safety")
-    review = a_decision(sentinel, "start_review")
+    review = a_decision(sentinel, "start_validation")
     decisions = [
         review,
         review,  # repeated

@@ -84,7 +84,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     data = home / "data"
     simulate(SCENARIOS["ucd-small"], 7, data)
     sentinel = signal_id("programme:SIM-CPS1", "group:acute_hepatic_failure", "safety")
-    decisions = [a_decision(sentinel, "start_review"), a_decision("S-nobody", "confirm")]
+    decisions = [a_decision(sentinel, "start_validation"), a_decision("S-nobody", "confirm")]
     text = b"".join(encode(decision) + b"\n" for decision in decisions)
     (data / "decisions.ndjson").write_bytes(text)
     configurations = Configurations(read_configuration(UCD))

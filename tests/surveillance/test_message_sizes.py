@@ -58,6 +58,7 @@ BOUNDED = {
     "Signal.parts": "the parts of a priority that there are",
     "Signal.support": "the criteria of the configuration",
     "Signal.reviews": "the grounds of the configuration",
+    "Signal.clocks": "the clocks of the table",
     "Signal.changes": "N_CHANGES_MAX; n_changes says how many there are",
     "Signal.history": "N_STEPS_MAX; n_steps says how many there are",
     "FeedEntry.criteria": "the criteria of the configuration",

@@ -13,13 +13,14 @@ from commands import commands, options
 
 from surveillance.configuration.reader import SHIPPED
 from surveillance.triage.matters import Matter
+from surveillance.triage.signatures import new_key
 from surveillance.triage.triage import signal_id
 
 PAIR = ("product:ROTAVIRUS (ROTASHIELD)", "pt:Intussusception")
 MATTER = Matter(PAIR[0], "group:intussusception").matter_id
 AWAY = "127.0.0.1:1"
 DECISION = (
-    f"{PAIR[0]}|{PAIR[1]}|safety", "--action", "start_review", "--by", "a.person",
+    f"{PAIR[0]}|{PAIR[1]}|safety", "--action", "start_validation", "--by", "a.person",
     "--role", "safety_scientist", "--reason", "long enough",
 )  # fmt: skip
 
@@ -62,12 +63,23 @@ RUNS = Values(("{run}", "{link}"), ("{file}", "{missing}", "{dir}", "{loop}", "{
 FILES_READ = Values((), ("{missing}", "{dir}", "{empty}", "{loop}", "{long}", ""))
 FILES_WRITTEN = Values(("{new}",), ("{dir}", "{missing}/x", "{file}/x", "{loop}", "{long}", ""))
 FLAG = Values(("",))
+HASHES = Values(("0" * 64,), ("", LONG, "0" * 63, "\udcff"))
+PEOPLE = Values(("a", "x" * 120), (*TEXTS, "x" * 121))
 
 # By option, for all commands that have it; a command may have its own.
 VALUES: dict[str, Values] = {
     "--ablate": FLAG,
     "--all": FLAG,
     "--action": Values(("close",), (*TEXTS, "start")),
+    "--band": Values(("P1",), (*TEXTS, "urgent")),
+    "--full-name": Values(("A Person",), ("", " ", "a\nb", "x" * 251)),
+    "--key": Values(("{key}",), FILES_READ.refused),
+    "--key-id": Values(("K-0123456789abcdef",), (*TEXTS, "K-1")),
+    "--ladder-step": Values(("label",), (*TEXTS, "a step")),
+    "--passphrase-file": Values((), ("{missing}", "{dir}", "{empty}", "")),
+    "--public-key": Values(("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",), (*TEXTS, "abc")),
+    "--refuse": FLAG,
+    "--merged-into": Values(("S-1",), (*TEXTS, "x" * 121)),
     "--append": FILES_WRITTEN,
     "--approved-by": Values((), TEXTS),
     "--approver-role": Values((), (*TEXTS, "pope")),
@@ -154,7 +166,28 @@ OWN: dict[tuple[str, str], Values] = {
         ("{new}", "{loop}"), ("{dir}", "{missing}/x", "{file}/x", "{long}", "")
     ),
     ("demo", "--out"): Values((), ("{file}", "{file}/x", "{loop}", "{long}")),
-    ("suppress", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
+    **{
+        (name, "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full"))
+        for name in (
+            "suppress",
+            "propose",
+            "approve",
+            "withdraw",
+            "keys register",
+            "keys grant",
+            "keys revoke",
+        )
+    },
+    ("approve", "--from-run"): Values((), RUNS.refused),  # it holds no proposal
+    ("approve", "--register"): Values((), URLS.refused),
+    ("approve", "PROPOSAL"): HASHES,
+    ("withdraw", "PROPOSAL"): HASHES,
+    ("propose", "SUBJECT"): Values(("S-1",), ("", LONG, "\udcff")),
+    ("keys register", "PERSON"): PEOPLE,
+    ("keys grant", "PERSON"): PEOPLE,
+    ("keys revoke", "PERSON"): PEOPLE,
+    ("keys make", "--passphrase-file"): Values(("{file}",), ("{missing}", "{dir}", "{empty}", "")),
+    ("keys revoke", "--role"): Values((), (*TEXTS, "regulator")),  # beside the key that it names
     ("acknowledge", "MATTER_ID"): Values(("M-0",), ("", "\n", LONG, "\udcff")),
     ("acknowledge", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
     ("decide", "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full")),
@@ -210,13 +243,36 @@ BASES: dict[str, dict[str, str]] = {
     "history": {"SIGNAL_ID": signal_id(*PAIR, "safety"), **_RUN},
     "inspect": _READS,
     "looks": _RUN,
+    "keys grant": {
+        "PERSON": "a.person", "--role": "statistician", "--by": "an.admin", "--key": "{key}",
+        "--append": "{new}",
+    },
+    "keys list": _RUN,
+    "keys make": {"--out": "{new}"},
+    "keys register": {
+        "PERSON": "a.person", "--full-name": "A Person", "--by": "an.admin", "--key": "{key}",
+        "--public-key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "--append": "{new}",
+    },
+    "keys revoke": {
+        "PERSON": "a.person", "--key-id": "K-0123456789abcdef", "--by": "an.admin",
+        "--key": "{key}", "--reason": "long enough", "--append": "{new}",
+    },
     "law": {},
+    "lifecycle": {},
     "load": {**_READS, **_KAFKA, "--refused": "{new}"},
     "matter": {"MATTER_ID": MATTER, **_RUN},
     "names unknown": _READS,
     "outcomes template": {},
     "parity": {"DIRECTORY": "{run}", **_KAFKA},
     "priors": _RUN,
+    "approve": {
+        "PROPOSAL": "0" * 64, "--by": "a.person", "--role": "statistician", "--append": "{new}",
+    },
+    "proposals": _RUN,
+    "propose": {
+        "SUBJECT": PAIR[0], "--action": "confirm", "--by": "a.person", "--role": "regulator",
+        "--reason": "long enough", "--append": "{new}",
+    },
     "ranking": _RUN,
     "refused list": _RUN,
     "refused retry": {**_RUN, "--out": "{new}"},
@@ -229,6 +285,7 @@ BASES: dict[str, dict[str, str]] = {
     "series": {**_RUN, **_PAIR},
     "signals": _RUN,
     "simulate": {"SCENARIO": "ucd-small", "--out": "{new}"},
+    "withdraw": {"PROPOSAL": "0" * 64, "--by": "a.person", "--append": "{new}"},
     "terms changes": {**_READS, "--config": "{terms}", "--under": "{terms}"},
     "terms unknown": {**_READS, "--config": "{terms}"},
     "suppress": {
@@ -250,6 +307,7 @@ class Place:
         (folder / "loop").symlink_to(folder / "loop")
         (folder / "file").write_text("mine", encoding="utf-8")
         (folder / "empty").touch()
+        (folder / "key").write_bytes(new_key())
         self._terms = invented.configuration(folder / "terms", invented.files())
         self._foreign = folder / "foreign"
         self._foreign.mkdir()
@@ -275,7 +333,7 @@ class Place:
             "terms": self._terms,
             "cases": self._folder / "cases.ndjson", "known": self._folder / "known.csv",
         }  # fmt: skip
-        for name in ("loop", "file", "empty", "foreign", "missing"):
+        for name in ("loop", "file", "empty", "foreign", "missing", "key"):
             known[name] = self._folder / name
         for name, path in known.items():
             value = value.replace(f"{{{name}}}", str(path))
@@ -304,7 +362,7 @@ def call(place: Place, command: str, tried: Mapping[str, str]) -> Answer:
     given = {**BASES[command], **tried}
     if "--register" in tried:
         given.pop("--from-run", None)
-    if command in {"acknowledge", "decide", "suppress"} and "--broker" in tried:
+    if "--append" in given and "--broker" in tried:
         given.pop("--append")
     words = list(command.split())
     for name in options(command):  # in the order of the positional ones

@@ -34,7 +34,7 @@ def _decide(folder: Path, signal: str, action: str, at: datetime, role: str, sec
     approval = ("--approved-by", "b.person", "--approver-role", second) if second else ()
     answer = longwatch(
         "decide", signal, "--action", action, "--by", "a.person", "--role", role,
-        "--reason", REASON, "--public-reason", PUBLIC, *approval,
+        "--reason", REASON, "--public-reason", PUBLIC, "--ladder-step", "restrict", *approval,
         "--append", folder / "decisions.ndjson", now=at,
     )  # fmt: skip
     assert answer.code == 0, answer
@@ -62,9 +62,9 @@ def decided(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Decided:
 
     _decide(records, answered, "uphold_review", FIRST, "committee_chair", "regulator")
     for name in (refuted, closed):
-        _decide(records, name, "start_review", FIRST, "safety_scientist", "")
+        _decide(records, name, "start_validation", FIRST, "safety_scientist", "")
         _decide(records, name, "refute", SECOND, "safety_physician", "committee_chair")
-    _decide(records, closed, "close", THIRD, "safety_physician", "")
+    _decide(records, closed, "close", THIRD, "safety_physician", "committee_chair")
     run = longwatch("replay", "folder", records, "--out", folder / "run")
 
     feed = [row["data"] for row in rows_of(folder / "run" / "feed.ndjson")]
@@ -79,17 +79,17 @@ def test_a_decision_moves_its_signal_and_no_other(decided: Decided) -> None:
     }
 
     assert decided.code == 0
-    assert moved == {decided.refuted: "refuted", decided.closed: "closed"}
+    assert moved == {decided.refuted: "not_validated", decided.closed: "closed"}
     assert decided.after.keys() == decided.before.keys()
 
 
 def test_the_history_says_who_decided_what_and_why(decided: Decided) -> None:
     steps = decided.after[decided.closed]["history"]
 
-    assert [step["action"] for step in steps] == ["detect", "start_review", "refute", "close"]
+    assert [step["action"] for step in steps] == ["detect", "start_validation", "refute", "close"]
     assert [step["on"] for step in steps[1:]] == ["2026-05-04", "2026-05-05", "2026-05-06"]
     assert [step["decided_by"] for step in steps] == [None, *["a.person"] * 3]
-    assert [step["approved_by"] for step in steps] == [None, None, "b.person", None]
+    assert [step["approved_by"] for step in steps] == [None, None, "b.person", "b.person"]
     assert {step["reason"] for step in steps[1:]} == {REASON}
 
 
@@ -99,6 +99,7 @@ def test_a_review_that_was_opened_is_answered_and_the_status_stays(decided: Deci
     assert [review["answer"] for review in before["reviews"]] == [None]
     assert [review["answer"] for review in after["reviews"]] == ["upheld"]
     assert after["reviews"][0]["answered_on"] == "2026-05-04"
+    assert after["reviews"][0]["ladder_step"] == "restrict"
     assert after["status"] == before["status"]
 
 
@@ -106,9 +107,12 @@ def test_the_feed_publishes_open_refuted_and_closed_signals_alike(decided: Decid
     said = {name: [row["status"] for row in decided.feed if row["signal_id"] == name]
             for name in (decided.refuted, decided.closed)}  # fmt: skip
 
-    assert said[decided.refuted] == ["detected", "under_review", "refuted"]
-    assert said[decided.closed] == ["detected", "under_review", "refuted", "closed"]
-    assert {row["status"] for row in decided.feed if row["is_open"]} == {"detected", "under_review"}
+    assert said[decided.refuted] == ["detected", "under_validation", "not_validated"]
+    assert said[decided.closed] == ["detected", "under_validation", "not_validated", "closed"]
+    assert {row["status"] for row in decided.feed if row["is_open"]} == {
+        "detected",
+        "under_validation",
+    }
     assert [row["sequence"] for row in decided.feed] == list(range(len(decided.feed)))
     last = [row for row in decided.feed if row["signal_id"] == decided.closed][-1]
     assert (last["is_open"], last["reason"]) == (False, PUBLIC)

@@ -89,10 +89,13 @@ def test_the_history_of_a_signal_has_its_detection_and_every_step(run: Path, loo
     found = look("history", SIGNAL, "--from-run", run, "--json").json
     early = look("history", SIGNAL, "--from-run", run, "--as-of", "1999-02-24", "--json").json
 
-    assert [(one["number"], one["action"]) for one in found] == [(0, "detect"), (1, "start_review")]
+    assert [(one["number"], one["action"]) for one in found] == [
+        (0, "detect"),
+        (1, "start_validation"),
+    ]
     assert found[1]["decided_by"] == "scientist-1"
     assert [one["action"] for one in early] == ["detect"]
-    assert "start_review" in look("history", SIGNAL, "--from-run", run).output
+    assert "start_validation" in look("history", SIGNAL, "--from-run", run).output
 
 
 @pytest.mark.parametrize("name", ["S-0000000000000000", "S-1", "product:P"])

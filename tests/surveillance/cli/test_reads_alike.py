@@ -32,7 +32,7 @@ READS = [
     ("findings", "--criterion", "ror", "--limit", "3"),
     ("signals",),
     ("signals", *BY_GROUP),
-    ("signals", "--status", "under_review"),
+    ("signals", "--status", "under_validation"),
     ("series", *BY_NAME, "--every", "day"),
     ("series", *BY_GROUP),
     ("series", "--product", "product:HIB (ACTHIB)", "--event", "Rash", "--as-of", "1999-02-03"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SIGNAL = signal_id(*PAIR, "safety")
 N_REFUSED = 3  # of the small run's reports
 START = (
-    "--action", "start_review", "--by", "a.person", "--role", "safety_scientist",
+    "--action", "start_validation", "--by", "a.person", "--role", "safety_scientist",
     "--reason", "three serious cases within a fortnight",
 )  # fmt: skip
 
@@ -76,7 +76,7 @@ def test_a_signal_moves_when_a_decision_about_it_is_replayed_with_the_reports(
     answer = replayed(inputs, *period, "--decisions", decided(inputs))
 
     assert (answer.code, answer.err) == (0, "")
-    assert (before, status(inputs)) == ("detected", "under_review")
+    assert (before, status(inputs)) == ("detected", "under_validation")
 
 
 def test_until_bounds_the_reports_and_not_the_decisions(inputs: Path) -> None:
@@ -153,7 +153,7 @@ def test_malformed_lines_among_decisions_are_kept_and_the_others_count(inputs: P
     rows = rows_of(inputs.parent / "run" / "refused.ndjson")
     assert answer.code == 3
     assert [row["topic"] for row in rows] == ["file:decided.ndjson:2", "file:decided.ndjson:3"]
-    assert status(inputs) == "under_review"
+    assert status(inputs) == "under_validation"
 
 
 BAD: dict[str, tuple[tuple[str, ...], str]] = {

@@ -220,8 +220,8 @@ def test_a_decision_moves_the_status_from_its_day_on(run: Path, look: Look) -> N
         for day in ("1999-02-24", "1999-02-25")
     )
 
-    assert (before["status"], after["status"]) == ("detected", "under_review")
-    under_review = look("signals", "--from-run", run, "--status", "under_review", "--json").json
+    assert (before["status"], after["status"]) == ("detected", "under_validation")
+    under_review = look("signals", "--from-run", run, "--status", "under_validation", "--json").json
     assert [item["signal_id"] for item in under_review] == [after["signal_id"]]
 
 

@@ -15,6 +15,7 @@ from jsonschema import (  # type: ignore[import-untyped]  # it ships no types
     ValidationError,
 )
 from msgspec.structs import replace
+from signing import ADMINISTRATOR, Desk, Person
 from strategies import (
     a_case,
     a_configuration,
@@ -91,7 +92,7 @@ GOOD_CASE = encode(a_case())
         ("case-version", GOOD_CASE.replace(b'"kind":"initial"', b'"kind":"first"')),
         ("case-version", GOOD_CASE.replace(b"2024-03-10", b"10-MAR-2024")),
         ("case-version", GOOD_CASE.replace(b'"case_id":"A",', b"")),
-        ("decision", encode(a_decision()).replace(b"start_review", b"withdraw")),
+        ("decision", encode(a_decision()).replace(b"start_validation", b"With draw")),
         ("decision", encode(a_decision()).replace(b"ten letters or more", b"short")),
         ("tick", b'{"at":-1,"configuration":"c","cut":{}}'),
         ("tick", b'{"at":1,"configuration":"c","cut":{"raw":[-1]}}'),
@@ -162,7 +163,23 @@ def test_all_that_a_pipeline_says_fits() -> None:
             fits(_name(emitted), emitted)
             fitted[_name(emitted)] += 1
 
+    for line in map(encode, of_two_people().rows):
+        fits(_name(line), line)
+        fitted[_name(line)] += 1
+
     assert fitted.keys() == {name for name in MADE if not name.startswith(NOT_SAID)}
+
+
+def of_two_people() -> Desk:
+    """Return a desk where two people have made a record of every kind."""
+    desk, ann, bob = Desk(), Person("ann"), Person("bob")
+    role = "committee_chair"
+    desk.takes(*(ADMINISTRATOR.registers(one) for one in (ann, bob)))
+    desk.takes(*(ADMINISTRATOR.grants(one, role) for one in (ann, bob)))
+    first, second = (ann.proposes("flag_emerging", role, n=number) for number in (1, 2))
+    desk.takes(first, second, bob.approves(first, role), ann.withdraws(second))
+    desk.takes(ADMINISTRATOR.revokes(bob, revoked_role=role))
+    return desk
 
 
 NOT_SAID = (

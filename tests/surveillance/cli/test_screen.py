@@ -142,7 +142,7 @@ def _calls(one: Hostile) -> dict[str, tuple[object, ...]]:
         "register follow": ("--url", "sqlite://", *broker, "--metrics-address", "off"),
         "register upgrade": ("--url", f"sqlite:///{one.folder / HOSTILE}"),
         "decide": (
-            one.signal, "--action", "start_review", "--by", "[/b]:smile:", "--role",
+            one.signal, "--action", "start_validation", "--by", "[/b]:smile:", "--role",
             "safety_scientist", "--reason", "[red]long enough[/x]", "--append",
             _within(one.folder, "decisions[/x]\x1b"),
         ),
@@ -155,7 +155,36 @@ def _calls(one: Hostile) -> dict[str, tuple[object, ...]]:
             "safety_physician", "--reason", "[red]long enough[/x]", "--append",
             _within(one.folder, "suppressed[/x]\x1b"),
         ),
+        "propose": (
+            one.signal, "--action", "start_validation", "--by", "[/b]:smile:", "--role",
+            "safety_scientist", "--reason", "[red]long enough[/x]", "--append",
+            _within(one.folder, "proposed[/x]\x1b"),
+        ),
+        "approve": (
+            HOSTILE, "--by", "[/b]:smile:", "--role", "statistician", *run, "--append",
+            _within(one.folder, "approved[/x]\x1b"),
+        ),
+        "withdraw": (
+            "0" * 64, "--by", "[/b]:smile:", "--note", "[red]no[/x]", "--append",
+            _within(one.folder, "withdrawn[/x]\x1b"),
+        ),
+        "proposals": run,
+        "keys list": run,
+        "keys make": ("--out", _within(one.folder, "key[/x]\x1b")),
+        "keys register": (
+            "[/b]:smile:", "--full-name", "[/b]", "--public-key", "x", "--by", "[/b]", "--key",
+            one.folder / HOSTILE, "--append", one.folder / HOSTILE,
+        ),
+        "keys grant": (
+            "[/b]:smile:", "--role", HOSTILE, "--by", "[/b]", "--key", one.folder / HOSTILE,
+            "--append", one.folder / HOSTILE,
+        ),
+        "keys revoke": (
+            "[/b]:smile:", "--role", HOSTILE, "--by", "[/b]", "--key", one.folder / HOSTILE,
+            "--reason", "long enough", "--append", one.folder / HOSTILE,
+        ),
         "law": ("--config", one.folder / HOSTILE),
+        "lifecycle": ("--config", one.folder / HOSTILE),
         "matter": (f"M-{HOSTILE}", *run),
         "findings": run,
         "looks": run,

@@ -20,6 +20,7 @@ CONFIGURATION = {
     "criteria.toml": '[[criterion]]\nname = "evans"\nrule = "evans"\nmin_count = 2\n'
     '[[criterion]]\nname = "alarm"\nrule = "sentinel"\nproducts = ["product:D"]\n'
     'events = ["pt:Alarm"]\n',
+    "people.toml": "accept_unsigned = true\n",
     "sources.toml": "[numbered]\n",
     "triage.toml": "list_min_cases = 3\n[budget]\nper_reviewer_week = 1\nreviewers = 2\n"
     '[[band]]\nname = "P1"\nworking_days = 1\nsentinel = true\n'

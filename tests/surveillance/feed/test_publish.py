@@ -1,4 +1,4 @@
-"""The feed has no gaps, tells open, refuted and closed alike, and names no person."""
+"""The feed has no gaps, tells open, not validated and closed alike, and names no person."""
 
 import pytest
 from published import PublishedEpochs
@@ -12,21 +12,26 @@ from surveillance.domain.signal import DecisionPassedOver
 def test_open_refuted_and_closed_are_published_alike_and_without_gaps() -> None:
     triage, desk = TriagedEpochs(), PublishedEpochs()
     entries = desk.close(triage.signal(a_finding()))
-    for action in ("start_review", "refute", "reopen", "confirm", "close"):
-        decision = a_decision(SIGNAL, action, public_reason=f"in public: {action}")
-        entries += desk.close(triage.signal(decision))
+    actions = ("start_validation", "refute", "reopen", "refute", "close")
+    for number, action in enumerate(actions):
+        entries += desk.close(
+            triage.signal(
+                a_decision(
+                    SIGNAL, action, public_reason=f"public: {action}", decision_id=f"D-{number}"
+                )
+            )
+        )
 
     assert [(e.sequence, e.status, e.is_open) for e in entries] == [
         (0, "detected", True),
-        (1, "under_review", True),
-        (2, "refuted", False),
-        (3, "under_review", True),
-        (4, "confirmed", True),
+        (1, "under_validation", True),
+        (2, "not_validated", False),
+        (3, "under_validation", True),
+        (4, "not_validated", False),
         (5, "closed", False),
     ]
     assert {fact.code for fact in desk.facts} == {e.status for e in entries}
-    actions = ("start_review", "refute", "reopen", "confirm", "close")
-    assert [e.reason for e in entries] == ["", *(f"in public: {action}" for action in actions)]
+    assert [e.reason for e in entries] == ["", *(f"public: {action}" for action in actions)]
 
 
 def test_what_a_reviewer_writes_for_colleagues_is_not_published() -> None:

@@ -5,6 +5,7 @@ import socket
 import pytest
 from prometheus_client import generate_latest
 
+from surveillance.configuration.life_cycle import shipped
 from surveillance.domain.contribution import Dispositions
 from surveillance.domain.errors import Misused
 from surveillance.instrumentation.metrics import Metrics
@@ -14,11 +15,12 @@ from surveillance.pipeline import Source
 from surveillance.triage.triage import TriageState
 
 SOURCE = Source("revise", 1)
+STATUSES = [one.name for one in shipped().status]
 CASES = "cases-received.v1"
 
 
 def a_metrics() -> Metrics:
-    return Metrics(version="1.2.3", configuration="c" * 64)
+    return Metrics(version="1.2.3", configuration="c" * 64, statuses=STATUSES)
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -68,7 +70,7 @@ def test_every_status_is_told_from_the_first_close_on() -> None:
 
     metrics.signals(TriageState())
 
-    for status in ("detected", "under_review", "confirmed", "refuted", "closed"):
+    for status in STATUSES:
         assert value(metrics, "signals", status=status) == 0
 
 

@@ -48,7 +48,7 @@ OUTCOME = (
     b'"received_on":"2020-01-05","seen_on":"2020-01-04"}\n'
 )
 DECISION = (
-    b'{"type":"decision","decision_id":"D-1","signal_id":"S-1","action":"start_review",'
+    b'{"type":"decision","decision_id":"D-1","signal_id":"S-1","action":"start_validation",'
     b'"decided_by":"one",'
     b'"role":"safety_scientist","reason":"three cases","decided_at":"1999-02-13T00:00:00Z"}\n'
 )

@@ -125,7 +125,7 @@ def make_old(url: str, states: list[Signal]) -> None:
 STATES = [
     a_signal(epoch=7, on=date(1999, 2, 12)),
     a_signal(epoch=9, on=date(1999, 3, 1), n=8, n_fatal=1),
-    a_signal(epoch=12, on=date(1999, 3, 5), n=9, status="under_review"),
+    a_signal(epoch=12, on=date(1999, 3, 5), n=9, status="under_validation"),
 ]
 
 

@@ -174,7 +174,7 @@ def test_the_latest_epoch_of_a_signal_stands_in_whatever_order_it_comes(
 
 
 def test_a_signal_is_read_as_it_stood_on_a_day(url: str) -> None:
-    later = a_signal(epoch=9, n=8, on=date(1999, 3, 1), status="under_review", priority=0.2)
+    later = a_signal(epoch=9, n=8, on=date(1999, 3, 1), status="under_validation", priority=0.2)
     other = a_signal(signal_id="S-ffffffffffffffff", priority=0.3)
     with Register(url) as register:
         register.take_epoch(7, AT)
@@ -186,8 +186,8 @@ def test_a_signal_is_read_as_it_stood_on_a_day(url: str) -> None:
     assert reader.signals(Chosen(until=date(1999, 2, 11))) == []
     assert reader.signals(Chosen(until=date(1999, 2, 28))) == [a_signal(), other]
     assert reader.signals(Chosen(until=date(1999, 3, 1))) == [other, later]
-    assert reader.signals(Chosen(), status="under_review") == [later]
-    assert reader.n_signals(Chosen(until=date(1999, 2, 28)), status="under_review") == 0
+    assert reader.signals(Chosen(), status="under_validation") == [later]
+    assert reader.n_signals(Chosen(until=date(1999, 2, 28)), status="under_validation") == 0
     reader.close()
 
 
@@ -353,8 +353,10 @@ def test_every_table_and_every_write_can_be_said_to_postgresql() -> None:
 
 
 def test_signals_carry_a_history_that_reading_gives_back(url: str) -> None:
-    step = Step(on=DAY, status="under_review", action="start_review", decided_by="scientist-1")
-    moved = a_signal(history=(*a_signal().history, step), status="under_review")
+    step = Step(
+        on=DAY, status="under_validation", action="start_validation", decided_by="scientist-1"
+    )
+    moved = a_signal(history=(*a_signal().history, step), status="under_validation")
 
     with Register(url) as register:
         register.take_output(7, [moved], [])

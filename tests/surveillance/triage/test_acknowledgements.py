@@ -12,16 +12,19 @@ from hypothesis import strategies as st
 from strategies import AT, DAY, ROLES, a_configuration, encode, record
 from triaged import TriagedEpochs, a_finding
 
+from surveillance.configuration.life_cycle import shipped
 from surveillance.configuration.types import Reopen
 from surveillance.domain.decision import Acknowledgement, Suppression
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.decode import decode_decision
+from surveillance.triage import life_cycle
 from surveillance.triage.admit import Admit
 from surveillance.triage.life_cycle import why_not_taken
 from surveillance.triage.matters import Matter
 from surveillance.triage.reopening import TRIGGERS, Standing, comes_back, triggers
 
 MATTER = Matter("product:P", "pt:Rash").matter_id
+TODAY = life_cycle.Standing(on=DAY, band=lambda: "P4")
 
 
 def seen(**changes: Any) -> Acknowledgement:  # noqa: ANN401 - its fields
@@ -65,10 +68,12 @@ def test_one_that_cannot_hold_is_kept_with_the_reason(changes: dict[str, Any], r
 def test_every_role_may_acknowledge_or_may_not() -> None:
     allowed = {
         role for role, epoch in product(ROLES, (0, 1))
-        if why_not_taken(seen(role=role, up_to_epoch=epoch), {MATTER}, 1, DAY) is None
+        if why_not_taken(
+            shipped(), seen(role=role, up_to_epoch=epoch), {MATTER}, 1, TODAY
+        ) is None
     }  # fmt: skip
 
-    assert set(ROLES) - allowed == {"regulator"}
+    assert allowed == {"safety_scientist", "safety_physician", "committee_chair"}
 
 
 def test_one_that_comes_with_the_first_finding_of_its_matter_holds() -> None:
@@ -85,7 +90,8 @@ def test_one_is_admitted_once_and_never_changed() -> None:
     stage.apply(state, record(encode(seen()), encode(seen()), encode(other)))
 
     found = stage.close(state, 0, AT)
-    assert found.rows == [seen()]
+    assert found.rows[0] == seen()
+    assert [one.code for one in found.rows[1:]] == ["said_otherwise"]
     assert found.dispositions is not None
     assert (found.dispositions.repeated, found.dispositions.refused) == (1, 1)
     assert decode_decision(encode(seen())) == seen()
@@ -115,12 +121,17 @@ SECOND = {"approved_by": "second person", "approver_role": "committee_chair"}
     [
         ({}, None),
         ({"until": DAY + timedelta(days=30)}, None),
-        ({"until": DAY + timedelta(days=31)}, "a suppression of more than 30 days needs a second"),
+        ({"until": DAY + timedelta(days=31)}, "suppress of more than 30 days needs a second"),
         ({"until": DAY + timedelta(days=31), **SECOND}, None),
         ({"until": DAY + timedelta(days=366), **SECOND}, None),
-        ({"until": DAY + timedelta(days=367), **SECOND}, "a suppression ends within 366 days"),
-        ({"until": DAY}, "a suppression until 2024-03-10 has ended already"),
-        ({"role": "safety_scientist"}, "suppress is not for the role safety_scientist"),
+        ({"until": DAY + timedelta(days=367), **SECOND}, "suppress ends within 366 days"),
+        ({"until": DAY}, "suppress until 2024-03-10 has ended already"),
+        ({"role": "statistician"}, "suppress is not for the role statistician"),
+        (
+            {"role": "safety_scientist"},
+            "suppress may only be proposed by the role",
+        ),
+        ({"role": "safety_scientist", **SECOND}, None),
         (
             {**SECOND, "approver_role": "regulator"},
             "suppress cannot be approved in the role regulator",
@@ -131,10 +142,10 @@ SECOND = {"approved_by": "second person", "approver_role": "committee_chair"}
 def test_a_suppression_ends_and_a_long_one_takes_two_people(
     changes: dict[str, Any], reason: str | None
 ) -> None:
-    found = why_not_taken(kept_away(**changes), {MATTER}, 1, DAY)
+    found = why_not_taken(shipped(), kept_away(**changes), {MATTER}, 1, TODAY)
 
     assert (found is None) == (reason is None)
-    assert (found or "").startswith(reason or "")
+    assert ("" if found is None else found.reason).startswith(reason or "")
 
 
 def test_a_suppression_moves_nothing_and_one_that_may_not_be_is_kept_with_the_reason() -> None:

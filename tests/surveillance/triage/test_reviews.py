@@ -94,12 +94,12 @@ def test_an_answer_names_the_ground_where_two_requests_wait() -> None:
 
     unnamed, unknown = (
         desk.passed_over(answer("product:P", decision_id=f"D-{ground}", ground=ground)).reason
-        for ground in (None, "eu_composition")
+        for ground in (None, "eu_lacks_efficacy")
     )
     named = signals(desk.close(answer("product:P", ground="eu_balance")).rows)["product:P"]
 
     assert unnamed.endswith("must name the ground: requests are open on eu_harmful, eu_balance")
-    assert "no request for review is open on the ground eu_composition" in unknown
+    assert "no request for review is open on the ground eu_lacks_efficacy" in unknown
     assert [review.answer for review in named.reviews] == [None, "not_upheld"]
 
 

@@ -177,13 +177,13 @@ def test_people_move_a_signal_and_every_step_is_kept() -> None:
     desk = TriagedEpochs()
     signal = desk.signal(a_finding())
     for action, status in (
-        ("start_review", "under_review"),
-        ("refute", "refuted"),
-        ("reopen", "under_review"),
+        ("start_validation", "under_validation"),
+        ("refute", "not_validated"),
+        ("reopen", "under_validation"),
+        ("validate", "validated"),
         ("confirm", "confirmed"),
-        ("close", "closed"),
     ):
-        decision = a_decision(SIGNAL, action)  # type: ignore[arg-type]
+        decision = a_decision(SIGNAL, action)
         signal = desk.signal(decision)
 
         assert signal.status == status
@@ -205,10 +205,10 @@ def test_people_move_a_signal_and_every_step_is_kept() -> None:
 def test_a_long_history_is_bounded_in_the_signal_and_whole_in_rows_of_its_own() -> None:
     desk = TriagedEpochs()
     first = desk.signal(a_finding()).history[0]
-    actions = ["start_review", *["refute", "reopen"] * 45]
+    actions = ["start_validation", *["refute", "reopen"] * 45]
     steps: list[SignalStep] = []
     for action in actions:
-        found = desk.close(a_decision(SIGNAL, action))  # type: ignore[arg-type]
+        found = desk.close(a_decision(SIGNAL, action))
         steps += [row for row in found.rows if isinstance(row, SignalStep)]
 
     signal = desk.signal(a_finding(n_pair=5))
@@ -223,9 +223,9 @@ def test_a_long_history_is_bounded_in_the_signal_and_whole_in_rows_of_its_own() 
 def test_every_step_is_a_row_where_many_are_made_in_one_epoch() -> None:
     desk = TriagedEpochs()
     desk.close(a_finding())
-    actions = ["start_review", *["refute", "reopen"] * 10]
+    actions = ["start_validation", *["refute", "reopen"] * 10]
 
-    found = desk.close(*(a_decision(SIGNAL, action) for action in actions))  # type: ignore[arg-type]
+    found = desk.close(*(a_decision(SIGNAL, action) for action in actions))
 
     steps = [row for row in found.rows if isinstance(row, SignalStep)]
     assert [row.step.action for row in steps] == actions
@@ -234,12 +234,12 @@ def test_every_step_is_a_row_where_many_are_made_in_one_epoch() -> None:
 def test_a_finding_does_not_move_what_people_decided() -> None:
     desk = TriagedEpochs()
     desk.close(a_finding())
-    desk.close(a_decision(SIGNAL, "start_review"))
+    desk.close(a_decision(SIGNAL, "start_validation"))
     before = desk.signal(a_decision(SIGNAL, "refute"))
 
     after = desk.signal(a_finding(change="grown", n_pair=9))
 
-    assert (after.status, after.history) == ("refuted", before.history)
+    assert (after.status, after.history) == ("not_validated", before.history)
 
 
 def test_findings_of_an_epoch_come_before_its_decisions() -> None:
@@ -248,7 +248,7 @@ def test_findings_of_an_epoch_come_before_its_decisions() -> None:
     said = [TriagedEpochs().close(*order).rows for order in permutations(items)]
 
     assert said[0] == said[1]
-    assert [row.status for row in said[0] if isinstance(row, Signal)] == ["under_review"]
+    assert [row.status for row in said[0] if isinstance(row, Signal)] == ["under_validation"]
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_findings_of_an_epoch_come_before_its_decisions() -> None:
     [
         ({"signal_id": "S-nowhere"}, "there is no such signal"),
         ({"action": "close"}, "close is not possible from detected"),
-        ({"role": "regulator"}, "start_review is not for the role regulator"),
+        ({"role": "regulator"}, "start_validation is not for the role regulator"),
         ({"action": "uphold_review"}, "uphold_review answers a request for review"),
     ],
 )
@@ -269,8 +269,11 @@ def test_a_decision_that_is_not_allowed_is_kept_with_the_reason(
     row = desk.passed_over(a_decision(**({"signal_id": SIGNAL} | changes)))
 
     assert row.reason.startswith(reason)
-    assert (row.decision_id, row.on) == (f"D-{changes.get('action', 'start_review')}", desk.today)
-    assert desk.signal(a_decision(SIGNAL)).status == "under_review"
+    assert (row.decision_id, row.on) == (
+        f"D-{changes.get('action', 'start_validation')}",
+        desk.today,
+    )
+    assert desk.signal(a_decision(SIGNAL)).status == "under_validation"
 
 
 # Reviews
@@ -339,7 +342,7 @@ def test_every_condition_of_a_review_rule_must_hold(rule: dict[str, Any], opens:
 
 def test_a_rule_that_asks_for_a_status_opens_when_people_come_to_it() -> None:
     desk = TriagedEpochs(
-        review=(ReviewRule(name="r", statuses=("under_review",), ground="eu_harmful"),)
+        review=(ReviewRule(name="r", statuses=("under_validation",), ground="eu_harmful"),)
     )
     assert kinds(desk.close(a_finding())) == []
 

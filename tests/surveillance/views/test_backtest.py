@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from small_run import PAIR, given, write_configuration
 
@@ -164,6 +165,24 @@ def test_a_file_of_known_signals_that_is_wrong_names_the_line(
         read_known(write_known(tmp_path / "known.csv", row))
 
     assert said in str(caught.value)
+
+
+def test_a_file_of_ones_own_needs_three_columns_and_names_as_the_run_has_them(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "known.csv"
+    file.write_text("product,term,since\nrotavirus (rotashield),Intussusception,1999-07-16\n")
+
+    (known,) = read_known(file)
+    found = match(known, ([PAIR[0], "product:HIB (ACTHIB)"], [PAIR[1]]), None)
+
+    assert (known.first_regulator_action, known.licensed) == (date(1999, 7, 16), None)
+    assert [(product.key, event.key) for product, event in found.pairs] == [PAIR]
+    keys = (["group:rotashield"], ["group:intussusception", "pt:Rash"])
+    group = msgspec.structs.replace(known, product="Rotashield", event="group:intussusception")
+    assert [one.key for one in match(group, keys, None).products] == ["group:rotashield"]
+    missing = match(msgspec.structs.replace(known, event="Gout"), keys, None)
+    assert missing.missing[-1] == "no pt and no group in the run is named 'Gout'"
 
 
 def test_a_file_of_known_signals_that_is_not_there_is_refused(tmp_path: Path) -> None:

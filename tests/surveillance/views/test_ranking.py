@@ -5,8 +5,9 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
+from surveillance.configuration.life_cycle import shipped
 from surveillance.configuration.types import Triage
-from surveillance.domain.signal import OPEN, Signal, Status
+from surveillance.domain.signal import Signal, Status
 from surveillance.triage.triage import signal_id
 from surveillance.views.ranking import rank_matters, rank_signals
 
@@ -42,6 +43,7 @@ def a_screened(
         expected=0.004,
         evidence=evidence,
         is_sentinel=is_sentinel,
+        is_open=shipped().is_open(status),
     )
 
 
@@ -53,7 +55,7 @@ SIGNALS = st.lists(
         st.sampled_from((0.1, 0.2, 0.3)),
         n=st.integers(0, 4),
         evidence=st.sampled_from((-0.5, 0.0, 0.5)),
-        status=st.sampled_from(("detected", "confirmed", "refuted")),
+        status=st.sampled_from(("detected", "confirmed", "not_validated")),
     ),
     unique_by=lambda one: one.signal_id,
 )
@@ -63,7 +65,9 @@ SIGNALS = st.lists(
 def test_a_matter_stands_where_the_best_of_its_listed_signals_stands(
     signals: list[Signal],
 ) -> None:
-    listed = [one for one in signals if one.status in OPEN and one.n >= 3 and one.evidence > 0]
+    listed = [
+        one for one in signals if one.status != "not_validated" and one.n >= 3 and one.evidence > 0
+    ]
     best = {one.matter_id: 0.0 for one in listed}
     for one in listed:
         best[one.matter_id] = max(best[one.matter_id], one.priority)
