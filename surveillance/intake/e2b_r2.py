@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from surveillance.intake.ichicsr_case import Origin, Tree, build_case
+from surveillance.intake.ichicsr_case import Origin, build_case
+from surveillance.intake.ichicsr_fields import Tree
 from surveillance.intake.xml_batches import XmlBatches
 from surveillance.intake.xml_parts import Kind
 

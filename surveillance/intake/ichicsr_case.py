@@ -10,7 +10,7 @@ comments are digested and left behind.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from surveillance.domain.case import (
     N_EVENTS_MAX,
@@ -29,11 +29,12 @@ from surveillance.domain.case import (
 )
 from surveillance.domain.case_detail import Condition, Death, Opinion, PastDrug, Study
 from surveillance.domain.errors import Refused
-from surveillance.domain.values import Coded, Quantity
+from surveillance.domain.values import Coded
 from surveillance.intake import ich_codes
 from surveillance.intake import ichicsr_codes as codes
 from surveillance.intake.e2b_r3_patient import digest, not_ahead
-from surveillance.intake.hl7 import Part, minutes_of, whole_days, years
+from surveillance.intake.hl7 import minutes_of, whole_days, years
+from surveillance.intake.ichicsr_fields import N_NAME, Fields, Tree
 from surveillance.intake.notes import bounded
 
 if TYPE_CHECKING:
@@ -42,10 +43,7 @@ if TYPE_CHECKING:
 
     from surveillance.domain.case import Kind
 
-T = TypeVar("T")
-Tree = dict[str, Any]  # of texts, trees, and lists of them
 
-_N_NAME = 250
 _N_MANY = 100
 _N_FEW = 50
 _N_TESTS_MAX = 1_000
@@ -60,21 +58,6 @@ _CRITERIA = {
     "disabling": "seriousnessdisabling",
     "congenital_anomaly": "seriousnesscongenitalanomali",
     "other": "seriousnessother",
-}
-_ELEMENTS = {  # of E2B(R3), under which dates of other precision than a day are kept
-    "receivedate": "C.1.4",
-    "receiptdate": "C.1.5",
-    "lastmenstrualdate": "D.6",
-    "patientmedicalstartdate": "D.7.1.r.2",
-    "patientmedicalenddate": "D.7.1.r.4",
-    "patientdrugstartdate": "D.8.r.4",
-    "patientdrugenddate": "D.8.r.5",
-    "patientdeathdate": "D.9.1",
-    "reactionstartdate": "E.i.4",
-    "reactionenddate": "E.i.5",
-    "testdate": "F.r.1",
-    "drugstartdate": "G.k.4.r.4",
-    "drugenddate": "G.k.4.r.5",
 }
 _REMEDIES = {
     "no_id": "send the safety report id",
@@ -94,70 +77,6 @@ class Origin(NamedTuple):
 
 def _refuse(code: str, reason: str) -> Refused:
     return Refused(code, reason, _REMEDIES[code])
-
-
-class Fields(Part):
-    """The fields of one part of a report."""
-
-    __slots__ = ("tree",)
-
-    def __init__(self, tree: Tree, notes: list[str]) -> None:
-        super().__init__(notes)
-        self.tree = tree
-
-    def string(self, name: str) -> str:
-        """Return a field as text; empty if it is not there, or is no single value."""
-        value = self.tree.get(name)
-        if isinstance(value, str):
-            return self._without_control(name, value.strip())
-        if isinstance(value, int | float):
-            return str(value)
-        if value:
-            self.note(name, "is not one value")
-        return ""
-
-    def _without_control(self, name: str, text: str) -> str:
-        """Leave out the control characters that JSON can hold and no record may."""
-        if text.isprintable():
-            return text
-        kept = "".join(c for c in text if c >= " " or c in "\n\r\t")
-        if kept != text:
-            self.note(name, "held control characters, which were left out")
-        return kept
-
-    def short(self, name: str, n_max: int = _N_NAME) -> str | None:
-        """Return a name."""
-        return self.name(name, self.string(name), n_max)
-
-    def of(self, name: str, known: dict[str, T]) -> T | None:
-        """Return what a code stands for."""
-        code = self.string(name)
-        if code and code not in known:
-            self.note(name, "no such code", code)
-        return known.get(code)
-
-    def when(self, name: str) -> date | None:
-        """Return a day; a year or a month is kept as it was stated."""
-        return self.date(_ELEMENTS.get(name, name), self.string(name))
-
-    def measured(self, number: str, unit: str, known: dict[str, str]) -> Quantity | None:
-        """Return a number with its unit."""
-        value = self.number(number, self.string(number))
-        stated = self.string(unit)
-        if value is None or not stated:
-            return None
-        return Quantity(value=value, unit=known.get(stated, stated[:50]))
-
-    def parts(self, name: str) -> Iterator[Fields]:
-        """Yield parts of a kind: none, one, or a list of them."""
-        found = self.tree.get(name)
-        for each in found if isinstance(found, list) else [found]:
-            if isinstance(each, dict):
-                yield Fields(each, self.notes)
-
-    def part(self, name: str) -> Fields:
-        """Return the first part of a kind; an empty one if there is none."""
-        return next(self.parts(name), Fields({}, self.notes))
 
 
 def build_case(tree: Tree, origin: Origin) -> CaseVersion:
@@ -405,7 +324,7 @@ def _event(
     fields: Fields, seriousness: Seriousness, country: str | None, received_on: date
 ) -> Event | None:
     llt, verbatim = fields.short("reactionmeddrallt", 60), fields.string("primarysourcereaction")
-    pt = fields.short("reactionmeddrapt") or llt or fields.name("reaction", verbatim, _N_NAME)
+    pt = fields.short("reactionmeddrapt") or llt or fields.name("reaction", verbatim, N_NAME)
     if pt is None:
         return None
     version = "reactionmeddraversionpt"
@@ -452,7 +371,7 @@ def _products(patient: Fields, n_events: int, notes: list[str]) -> _Products:
 def _product(fields: Fields, number: int) -> Product | None:
     substances = _substances(fields)
     name = fields.short("medicinalproduct")
-    name = name or (" \\ ".join(substances)[:_N_NAME] if substances else None)
+    name = name or (" \\ ".join(substances)[:N_NAME] if substances else None)
     if name is None:
         return None
     role = fields.of("drugcharacterization", codes.ROLES)
@@ -496,7 +415,7 @@ def _substances(fields: Fields) -> tuple[str, ...]:
         names = [each for each in harmonised if isinstance(each, str)] if isinstance(
             harmonised, list
         ) else []  # fmt: skip
-    kept = [fields.name("activesubstance", name.strip(), _N_NAME) for name in names]
+    kept = [fields.name("activesubstance", name.strip(), N_NAME) for name in names]
     return tuple(dict.fromkeys(name for name in kept if name))[:N_SUBSTANCES_MAX]
 
 

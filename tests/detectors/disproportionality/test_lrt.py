@@ -7,13 +7,13 @@ from typing import Any
 
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
-import pandas as pd
 import pytest
 from data import reference_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
+from pvlrt import as_pvlrt, contingency, every_run
 from scipy import stats
 
 from detectors.counts import Table
@@ -35,7 +35,6 @@ NULLS: list[Null] = ["multinomial", "permutation", "poisson"]
 
 every_margin = pytest.mark.parametrize("margin", MARGINS)
 every_null = pytest.mark.parametrize("null", NULLS)
-every_run = pytest.mark.parametrize("name", ["statin46", "lovastatin"])
 
 small_tables = st.integers(2, 5).flatmap(
     lambda n_products: st.lists(
@@ -44,23 +43,6 @@ small_tables = st.integers(2, 5).flatmap(
         max_size=6,
     ).filter(lambda rows: any(map(any, rows)))
 )
-
-
-def contingency(name: str) -> pd.DataFrame:
-    return reference_table(f"contingency/{name}_contingency.csv").set_index("AE")
-
-
-def as_pvlrt(counts: pd.DataFrame, model: Model, *, seed: int) -> LikelihoodRatioTest:
-    return lrt(
-        counts,
-        margin=None,
-        model=model,
-        null="poisson",
-        family="table",
-        tested=np.arange(counts.shape[1]) < counts.shape[1] - 1,
-        n_draws=5_000,
-        rng=np.random.default_rng(seed),
-    )
 
 
 def numbers_of(found: LikelihoodRatioTest) -> list[NDArray[Any]]:

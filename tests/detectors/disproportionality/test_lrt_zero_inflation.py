@@ -4,40 +4,19 @@ import math
 
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
-import pandas as pd
 import pytest
-from data import reference_json, reference_table
+from data import reference_json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
+from pvlrt import as_pvlrt, contingency, every_run
 
 from detectors.disproportionality import null_tables
 from detectors.disproportionality.lrt import (
-    LikelihoodRatioTest,
-    Model,
     lrt,
 )
 from detectors.disproportionality.zero_inflation import fit_zero_inflation
-
-every_run = pytest.mark.parametrize("name", ["statin46", "lovastatin"])
-
-
-def contingency(name: str) -> pd.DataFrame:
-    return reference_table(f"contingency/{name}_contingency.csv").set_index("AE")
-
-
-def as_pvlrt(counts: pd.DataFrame, model: Model, *, seed: int) -> LikelihoodRatioTest:
-    return lrt(
-        counts,
-        margin=None,
-        model=model,
-        null="poisson",
-        family="table",
-        tested=np.arange(counts.shape[1]) < counts.shape[1] - 1,
-        n_draws=5_000,
-        rng=np.random.default_rng(seed),
-    )
 
 
 @every_run
