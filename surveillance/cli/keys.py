@@ -160,3 +160,4 @@ def list_keys(
         for one in found
     ]
     print_table("keys", dict.fromkeys(columns, "left"), rows)
+    print_lines(f"{len(rows):,} keys are registered")

@@ -212,6 +212,7 @@ def proposals(
         for one in chosen
     ]
     print_table("proposals", dict.fromkeys(columns, "left"), rows)
+    print_lines(f"{len(chosen):,} shown of {len(found):,} proposals")
 
 
 def _looked_up(given: str, from_run: FromRun, register: RegisterUrl) -> ProposalState:
