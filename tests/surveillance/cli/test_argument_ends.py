@@ -75,7 +75,6 @@ def _tries(command: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.campaign
 @pytest.mark.parametrize("command", commands())
 def test_what_lies_within_the_range_of_an_option_is_taken(
