@@ -18,6 +18,7 @@ FIRST = date(2024, 3, 1)
 CONFIGURATION = {
     "criteria": '[[criterion]]\nname = "evans"\nrule = "evans"\nmin_count = 2\n'
     '[[criterion]]\nname = "ic"\nrule = "ic_lower"\n',
+    "people": "accept_unsigned = true\n",
     "sources": "[numbered]\n",
     "triage": "list_min_cases = 3\n",
 }
