@@ -178,7 +178,9 @@ def _require_table(directory: Path, values: dict[str, Any]) -> None:
     for file, kind, name, known in used:
         if name not in known:
             raise Misconfigured(
-                str(directory / file), f"{name!r} is no {kind}", f"use one of {', '.join(known)}"
+                str(directory / file),
+                f"{name!r} is no {kind}",
+                f"use one of {', '.join(known)}" if known else "law.toml has no [[action]]: add it",
             )
 
 

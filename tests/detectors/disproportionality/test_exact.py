@@ -196,8 +196,10 @@ def test_both_sides_agree_with_scipy(cells: tuple[int, ...]) -> None:
 
     found = fisher(table_of(*cells), alternative="two-sided").p
 
-    # SciPy's logarithms of gamma functions leave 1e-11 at these counts.
-    assert_allclose(found, fisher_exact(np.array([[a, b], [c, d]])).pvalue, rtol=1e-9)
+    # SciPy's logarithms of gamma functions leave 1e-11 at these counts. Where a probability has few
+    # bits left, those are what there is to compare.
+    expected = fisher_exact(np.array([[a, b], [c, d]])).pvalue
+    assert_allclose(found, expected, rtol=1e-9, atol=2 * np.nextafter(0.0, 1.0))
 
 
 def test_values_that_are_exactly_as_probable_are_counted_on_both_sides() -> None:

@@ -43,10 +43,17 @@ def test_a_law_of_ones_own_takes_the_place_of_the_one_that_ships(tmp_path: Path)
         '[[ground]]\ncode = "own"\njurisdiction = "CH"\ncitation = "Law, Art. 1"\n'
         'asks = "Is it harmful?"\napplies_from = 2002-01-01\n'
     )
-    directory = a_directory(tmp_path, "own", law=own)
+    step = "".join(
+        f'[[action]]\ncode = "{code}"\nname = "A step"\n'
+        for code in ("label", "suspension", "revocation")
+    )
+    directory = a_directory(tmp_path, "own", law=own + step)
 
     listed = json.loads(longwatch("law", "--config", directory, "--json").out)
 
     assert [one["code"] for one in listed["grounds"]] == ["own"]
+    assert [one["code"] for one in listed["ladder"]] == ["label", "suspension", "revocation"]
+    bare = longwatch("check-config", a_directory(tmp_path, "own", law=own))
+    assert "'label' is no step of the ladder; law.toml has no [[action]]: add it" in bare.err
     twice = a_directory(tmp_path, "own", law=own + own)
     assert "'own' is given more than once" in longwatch("check-config", twice).err
