@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from surveillance.cli import app
 
 
+@cache
 def commands() -> dict[str, Any]:
     """Return every command by its name, as "refused list"."""
     return dict(_walk(typer.main.get_command(app), ""))
