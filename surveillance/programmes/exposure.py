@@ -29,6 +29,7 @@ from surveillance.programmes.records import OutcomeRules, Weighed
 
 KeysOf = Callable[[TreatmentGiven], tuple[str, ...]]
 _SOME_DAY = date(2000, 1, 1)  # which no key depends on
+_FORM = b"facts by programme, in cells"
 _NOTHING = b"\x00"  # of a version that neither treats nor kills: it yields to one that does
 
 
@@ -102,11 +103,19 @@ class Expose:
         return Output(list(_rows(moved)), [])
 
     def dump(self, state: ExposeState) -> bytes:  # noqa: ARG002 - all of it is in the cells
-        """Return the part of the state that is not in the cells: none, between epochs."""
-        return b""
+        """Return the part of the state that is not in the cells: its form alone, between epochs."""
+        return _FORM
 
-    def load(self, data: bytes, cells: Cells) -> ExposeState:  # noqa: ARG002 - as above
-        """Restore the state."""
+    def load(self, data: bytes, cells: Cells) -> ExposeState:
+        """Restore the state.
+
+        Raises
+        ------
+        ValueError
+            If it is of another form.
+        """
+        if data != _FORM:
+            raise ValueError("the state of expose is of another form")
         return ExposeState(cells)
 
     def _take(self, state: ExposeState, weighed: Weighed) -> None:

@@ -36,7 +36,7 @@ class Worker:
         self._epoch = -1
 
     def close(self, *records: OutcomeRecord) -> list[Exposure]:
-        state = self.stage.load(b"", self.cells)
+        state = self.stage.load(self.stage.dump(self.stage.init(self.cells)), self.cells)
         self.stage.apply(state, record(*map(encode, records), at=LATE))
         self._epoch += 1
         said = self.stage.close(state, self._epoch, LATE)
