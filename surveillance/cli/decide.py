@@ -9,14 +9,18 @@ import typer
 from surveillance.cli import records
 from surveillance.cli.records import (
     Append,
+    BandName,
     Broker,
     By,
     KeyFile,
+    MergedInto,
     Note,
     OfTable,
     PassphraseFile,
+    PublicReason,
     Reason,
     Role,
+    Until,
 )
 from surveillance.cli.screen import print_lines
 from surveillance.cli.terminal import a_date
@@ -37,7 +41,7 @@ def decide(
     by: By,
     role: Role,
     reason: Reason,
-    public_reason: Annotated[str, typer.Option(help="Published word for word.")] = "",
+    public_reason: PublicReason = "",
     approved_by: Annotated[str | None, typer.Option(help="The second person.")] = None,
     approver_role: Annotated[str | None, typer.Option(help="As --role.")] = None,
     ground: Annotated[
@@ -46,13 +50,9 @@ def decide(
     ladder_step: Annotated[
         str | None, typer.Option(help="Code in `longwatch law`: the step of the ladder.")
     ] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="DATE", help="The day until which to set it aside.")
-    ] = None,
-    merged_into: Annotated[
-        str | None, typer.Option(metavar="SIGNAL", help="The signal that goes on.")
-    ] = None,
-    band: Annotated[str | None, typer.Option(help="How urgent it is, as P1.")] = None,
+    until: Until = None,
+    merged_into: MergedInto = None,
+    band: BandName = None,
     config: OfTable = None,
     key: KeyFile = None,
     passphrase_file: PassphraseFile = None,

@@ -11,14 +11,18 @@ from surveillance.cli.decide import EPOCH_MAX
 from surveillance.cli.options import AsJson, FromRun, RegisterUrl, one_of
 from surveillance.cli.records import (
     Append,
+    BandName,
     Broker,
     By,
     KeyFile,
+    MergedInto,
     Note,
     OfTable,
     PassphraseFile,
+    PublicReason,
     Reason,
     Role,
+    Until,
 )
 from surveillance.cli.screen import print_lines, visible
 from surveillance.cli.tables import print_table
@@ -53,20 +57,16 @@ def propose(
     by: By,
     role: Role,
     reason: Reason,
-    public_reason: Annotated[str, typer.Option(help="Published word for word.")] = "",
+    public_reason: PublicReason = "",
     status: Annotated[str | None, typer.Option(help="Of the signal, as you saw it.")] = None,
     epoch: Annotated[
         int | None, typer.Option("--epoch", min=0, max=EPOCH_MAX, help="Of what you saw.")
     ] = None,
     ground: Annotated[str | None, typer.Option(help="Code in `longwatch law`.")] = None,
     ladder_step: Annotated[str | None, typer.Option(help="Code in `longwatch law`.")] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="DATE", help="The day until which to set it aside.")
-    ] = None,
-    merged_into: Annotated[
-        str | None, typer.Option(metavar="SIGNAL", help="The signal that goes on.")
-    ] = None,
-    band: Annotated[str | None, typer.Option(help="How urgent it is, as P1.")] = None,
+    until: Until = None,
+    merged_into: MergedInto = None,
+    band: BandName = None,
     config: OfTable = None,
     key: KeyFile = None,
     passphrase_file: PassphraseFile = None,

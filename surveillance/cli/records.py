@@ -28,6 +28,12 @@ Role = Annotated[str, typer.Option(help="As in `longwatch lifecycle`.")]
 Reason = Annotated[str, typer.Option(help="At least ten characters; internal.")]
 Note = Annotated[str, typer.Option(help="Internal; not published.")]
 Broker = Annotated[str | None, typer.Option(help="HOST:PORT of Kafka to write to.")]
+PublicReason = Annotated[str, typer.Option(help="Published word for word.")]
+Until = Annotated[
+    str | None, typer.Option(metavar="DATE", help="The day until which to set it aside.")
+]
+MergedInto = Annotated[str | None, typer.Option(metavar="SIGNAL", help="The signal that goes on.")]
+BandName = Annotated[str | None, typer.Option(help="How urgent it is, as P1.")]
 Append = Annotated[Path | None, typer.Option(help="NDJSON file to append to.")]
 KeyFile = Annotated[
     Path | None,
