@@ -30,7 +30,7 @@ from .conftest import started
 if TYPE_CHECKING:
     from surveillance.stream.parity import Comparison
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.campaign]
 
 SEED = 7
 STRANGER = Path(__file__).parent / "stranger.py"
@@ -166,9 +166,9 @@ def test_the_stranger_imports_nothing_of_longwatch() -> None:
 @pytest.mark.parametrize(
     ("n_workers", "options"),
     [
-        pytest.param(1, [], marks=pytest.mark.campaign),
+        (1, []),
         (2, ["--in-memory"]),
-        pytest.param(3, [], marks=pytest.mark.campaign),
+        (3, []),
     ],
     ids=["1", "2-memory", "3"],
 )

@@ -21,7 +21,7 @@ from .test_shell import FIRST, assert_equal_to_a_replay
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.campaign]
 
 N_CASES = 26
 SIGNAL = signal_id("programme:SIM-CPS1", "group:acute_hepatic_failure", "safety")

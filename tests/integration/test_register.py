@@ -177,6 +177,7 @@ def differing(found: dict[str, list[str]], expected: dict[str, list[str]]) -> li
     return [name for name in expected if found[name] != expected[name]]
 
 
+@pytest.mark.campaign
 def test_after_two_kills_and_a_broker_restart_the_register_is_that_of_a_replay(
     recorded: Recorded, url: str, tmp_path: Path
 ) -> None:

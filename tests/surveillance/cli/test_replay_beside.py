@@ -89,6 +89,7 @@ def test_until_bounds_the_reports_and_not_the_decisions(inputs: Path) -> None:
     assert [one["name"] for one in summary["inputs"]] == ["cases.ndjson", "decided.ndjson"]
 
 
+@pytest.mark.campaign
 def test_decisions_and_outcomes_beside_the_reports_give_the_bytes_of_one_folder(
     demo: Demo, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_simulate_may_be_done_again_in_the_same_place(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "truth.json").read_bytes())["seed"] == 2
 
 
+@pytest.mark.campaign  # the recorded topics and the small runs hold the same, sooner
 def test_a_replay_of_the_same_input_says_the_same_bytes(demo: Demo, tmp_path: Path) -> None:
     answer = longwatch("replay", "folder", demo.simulation, "--out", tmp_path / "run", "--json")
 

@@ -364,7 +364,13 @@ def repeated(name: str, n: int) -> Iterator[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SEEDS.keys() - {"vaers", "faers", "maude", "caers"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("openfda", marks=pytest.mark.campaign),
+        *sorted(SEEDS.keys() - {"vaers", "faers", "maude", "caers", "openfda"}),
+    ],
+)
 def test_memory_does_not_grow_with_a_file(name: str, tmp_path: Path) -> None:
     size = sum(len(each) for each in SEEDS[name].contents.values())
     peaks = []

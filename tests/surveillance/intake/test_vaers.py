@@ -380,7 +380,7 @@ print(json.dumps([n, int(peak) // 1024]))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_memory_does_not_grow_with_a_file_twenty_times_as_large(tmp_path: Path) -> None:
     n_reports = 10_000  # about a year of the 1990s
     measured = []

@@ -110,6 +110,7 @@ def test_a_broker_keeps_its_records_over_a_kill_and_leaves_no_process(tmp_path: 
 
 
 @pytest.mark.kafka
+@pytest.mark.campaign
 def test_a_paused_broker_says_nothing_until_it_is_resumed(tmp_path: Path) -> None:
     with started(tmp_path) as broker:
         make_topic(broker.address)
@@ -128,6 +129,7 @@ def test_a_paused_broker_says_nothing_until_it_is_resumed(tmp_path: Path) -> Non
 
 
 @pytest.mark.kafka
+@pytest.mark.campaign
 def test_a_paused_broker_is_ended_all_the_same_when_its_user_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +152,7 @@ def test_a_paused_broker_is_ended_all_the_same_when_its_user_fails(
 
 
 @pytest.mark.kafka
+@pytest.mark.campaign
 def test_a_broker_does_not_outlive_a_user_that_was_killed(tmp_path: Path) -> None:
     with started(tmp_path):
         pass  # refuses here if there is no Kafka; the storage is formatted now

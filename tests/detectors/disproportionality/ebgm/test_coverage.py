@@ -59,7 +59,7 @@ def test_the_way_of_openebgm_misses_more_often_on_data_drawn_by_its_own_law(prio
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database", [faers, vaers])
+@pytest.mark.parametrize("database", [pytest.param(faers, marks=pytest.mark.campaign), vaers])
 def test_limits_miss_as_often_as_they_promise_on_the_pairs_of_a_database(
     database: Callable[[], Pairs],
 ) -> None:
