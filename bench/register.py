@@ -25,6 +25,7 @@ from sqlalchemy import func, select, text
 
 from bench import data
 from bench.apart import ROOT, Stopwatch, apart
+from surveillance.cli.gc_tuning import collect_seldom
 from surveillance.configuration.types import Topics, Triage
 from surveillance.log.days import end_of
 from surveillance.register import CaseIndex, Register, database, schema
@@ -246,6 +247,7 @@ def _n_rows(url: str) -> dict[str, int]:
 
 def ask(url: str) -> dict[str, Any]:
     """Ask every question as often as it takes for a percentile."""
+    collect_seldom()  # as every command does
     source = RegisterReader(url)
     generator = random.Random(SEED)
     configuration = source.configuration()

@@ -21,6 +21,7 @@ from typer._click.exceptions import (  # Typer carries a click of its own
 
 from surveillance.cli import screen
 from surveillance.cli.by_name import CommandsByName
+from surveillance.cli.gc_tuning import collect_seldom
 from surveillance.domain.errors import Defect, Misused
 from surveillance.log.topics import GENERATION
 
@@ -67,6 +68,8 @@ def main(arguments: list[str] | None = None) -> None:
         In place of those of the process.
     """
     screen.make_ready()
+    if arguments is None:  # the process is ours alone
+        collect_seldom()
     try:
         code = app(arguments, standalone_mode=False, prog_name="longwatch")
         screen.finish()

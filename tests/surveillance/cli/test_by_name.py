@@ -50,3 +50,23 @@ def test_a_command_loads_only_what_it_needs(arguments: list[str], absent: list[s
 
     assert done.stdout
     assert done.stderr == ""
+
+
+def test_a_process_collects_seldom_and_a_call_leaves_its_caller_alone() -> None:
+    program = (
+        "import gc, sys\nfrom surveillance.cli import main\n"
+        "def call(*given):\n"
+        "    try: main(*given)\n"
+        "    except SystemExit: pass\n"
+        "    sys.stderr.write(f'{gc.get_threshold()[0]} ')\n"
+        "sys.argv = ['longwatch', '--version']\n"
+        "call(sys.argv[1:])\ncall()\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True
+    )
+
+    inside, alone = map(int, done.stderr.split())
+    assert inside < 1_000
+    assert alone > 10_000
