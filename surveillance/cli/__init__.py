@@ -7,10 +7,11 @@ was refused in part, 70 a defect.
 from __future__ import annotations
 
 import importlib.metadata
+import signal
 import sys
 import traceback
 from errno import EDQUOT, ENOSPC
-from typing import Annotated
+from typing import Annotated, Never
 
 import typer
 from typer._click.exceptions import (  # Typer carries a click of its own
@@ -70,6 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     screen.make_ready()
     if arguments is None:  # the process is ours alone
         collect_seldom()
+        signal.signal(signal.SIGTERM, _terminate)  # until a service has its own
     try:
         code = app(arguments, standalone_mode=False, prog_name="longwatch")
         screen.finish()
@@ -80,9 +82,20 @@ def main(arguments: list[str] | None = None) -> None:
     except (typer.Abort, KeyboardInterrupt):
         screen.print_errors("longwatch: interrupted")
         sys.exit(130)
+    except _Terminated:
+        screen.print_errors("longwatch: terminated")
+        sys.exit(143)
     except Exception as error:  # noqa: BLE001 - else it would be 1: a check found a difference
         sys.exit(_explain(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+class _Terminated(BaseException):
+    """The process was asked to end: whatever is open is closed on the way out."""
+
+
+def _terminate(*_: object) -> Never:
+    raise _Terminated
 
 
 def _explain(error: Exception) -> int:

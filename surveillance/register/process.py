@@ -125,6 +125,8 @@ def _write_and_tell(
         with suppress(OSError):
             telling.send((error.place, error.reason, error.remedy))
         sys.exit(1)
+    except EOFError:  # the process that feeds it was killed, and nobody reads on
+        sys.exit(1)
 
 
 def _write(url: str, configuration: Configuration | None, pipe: Connection) -> None:

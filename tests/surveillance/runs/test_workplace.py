@@ -362,16 +362,27 @@ def test_of_two_replays_at_once_one_is_refused_and_the_other_is_whole(tmp_path: 
 
 
 @pytest.mark.slow
-def test_a_replay_that_was_killed_is_reported_and_can_be_done_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "code", "line", "left"),
+    [
+        (signal.SIGKILL, -9, b"", "an unfinished run"),
+        (signal.SIGTERM, 143, b"longwatch: terminated\n", "is not a directory"),
+    ],
+)
+def test_a_replay_that_was_killed_is_reported_and_can_be_done_again(
+    tmp_path: Path, how: signal.Signals, code: int, line: bytes, left: str
+) -> None:
     out, many = tmp_path / "run", _cases(tmp_path, 20_000)
     command = (sys.executable, "-m", "surveillance", "replay", "cases", many, "--out", out)
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}) as replay:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as replay:
         until = time.monotonic() + 120
-        while not (out / UNFINISHED / "run.json").exists() and time.monotonic() < until:
+        while not (out / UNFINISHED / "register.db").exists() and time.monotonic() < until:
             time.sleep(0.05)
-        replay.send_signal(signal.SIGKILL)
+        replay.send_signal(how)
+        assert (replay.communicate()[1], replay.returncode) == (line, code)
 
-    assert_refused_in_one_line(longwatch("findings", "--from-run", out), "an unfinished run")
+    assert_refused_in_one_line(longwatch("findings", "--from-run", out), left)
     assert _replay(_cases(tmp_path, 60), out).code == 0
     require_whole(out)
 
