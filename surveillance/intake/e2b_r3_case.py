@@ -26,7 +26,7 @@ from surveillance.domain.case_detail import (
 )
 from surveillance.domain.errors import Refused
 from surveillance.intake.e2b_r3_drugs import drugs, judged
-from surveillance.intake.e2b_r3_nodes import child, observations
+from surveillance.intake.e2b_r3_nodes import child, descendants, observations
 from surveillance.intake.e2b_r3_patient import coded, digest, patient, reactions, section, tests
 from surveillance.intake.hl7 import Part, minutes_of
 from surveillance.intake.ich_codes import REPORTERS, STUDY_TYPES, TYPES
@@ -272,11 +272,7 @@ def _reason(stated: dict[str, list[Observed]], part: Part) -> str | None:
 
 
 def _assessment(event: Element) -> Element | None:
-    for component in event.iterchildren("component"):
-        found = child(component, "adverseEventAssessment")
-        if found is not None:
-            return found
-    return None
+    return next(iter(descendants(event, "component", "adverseEventAssessment")), None)
 
 
 _Related = list[tuple[Any, Any, str]]  # the relation, the report, its code

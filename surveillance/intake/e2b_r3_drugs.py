@@ -18,6 +18,7 @@ from surveillance.intake.e2b_r3_nodes import (
     CODES,
     child,
     children,
+    descendants,
     observations,
     observed,
     root_of,
@@ -70,6 +71,14 @@ class Judged(NamedTuple):
     opinions: dict[tuple[str, str], list[Opinion]]  # by drug and reaction
 
 
+class _Drug(NamedTuple):
+    """A product of a message, before it is read."""
+
+    node: Element
+    id: str  # by which assessments name it
+    related: list[Observed]  # what stands behind it: of the product, and of it with an event
+
+
 class Drugs(NamedTuple):
     """The products, and each with each event."""
 
@@ -82,16 +91,15 @@ def judged(assessment: Element, notes: list[str]) -> Judged:
     roles: dict[str, Role] = {}
     similar: set[str] = set()
     opinions: dict[tuple[str, str], list[Opinion]] = {}
-    for component in assessment.iterchildren("component"):
-        for node in component.iterchildren("causalityAssessment"):
-            drug = root_of(child(node, "subject2", "productUseReference", "id"))
-            code = child(node, "code")
-            kind = code.get("code") if code is not None else None
-            if kind == "20":
-                _role(node, drug, roles, similar, notes)
-            elif kind == "39":
-                reaction = root_of(child(node, "subject1", "adverseEffectReference", "id"))
-                opinions.setdefault((drug, reaction), []).append(_opinion(node, notes))
+    for node in descendants(assessment, "component", "causalityAssessment"):
+        drug = root_of(child(node, "subject2", "productUseReference", "id"))
+        code = child(node, "code")
+        kind = code.get("code") if code is not None else None
+        if kind == "20":
+            _role(node, drug, roles, similar, notes)
+        elif kind == "39":
+            reaction = root_of(child(node, "subject1", "adverseEffectReference", "id"))
+            opinions.setdefault((drug, reaction), []).append(_opinion(node, notes))
     return Judged(roles, frozenset(similar), opinions)
 
 
@@ -185,29 +193,26 @@ def drugs(found: Section, judgements: Judged, places: dict[str, int], notes: lis
     Refused
         If a product has no role: counting it would invent one.
     """
-    nodes = [
-        node
-        for organizer in found.organizers.get("4", ())
-        for component in organizer.iterchildren("component")
-        for node in component.iterchildren("substanceAdministration")
-    ]
+    nodes = found.organized("4", "substanceAdministration")
     products: list[Product] = []
     pairs = _Pairs(places, notes)
     for number, node in enumerate(nodes, start=1):
         if len(products) == N_PRODUCTS_MAX:
             notes.append(f"G: more than {N_PRODUCTS_MAX} products ({len(nodes)})")
             break
-        product = _product(node, number, judgements, notes)
+        related = observations(node, "outboundRelationship2")
+        drug = _Drug(node, root_of(child(node, "id")), related)
+        product = _product(drug, number, judgements, notes)
         if product is None:
             notes.append(f"G.k.2.2: product {number} has no name; left out")
             continue
-        _pair_up(node, len(products), judgements, pairs, notes)
+        _pair_up(drug, len(products), judgements, pairs, notes)
         products.append(product)
     return Drugs(tuple(products), pairs.assessments())
 
 
-def _product(node: Element, number: int, judgements: Judged, notes: list[str]) -> Product | None:
-    part = Part(notes)
+def _product(drug: _Drug, number: int, judgements: Judged, notes: list[str]) -> Product | None:
+    part, node = Part(notes), drug.node
     instance = child(node, "consumable", "instanceOfKind")
     kind = child(instance, "kindOfProduct")
     strengths = tuple(_strength(each, notes) for each in children(kind, "ingredient"))
@@ -219,14 +224,12 @@ def _product(node: Element, number: int, judgements: Judged, notes: list[str]) -
         return None
     if len(substances) > N_SUBSTANCES_MAX:
         notes.append(f"G.k.2.3.r: more than {N_SUBSTANCES_MAX} substances ({len(substances)})")
-    drug = root_of(child(node, "id"))
     approval = child(kind, "asManufacturedProduct", "subjectOf", "approval")
-    related = list(observations(node, "outboundRelationship2"))
-    by_code = {one.code: one.value for one in related}
-    additional, indications = _additional(related), _indications(node, notes)
+    by_code = {one.code: one.value for one in drug.related}
+    additional, indications = _additional(drug.related), _indications(node, notes)
     return Product(
-        role=_role_of(drug, number, judgements),
-        is_similar_device=True if drug in judgements.similar_devices else None,
+        role=_role_of(drug.id, number, judgements),
+        is_similar_device=True if drug.id in judgements.similar_devices else None,
         product=name,
         product_id=product_id,
         substances=substances[:N_SUBSTANCES_MAX],
@@ -359,11 +362,7 @@ def _names(indications: tuple[Coded, ...]) -> tuple[str, ...]:
 
 
 def _doses(node: Element, notes: list[str]) -> tuple[Dose, ...]:
-    nodes = [
-        each
-        for relation in node.iterchildren("outboundRelationship2")
-        for each in relation.iterchildren("substanceAdministration")
-    ]
+    nodes = descendants(node, "outboundRelationship2", "substanceAdministration")
     if len(nodes) > N_DOSES_MAX:
         notes.append(f"G.k.4.r: more than {N_DOSES_MAX} doses ({len(nodes)})")
     doses = tuple(_dose(each, notes) for each in nodes[:N_DOSES_MAX])
@@ -419,7 +418,7 @@ def _category(kind: Element | None, part: Part) -> str | None:
 
 
 def _devices(kind: Element | None, notes: list[str]) -> tuple[Device, ...]:
-    nodes = [each for part in children(kind, "part") for each in part.iterchildren("partProduct")]
+    nodes = [] if kind is None else descendants(kind, "part", "partProduct")
     if len(nodes) > N_DEVICES_MAX:
         notes.append(f"FDA.G.k.12.r: more than {N_DEVICES_MAX} devices ({len(nodes)})")
     return tuple(_device(each, notes) for each in nodes[:N_DEVICES_MAX])
@@ -465,11 +464,11 @@ def _device_lot(node: Element) -> Element | None:
 
 
 def _pair_up(
-    node: Element, product: int, judgements: Judged, pairs: _Pairs, notes: list[str]
+    drug: _Drug, product: int, judgements: Judged, pairs: _Pairs, notes: list[str]
 ) -> None:
     """Keep what is stated of this product and each event: intervals, rechallenge, opinions."""
     part = Part(notes)
-    for relation in node.iterchildren("outboundRelationship1"):
+    for relation in drug.node.iterchildren("outboundRelationship1"):
         reaction = root_of(child(relation, "actReference", "id"))
         is_last = relation.get("typeCode") == "SAE"  # from the end of the drug, not its start
         element = "G.k.9.i.3.2a" if is_last else "G.k.9.i.3.1a"
@@ -477,12 +476,11 @@ def _pair_up(
         if interval is not None:
             field = "from_last_dose" if is_last else "from_first_dose"
             pairs.state(product, reaction, field, interval)
-    for one in observations(node, "outboundRelationship2"):
+    for one in drug.related:
         if one.code == "31":
             _rechallenge(one.node, one.value, product, pairs, part)
-    drug = root_of(child(node, "id"))
     for (of_drug, reaction), opinions in judgements.opinions.items():
-        if of_drug == drug:
+        if of_drug == drug.id:
             pairs.opine(product, reaction, opinions)
 
 

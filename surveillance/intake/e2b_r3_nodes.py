@@ -2,11 +2,17 @@
 
 Nearly everything in a message is an observation: a code that names the element, and a value.
 The codes are ICH's (2.16.840.1.113883.3.989.2.1.1.19 and its neighbours) and FDA's.
+
+A way is compiled once and then followed in C, which makes objects of what is at its end alone.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
+
+from lxml.etree import XPath
+from lxml.objectify import ObjectPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,18 +31,25 @@ class Observed(NamedTuple):
     node: Element
 
 
+@cache
+def _to_one(*names: str) -> ObjectPath:
+    return ObjectPath(["", *names])
+
+
+@cache
+def _to_many(*names: str) -> XPath:
+    return XPath("/".join(names))
+
+
 def child(node: Element | None, *names: str) -> Element | None:
     """Return the first child of a name, of that the next, and so on; None if one is missing."""
-    for name in names:
-        if node is None:
-            return None
-        for each in node:  # twice as fast as a search by name: few elements have many children
-            if each.tag == name:
-                node = each
-                break
-        else:
-            return None
-    return node
+    return None if node is None else _to_one(*names)(node, None)
+
+
+def descendants(node: Element, *names: str) -> list[Element]:
+    """Return every child of a name, of each every one of the next, and so on."""
+    found: list[Element] = _to_many(*names)(node)
+    return found
 
 
 def children(node: Element | None, name: str) -> Iterator[Element]:
@@ -45,27 +58,28 @@ def children(node: Element | None, name: str) -> Iterator[Element]:
         yield from node.iterchildren(name)
 
 
+_CODE = _to_one("code[-1]")  # of several the last
+_VALUE = _to_one("value")
+
+
 def observed(holder: Element) -> Observed | None:
     """Return the observation, act or characteristic that an element holds."""
     for node in holder:
-        code = value = None
-        for part in node:
-            tag = part.tag
-            if tag == "code":
-                code = part
-            elif tag == "value" and value is None:
-                value = part
+        code = _CODE(node, None)
         if code is not None:
-            return Observed(code.get("code") or "", value, node)
+            return Observed(code.get("code") or "", _VALUE(node, None), node)
     return None
 
 
-def observations(node: Element, *names: str) -> Iterator[Observed]:
-    """Yield the observations below children of these names."""
-    for holder in node.iterchildren(*names):
-        found = observed(holder)
-        if found is not None:
-            yield found
+def observations(node: Element, *names: str) -> list[Observed]:
+    """Return the observations below children of these names."""
+    holders = node.iterchildren(*names)
+    return [found for holder in holders if (found := observed(holder)) is not None]
+
+
+def values(node: Element, name: str) -> dict[str, Element | None]:
+    """Return the values of the observations below children of a name, by code."""
+    return {one.code: one.value for one in observations(node, name)}
 
 
 def root_of(node: Element | None) -> str:

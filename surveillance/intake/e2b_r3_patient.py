@@ -12,10 +12,12 @@ from surveillance.intake.e2b_r3_nodes import (
     MEDDRA,
     child,
     children,
+    descendants,
     observations,
     observed,
     root_of,
     span,
+    values,
 )
 from surveillance.intake.hl7 import Part, years
 from surveillance.intake.ich_codes import SEXES
@@ -71,6 +73,11 @@ class Section(NamedTuple):
 
     observations: dict[str, list[Observed]]  # by code
     organizers: dict[str, list[Element]]  # by code: 1 history, 2 past drugs, 3 tests, 4 drugs
+
+    def organized(self, code: str, name: str) -> list[Element]:
+        """Return what the organizers of a code hold under a name."""
+        organizers = self.organizers.get(code, ())
+        return [node for each in organizers for node in descendants(each, "component", name)]
 
 
 def section(holder: Element) -> Section:
@@ -194,12 +201,7 @@ def _age_group(node: Element | None, part: Part) -> AgeGroup | None:
 
 
 def _conditions(found: Section) -> list[Element]:
-    return [
-        node
-        for organizer in found.organizers.get("1", ())
-        for component in organizer.iterchildren("component")
-        for node in component.iterchildren("observation")
-    ]
+    return found.organized("1", "observation")
 
 
 def _history(found: Section, element: str, notes: list[str]) -> tuple[Condition, ...]:
@@ -217,8 +219,8 @@ def _condition(node: Element, element: str, notes: list[str]) -> Condition:
     part = Part(notes)
     code: Element = child(node, "code")
     times = span(child(node, "effectiveTime"))
-    within = {one.code: one.value for one in observations(node, "inboundRelationship")}
-    outside = {one.code: one.value for one in observations(node, "outboundRelationship2")}
+    within = values(node, "inboundRelationship")
+    outside = values(node, "outboundRelationship2")
     comment = outside.get("10")
     return Condition(
         llt=part.code(f"{element}.1b", code),
@@ -257,12 +259,7 @@ def digest(text: str | None) -> str | None:
 
 
 def _past_drugs(found: Section, element: str, notes: list[str]) -> tuple[PastDrug, ...]:
-    nodes = [
-        node
-        for organizer in found.organizers.get("2", ())
-        for component in organizer.iterchildren("component")
-        for node in component.iterchildren("substanceAdministration")
-    ]
+    nodes = found.organized("2", "substanceAdministration")
     if len(nodes) > N_HISTORY_MAX:
         notes.append(f"{element}: more than {N_HISTORY_MAX} ({len(nodes)})")
     return tuple(_past_drug(node, f"{element}.r", notes) for node in nodes[:N_HISTORY_MAX])
@@ -272,7 +269,7 @@ def _past_drug(node: Element, element: str, notes: list[str]) -> PastDrug:
     part = Part(notes)
     kind = child(node, "consumable", "instanceOfKind", "kindOfProduct")
     times = span(child(node, "effectiveTime"))
-    coded = {one.code: one.value for one in observations(node, "outboundRelationship2")}
+    coded = values(node, "outboundRelationship2")
     indication, reaction = coded.get("19"), coded.get("29")
     first = indication if indication is not None else reaction
     version = None if first is None else first.get("codeSystemVersion")
@@ -378,7 +375,7 @@ def _event(one: Observed, received_on: date, notes: list[str]) -> Event | None:
     times = span(time := child(node, "effectiveTime"))
     if time is not None:
         part.null("E.i.4", time)
-    related = {each.code: each.value for each in observations(node, "outboundRelationship2")}
+    related = values(node, "outboundRelationship2")
     words = child(value, "originalText")
     llt = part.code("E.i.2.1b", value)
     verbatim = part.prose("E.i.1.1a", words.text if words is not None else None, 20_000)
@@ -462,12 +459,7 @@ def _outcome(node: Element | None, part: Part) -> Outcome | None:
 def tests(found: Section, notes: list[str]) -> tuple[TestResult, ...]:
     """Build the tests from F; one that names none is left out and noted."""
     results: list[TestResult] = []
-    nodes = [
-        node
-        for organizer in found.organizers.get("3", ())
-        for component in organizer.iterchildren("component")
-        for node in component.iterchildren("observation")
-    ]
+    nodes = found.organized("3", "observation")
     for number, node in enumerate(nodes, start=1):
         if len(results) == N_TESTS_MAX:
             notes.append(f"F: more than {N_TESTS_MAX} tests ({len(nodes)})")
@@ -487,7 +479,7 @@ def _test(node: Element, notes: list[str]) -> TestResult | None:
     if name is None or code is None:
         return None
     measured = _measured(node, part)
-    related = {one.code: one.value for one in observations(node, "outboundRelationship2")}
+    related = values(node, "outboundRelationship2")
     comment = related.get("10")
     ranges = _ranges(node, part)
     return TestResult(

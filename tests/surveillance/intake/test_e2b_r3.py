@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -422,3 +423,17 @@ def _prefixed(tag: bytes) -> bytes:
     if tag.startswith((b"!", b"?")):
         return b"<" + tag
     return b"</h:" + tag[1:] if tag.startswith(b"/") else b"<h:" + tag
+
+
+def test_elements_of_another_namespace_are_not_read_whatever_their_names(tmp_path: Path) -> None:
+    begin, message, end = pieces()
+    opening = re.compile(rb"(?<! )<(\w+)(?=[ />])")  # not those in character data
+    inner = message.index(b"<id ")
+    doubled = message[:inner] + opening.sub(rb'<xsi:\1 code="1" value="true"/><\1', message[inner:])
+    (plain,), (mixed,) = (sent(tmp_path, begin + each + end) for each in (message, doubled))
+    assert isinstance(plain, Read)
+    assert isinstance(mixed, Read)
+    found = [json.loads(each.line) for each in (plain, mixed)]
+    for record in found:
+        del record["provenance"]["message_sha256"]
+    assert found[0] == found[1]
