@@ -20,6 +20,7 @@ import msgspec
 
 from bench import machine
 from bench.public import public
+from surveillance.cli.gc_tuning import collect_seldom
 from surveillance.intake.e2b_r3 import E2B_R3, KIND, case_of
 from surveillance.intake.format import Read
 from surveillance.intake.xml_parts import Head, Message, parse, split
@@ -83,6 +84,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=50, help="of six messages")
     times = parser.parse_args().times
+    collect_seldom()  # as the commands do
     with tempfile.TemporaryDirectory(prefix="longwatch-bench-") as home:
         path = Path(home) / "batch.xml"
         path.write_bytes(batch(times))
