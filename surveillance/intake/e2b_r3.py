@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from lxml.etree import XPath
-
 from surveillance.intake.e2b_r3_case import Origin, build_case
 from surveillance.intake.xml_batches import XmlBatches
 from surveillance.intake.xml_parts import Kind
@@ -16,15 +14,20 @@ if TYPE_CHECKING:
     from surveillance.intake.xml_parts import Element
 
 KIND = Kind("MCCI_IN200100UV01", "PORR_IN049016UV", "urn:hl7-org:v3", has_doctype=False)
-_FOREIGN = XPath("descendant::*[namespace-uri()]")
+_XML = "http://www.w3.org/XML/1998/namespace"
 _NO_NAME_OF_OURS = "foreign"
 
 
 def case_of(message: Element, content: bytes, place: str) -> CaseVersion:
     """Build the case version of one message."""
-    for element in _FOREIGN(message):
+    for element in _foreign(message):
         element.tag = _NO_NAME_OF_OURS  # ways through a message look at the name alone
     return build_case(message, Origin(place, hashlib.sha256(content).hexdigest()))
+
+
+def _foreign(message: Element) -> list[Element]:
+    """Return the elements in another namespace: one that is declared where the file begins."""
+    return list(message.iter(*(f"{{{uri}}}*" for uri in (_XML, *message.nsmap.values()))))
 
 
 E2B_R3 = XmlBatches("e2b", KIND, case_of)
