@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Engine, Select, and_, func, literal, or_, 
 
 from surveillance.domain.errors import Misused
 from surveillance.log.decode import decode_case
-from surveillance.register import database
 from surveillance.register.case_tables import (
     case_postings,
     case_repeats,
@@ -16,6 +15,7 @@ from surveillance.register.case_tables import (
 )
 from surveillance.register.keys import key_id
 from surveillance.register.packing import unpack
+from surveillance.register.queries import all_rows
 from surveillance.register.schema import epochs
 from surveillance.register.schema import keys as key_table
 
@@ -70,8 +70,7 @@ class CaseReader:
         self._engine = engine
 
     def _all(self, query: Select[Any]) -> list[Any]:
-        with database.reached(self._engine) as connection:
-            return list(connection.execute(query))
+        return all_rows(self._engine, query)
 
     def require_any(self) -> None:
         """Refuse a register that was written without the cases.

@@ -29,7 +29,7 @@ def all_rows(engine: Engine, query: Select[Any]) -> list[Any]:
         If the database cannot be reached.
     """
     with database.reached(engine) as connection:
-        return list(connection.execute(query))
+        return list(connection.execute(query).all())
 
 
 def each_row(engine: Engine, query: Select[Any]) -> Iterator[Any]:

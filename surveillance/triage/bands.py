@@ -25,11 +25,11 @@ def band_of(signals: Iterable[AnySignal], triage: Triage, labels: Labels, on: da
         The day.
     """
     held = list(signals)
-    return next(
-        band
-        for band in triage.band
-        if band.takes_the_rest or any(_holds(band, one, labels, on) for one in held)
-    )
+    for band in triage.band:
+        for one in held:
+            if _holds(band, one, labels, on):
+                return band
+    return triage.band[-1]  # which takes the rest
 
 
 def _holds(band: Band, one: AnySignal, labels: Labels, on: date) -> bool:
