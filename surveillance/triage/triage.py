@@ -42,6 +42,7 @@ from surveillance.log.messages import Fact, Output
 from surveillance.log.topics import ALERTS, REVIEWS, FindingsRow
 from surveillance.triage import clocks as limits
 from surveillance.triage import priority
+from surveillance.triage.alerting import alert_kind
 from surveillance.triage.bands import band_of
 from surveillance.triage.facts import Judged, facts_of
 from surveillance.triage.labels import Labels
@@ -369,7 +370,8 @@ class TriageFindings:
         for review, request in opened:
             whole = msgspec.structs.replace(request, signal=in_public(signal))
             yield self._fact(REVIEWS, "review.opened", name, at, whole, review.rule)
-        kind = self._alert(before[name], signal, has_opened=bool(opened))
+        limit = self._triage.alert_priority
+        kind = alert_kind(before[name], signal, alert_priority=limit, has_opened=bool(opened))
         if kind is not None:
             alert = Alert(kind=kind, signal=in_public(signal))
             yield self._fact(ALERTS, f"signal.{kind}", name, at, alert, kind)
@@ -399,22 +401,6 @@ class TriageFindings:
         return outward(
             topic, kind=kind, code=code, source=source, subject=subject, at=at, data=data
         )
-
-    def _alert(self, before: Signal | None, now: Signal, *, has_opened: bool) -> str | None:
-        """Return why a safety team should see this change; None if it need not."""
-        if has_opened:
-            return "review_opened"
-        if now.is_sentinel and (before is None or now.n > before.n):
-            return "sentinel"
-        limit = self._triage.alert_priority
-        if now.priority >= limit and (before is None or before.priority < limit):
-            return "detected" if before is None else "raised"
-        if before is not None and before.status != now.status:
-            return "moved"
-        if before is not None and not now.is_open:
-            doubled = 2 * now.history[-1].n  # of what people knew when they decided
-            return "new_evidence" if before.n < doubled <= now.n else None
-        return None
 
 
 def _changed(state: TriageState, before: Before) -> list[str]:
