@@ -95,6 +95,7 @@ def _questions() -> list[tuple[str, list[Json]]]:
         ("Is it running?", _running()),
         ("Does it keep up?", _keeping_up()),
         ("Does the register follow?", _register()),
+        ("Do notices arrive?", _notices()),
         ("What became of the records?", _records()),
         ("How long does it take?", _durations()),
         ("What did it emit?", _emitted()),
@@ -226,6 +227,42 @@ def _register() -> list[Json]:
             (
                 "sum by (server) (rate(surveillance_register_retries_total[$__rate_interval]))",
                 "{{server}}",
+            ),
+        ),
+    ]
+
+
+def _notices() -> list[Json]:
+    by_receiver = "sum by (receiver)"
+    return [
+        _graph(
+            "Notices waiting",
+            "Not taken by the receiver yet; tried again with growing pauses.",
+            "short",
+            (f"{by_receiver} (surveillance_notices_waiting)", "{{receiver}}"),
+        ),
+        _graph(
+            "Oldest notice that waits",
+            "See NoticesWait in the runbook.",
+            "s",
+            ("max by (receiver) (surveillance_notices_oldest_waiting_seconds)", "{{receiver}}"),
+        ),
+        _graph(
+            "Notices sent",
+            "A second.",
+            "ops",
+            (
+                f"{by_receiver} (rate(surveillance_notices_sent_total[$__rate_interval]))",
+                "{{receiver}}",
+            ),
+        ),
+        _graph(
+            "Attempts that failed",
+            "A second. Each is made again later.",
+            "ops",
+            (
+                f"{by_receiver} (rate(surveillance_notices_retried_total[$__rate_interval]))",
+                "{{receiver}}",
             ),
         ),
     ]

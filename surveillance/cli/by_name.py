@@ -22,6 +22,7 @@ MODULES = {  # of surveillance.cli, each with its commands, in the order of the 
     "outcomes": ("outcomes",),
     "stream": ("load", "ticker", "worker", "parity", "topics"),
     "register": ("register",),
+    "notify": ("notify",),
     "decide": ("decide", "acknowledge", "suppress"),
     "propose": ("propose", "approve", "withdraw", "proposals"),
     "keys": ("keys",),

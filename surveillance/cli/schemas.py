@@ -36,6 +36,8 @@ from surveillance.feed.publish import FeedEntry
 from surveillance.log.cloudevents import CloudEvent
 from surveillance.log.ticks import Tick
 from surveillance.log.topics import ALERTS, FEED, REVIEWS
+from surveillance.notices.receivers import NotifyFile
+from surveillance.notices.wording import Notice
 from surveillance.triage.reviews import ReviewRequest
 from surveillance.triage.triage import Alert
 
@@ -84,6 +86,8 @@ _RECORDS: dict[str, Any] = {
     "configuration-names": parts.Names,
     "configuration-substances": parts.Substances,
     "configuration-terms": parts.Terms,
+    "configuration-notify": NotifyFile,
+    "notice": Notice,
 }
 _OUTWARD: dict[str, tuple[str, Any]] = {
     "alert": (ALERTS, Alert),

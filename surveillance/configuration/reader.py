@@ -129,7 +129,7 @@ def _add_hierarchy(directory: Path, contents: dict[str, bytes], values: dict[str
     """Read the terms of a user, which count in the hash with all else."""
     if "terms.toml" not in contents:
         return
-    terms = _read_part(directory / "terms.toml", contents["terms.toml"], parts.Terms)
+    terms = read_part(directory / "terms.toml", contents["terms.toml"], parts.Terms)
     release = read_release(_folder_of(directory, terms.path), terms.levels)
     values["terms"] = terms
     values["hierarchy"] = hierarchy_of(release, terms.version, terms.levels, terms.axis)
@@ -200,12 +200,12 @@ def _part(directory: Path, contents: dict[str, bytes], part: str, kind: Any) -> 
     path = directory / f"{part}.toml"
     if path.name not in contents and part in _DEFAULTS:
         return read_default(part)
-    return _read_part(path, contents.get(path.name, b""), kind)
+    return read_part(path, contents.get(path.name, b""), kind)
 
 
 def read_default(part: str) -> Any:  # noqa: ANN401 - one of _FILES
     """Return a part that a directory may leave to us, as it ships."""
-    return _read_part(_DEFAULTS[part], _DEFAULTS[part].read_bytes(), _FILES[part])
+    return read_part(_DEFAULTS[part], _DEFAULTS[part].read_bytes(), _FILES[part])
 
 
 def digest(contents: dict[str, bytes]) -> str:
@@ -217,7 +217,23 @@ def digest(contents: dict[str, bytes]) -> str:
     return whole.hexdigest()
 
 
-def _read_part(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 - one of _FILES
+def read_part(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 - any struct
+    """Read one TOML file, strictly.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    content : bytes
+        Of the file.
+    kind : type
+        What it must fit.
+
+    Raises
+    ------
+    Misconfigured
+        If it is no TOML or does not fit: names the file and the key.
+    """
     try:
         # Editors on Windows begin a file with a mark that TOML does not know.
         return msgspec.toml.decode(content.removeprefix(BOM_UTF8), type=kind)

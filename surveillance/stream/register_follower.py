@@ -110,10 +110,10 @@ class RegisterFollower:
     def _follow(self, *, until_caught_up: bool) -> None:
         manifest.require_now(self._address, self._configuration.topics)
         with closing_quietly(consumer(self._address)) as client:
-            first_tick = _first_tick(client)
+            first = first_tick(client)
         with (
             closing_quietly(consumer(self._address, auto_offset_reset="none")) as client,
-            closing(self._register(first_tick)) as register,
+            closing(self._register(first)) as register,
         ):
             self._begin(client, register.open(), register.place)
             self._has_begun = True
@@ -122,13 +122,13 @@ class RegisterFollower:
                     return
                 self._step(client, register)
 
-    def _register(self, first_tick: str) -> FollowedRegister:
+    def _register(self, first: str) -> FollowedRegister:
         partitions = raw_partitions(self._configuration.topics)
         identity = {
             "generation": str(GENERATION),
             "partitions": ",".join(f"{topic}={n}" for topic, n in sorted(partitions.items())),
             "feed": self._configuration.feed.name,
-            "first_tick": first_tick,
+            "first_tick": first,
         }
         return FollowedRegister(self._url, identity, self._configuration)
 
@@ -172,8 +172,14 @@ class RegisterFollower:
         client.pause(*paused)
 
 
-def _first_tick(client: KafkaConsumer) -> str:
-    """Return the SHA-256 of the first message on the ticks: no two logs share it; or nothing."""
+def first_tick(client: KafkaConsumer) -> str:
+    """Return the SHA-256 of the first message on the ticks: no two logs share it; or nothing.
+
+    Parameters
+    ----------
+    client : KafkaConsumer
+        Is assigned to the ticks.
+    """
     place = TopicPartition(TICKS, 0)
     client.assign([place])
     if known(client.end_offsets, [place])[place] == 0:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 KAFKA = ROOT / "deploy" / "kafka"
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
 ROOT_USERS = {"root", "0", ""}
-OURS = ("topics", "worker-1", "worker-2", "ticker", "register")
+OURS = ("topics", "worker-1", "worker-2", "ticker", "register", "notify")
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_the_specification_finds_a_misspelt_key_and_a_wrong_type(compose: Json) 
 def test_the_services_are_those_of_the_manual(compose: Json) -> None:
     assert compose["services"].keys() == {
         *("kafka", "topics", "worker-1", "worker-2", "ticker", "database", "register"),
-        *("prometheus", "grafana"),
+        *("notify", "prometheus", "grafana"),
     }
 
 

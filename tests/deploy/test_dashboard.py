@@ -22,7 +22,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 GRAFANA = DEPLOY / "grafana"
 RULES = DEPLOY / "prometheus" / "rules" / "surveillance.yml"
 
-# The catalogue: every metric of the workers and of the register's follower, and its labels.
+# The catalogue: every metric of the workers, the register's follower and the notices, with labels.
 COUNTERS = {
     "surveillance_records_total": ["stage", "partition", "disposition"],
     "surveillance_records_refused_total": ["stage", "reason"],
@@ -34,6 +34,8 @@ COUNTERS = {
     "surveillance_broker_retries_total": [],
     "surveillance_register_rows_total": [],
     "surveillance_register_retries_total": ["server"],
+    "surveillance_notices_sent_total": ["receiver"],
+    "surveillance_notices_retried_total": ["receiver"],
 }
 GAUGES = {
     "surveillance_lag_records": ["topic", "partition"],
@@ -44,6 +46,8 @@ GAUGES = {
     "surveillance_register_lag_epochs": [],
     "surveillance_register_lag_seconds": [],
     "surveillance_register_last_epoch": [],
+    "surveillance_notices_waiting": ["receiver"],
+    "surveillance_notices_oldest_waiting_seconds": ["receiver"],
     "surveillance_worker_info": ["version", "generation", "configuration"],
 }
 HISTOGRAMS = {

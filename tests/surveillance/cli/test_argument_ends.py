@@ -11,6 +11,7 @@ from fake_kafka import FakeBroker
 
 from surveillance.cli import demo, runs
 from surveillance.configuration.reader import SHIPPED, read_configuration
+from surveillance.notices.follower import NoticeFollower
 from surveillance.runs import replay
 from surveillance.stream import manifest, parity
 from surveillance.stream.register_follower import RegisterFollower
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # What a value needs beside it, or takes that only another file can give, is tried elsewhere.
 ELSEWHERE = {
     "--approved-by", "--approver-role", "--design", "--extracted-on", "--outcomes", "--programme",
-    "--scenario", "--state", "NAMES", "SCENARIO",
+    "--scenario", "--state", "NAMES", "RECEIVER", "SCENARIO",
 }  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def without_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parity, "compare", _done)
     monkeypatch.setattr(Worker, "run", _done)
     monkeypatch.setattr(RegisterFollower, "run", _done)
+    monkeypatch.setattr(NoticeFollower, "run", _done)
 
 
 def _broker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,7 @@ VALUES: dict[str, Values] = {
     "--ladder-step": Values(("label",), (*TEXTS, "a step")),
     "--passphrase-file": Values((), ("{missing}", "{dir}", "{empty}", "")),
     "--public-key": Values(("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",), (*TEXTS, "abc")),
+    "--receivers": Values(("{receivers}",), FILES_READ.refused),
     "--refuse": FLAG,
     "--merged-into": Values(("S-1",), (*TEXTS, "x" * 121)),
     "--append": FILES_WRITTEN,
@@ -113,6 +114,7 @@ VALUES: dict[str, Values] = {
     "--once": FLAG,
     "--note": Values(("", "x" * 4_000), ("\n", "x" * 4_001, "\udcff")),
     "--out": FILES_WRITTEN,
+    "--outbox": Values(("{new}",), ("{dir}", "{missing}/x", "{file}/x", "{long}")),
     "--outcomes": Values(
         (), ("", "outcomes", "outcomes:", ":x", "outcomes:{missing}", "x:{cases}")
     ),
@@ -146,6 +148,7 @@ VALUES: dict[str, Values] = {
     "NAMES": FILES_READ,
     "PATHS": Values(("{cases}",), FILES_READ.refused),
     "PLACE": Values(("cases.ndjson:218",), ("", LONG, "\n")),
+    "RECEIVER": Values((), ("", "nobody", "\n", LONG, "\udcff")),
     "SCENARIO": Values((), ("", "x", LONG)),
     "SIGNAL_ID": Values((PAIR[0],), ("", "a\nb", LONG, "\udcff")),
 }
@@ -204,6 +207,8 @@ OWN: dict[tuple[str, str], Values] = {
             "",
         ),
     ),
+    ("notify test", "--receivers"): FILES_READ,  # it would have to answer
+    ("notify test", "--config"): Values((), FOLDERS.refused),
     ("parity", "DIRECTORY"): RUNS,
     ("replay", "--out"): Values(
         ("{new}", "{dir}", "{link}"), ("{file}", "{file}/x", "{loop}", "{long}", "{foreign}")
@@ -262,6 +267,10 @@ BASES: dict[str, dict[str, str]] = {
     "load": {**_READS, **_KAFKA, "--refused": "{new}"},
     "matter": {"MATTER_ID": MATTER, **_RUN},
     "names unknown": _READS,
+    "notify follow": {
+        "--receivers": "{receivers}", "--outbox": "{new}", **_KAFKA, "--metrics-address": "off",
+    },
+    "notify test": {"RECEIVER": "desk", "--receivers": "{receivers}"},
     "outcomes template": {},
     "parity": {"DIRECTORY": "{run}", **_KAFKA},
     "priors": _RUN,
@@ -308,6 +317,12 @@ class Place:
         (folder / "file").write_text("mine", encoding="utf-8")
         (folder / "empty").touch()
         (folder / "key").write_bytes(new_key())
+        (folder / "secret").write_text("0123456789abcdef", encoding="utf-8")
+        (folder / "receivers").write_text(
+            '[receiver.desk]\ntype = "webhook"\nurl = "http://127.0.0.1:1/"\n'
+            f'secret_file = "{folder / "secret"}"\nkinds = ["moved"]\n',
+            encoding="utf-8",
+        )
         self._terms = invented.configuration(folder / "terms", invented.files())
         self._foreign = folder / "foreign"
         self._foreign.mkdir()
@@ -333,7 +348,7 @@ class Place:
             "terms": self._terms,
             "cases": self._folder / "cases.ndjson", "known": self._folder / "known.csv",
         }  # fmt: skip
-        for name in ("loop", "file", "empty", "foreign", "missing", "key"):
+        for name in ("loop", "file", "empty", "foreign", "missing", "key", "receivers"):
             known[name] = self._folder / name
         for name, path in known.items():
             value = value.replace(f"{{{name}}}", str(path))

@@ -141,6 +141,11 @@ def _calls(one: Hostile) -> dict[str, tuple[object, ...]]:
         "parity": (one.run, *broker),
         "register follow": ("--url", "sqlite://", *broker, "--metrics-address", "off"),
         "register upgrade": ("--url", f"sqlite:///{one.folder / HOSTILE}"),
+        "notify follow": (
+            "--receivers", one.folder / HOSTILE, "--outbox", one.folder / "outbox", *broker,
+            "--metrics-address", "off",
+        ),
+        "notify test": (HOSTILE, "--receivers", one.folder / HOSTILE),
         "decide": (
             one.signal, "--action", "start_validation", "--by", "[/b]:smile:", "--role",
             "safety_scientist", "--reason", "[red]long enough[/x]", "--append",

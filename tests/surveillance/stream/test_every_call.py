@@ -19,10 +19,16 @@ from strategies import DAY, a_case, a_configuration, encode
 from surveillance.cli import _explain
 from surveillance.configuration.types import Topics
 from surveillance.domain.errors import Misused
+from surveillance.instrumentation.notice_metrics import NoticeMetrics
 from surveillance.instrumentation.register_metrics import RegisterMetrics
 from surveillance.intake.inputs import Progress
 from surveillance.log.days import DatedLine
-from surveillance.log.topics import CASES, CONTRIBUTIONS, DERIVED, OUTWARD, REFUSED, TICKS
+from surveillance.log.messages import End
+from surveillance.log.topics import CASES, CONTRIBUTIONS, DERIVED, OUTWARD, REFUSED, SIGNALS, TICKS
+from surveillance.notices.deriving import Deriving
+from surveillance.notices.follower import NoticeFollower
+from surveillance.notices.outbox import Outbox, Place, Waiting
+from surveillance.notices.sending import Senders
 from surveillance.stream import clients, manifest, retrying
 from surveillance.stream.loader import Loader
 from surveillance.stream.register_follower import RegisterFollower
@@ -30,9 +36,10 @@ from surveillance.stream.retrying import BrokerRefused, is_transient
 from surveillance.stream.ticker import Ticker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from surveillance.log.ticks import Place
+    from surveillance.log.ticks import Place as Topic
+    from surveillance.notices.deriving import WholeEpoch
 
 CONFIGURATION = a_configuration(topics=Topics(cases=1, outcomes=1))
 ERRORS = [an_error(kind) for kind in client_errors()]
@@ -46,21 +53,39 @@ class Register:
 
     place, last_epoch, lag, n_bytes_held = "register", 0, (0, 0.0), 0
 
-    def __init__(self, taken: dict[tuple[Place, int], bytes]) -> None:
+    def __init__(self, taken: dict[tuple[Topic, int], bytes]) -> None:
         self._taken = taken
         self.followed = [(topic, 0) for topic in (TICKS, *DERIVED, *OUTWARD, REFUSED, CASES)]
 
-    def open(self) -> dict[Place, int]:
+    def open(self) -> dict[Topic, int]:
         return dict.fromkeys(self.followed, 0)
 
-    def take_message(self, place: Place, offset: int, value: bytes) -> None:
+    def take_message(self, place: Topic, offset: int, value: bytes) -> None:
         assert self._taken.setdefault((place, offset), value) == value
 
-    def is_ahead(self, place: Place) -> bool:
+    def is_ahead(self, place: Topic) -> bool:
         return place[0] == CASES
 
     def commit(self) -> int:
         return 1
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class NoOutbox(Outbox):
+    """Takes the part of an outbox that is new and stays empty."""
+
+    def __init__(self) -> None:
+        """Open no file."""
+
+    def open(self, identity: Mapping[str, str], end_offset: int) -> Place:
+        assert identity["first_tick"]
+        assert end_offset == 3
+        return Place(0, 0, -1)
+
+    def waiting(self) -> dict[str, Waiting]:
+        return {}
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -101,8 +126,8 @@ def read(_broker: FakeBroker) -> list[bytes]:
     return clients.read_all(ADDRESS, TICKS)
 
 
-def follow(_broker: FakeBroker) -> dict[tuple[Place, int], bytes]:
-    taken: dict[tuple[Place, int], bytes] = {}
+def follow(_broker: FakeBroker) -> dict[tuple[Topic, int], bytes]:
+    taken: dict[tuple[Topic, int], bytes] = {}
     follower = RegisterFollower(
         ADDRESS, "sqlite://", CONFIGURATION, RegisterMetrics(),
         ending=Event(), report=lambda _: None,
@@ -112,7 +137,26 @@ def follow(_broker: FakeBroker) -> dict[tuple[Place, int], bytes]:
     return taken
 
 
-USERS: list[Callable[[FakeBroker], Any]] = [plan, require, apply, load, tick, read, follow]
+def notify(broker: FakeBroker) -> list[int]:
+    """Follow the signals into an outbox in memory; nobody is sent anything."""
+    log = [End("triage/0", epoch, 0) for epoch in range(3)]
+    broker.logs[TopicPartition(SIGNALS, 0)][:] = map(encode, log)
+    kept: list[int] = []
+    deriving = Deriving(CONFIGURATION, {}, lambda: 5e9)
+
+    def keep(_outbox: object, _place: Place, epochs: Sequence[WholeEpoch]) -> Place:
+        kept.extend(one.epoch for one in epochs)
+        return Place(epochs[-1].end_offset + 1, 0, epochs[-1].epoch)
+
+    deriving.keep = keep  # type: ignore[method-assign, assignment]
+    NoticeFollower(
+        ADDRESS, NoOutbox(), CONFIGURATION, deriving, Senders([], Event()), NoticeMetrics(()),
+        receivers=frozenset(), ending=Event(), clock=lambda: 5e9, report=lambda _: None,
+    ).run(until_caught_up=True)  # fmt: skip
+    return kept
+
+
+USERS: list[Callable[[FakeBroker], Any]] = [plan, require, apply, load, tick, read, follow, notify]
 
 
 def a_broker(monkeypatch: pytest.MonkeyPatch) -> FakeBroker:
@@ -196,7 +240,7 @@ def test_a_broker_where_nothing_listens_is_a_mistake_at_the_start_and_an_outage_
         if answers and (error := answers.pop(0)) is not None:
             raise error
 
-    if user is follow:  # it asks for itself, and its own tests hold what it does later
+    if user in (follow, notify):  # they ask for themselves; their own tests hold what they do
         return
     monkeypatch.setattr(clients, "require_broker", later)
     assert user(listening) == should
