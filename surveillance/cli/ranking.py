@@ -30,6 +30,7 @@ from surveillance.views.matter_page import matter_page
 from surveillance.views.plain import plain
 from surveillance.views.ranking import rank_matters, rank_signals
 from surveillance.views.results import Results, open_results
+from surveillance.views.signed import plain_signal
 from surveillance.views.worklist import worklist
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _ranked_matter(one: WaitingMatter, item: Signal) -> dict[str, Any]:
     """Put a rank and the signal together; `on` is the day of the ranking."""
     signals = one.matter.signals
     return {
-        **plain(item),
+        **plain_signal(item),
         "changed_on": plain(item.on),
         "n_signals": len(signals),
         "signals": [each.signal_id for each in signals[:N_SIGNALS_NAMED]],
@@ -196,7 +197,7 @@ def _ranked_matter(one: WaitingMatter, item: Signal) -> dict[str, Any]:
 
 def _ranked_signal(one: RankedSignal, item: Signal) -> dict[str, Any]:
     return {
-        **plain(item),
+        **plain_signal(item),
         "changed_on": plain(item.on),
         **plain(one.rank),
         "rank_in_level": one.rank_in_level,

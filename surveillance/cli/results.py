@@ -35,6 +35,7 @@ from surveillance.views.known_signals import read_known
 from surveillance.views.plain import plain
 from surveillance.views.results import Results, open_results
 from surveillance.views.series import EVERY, NOTE, Every, points
+from surveillance.views.signed import plain_signal
 from surveillance.views.weekly_review import Asked
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def signals(
     statuses = None if only is None else (only,)
     each = source.reader.each_signal(chosen, statuses=statuses, limit=n_shown)
     if as_json:
-        screen.print_json_array(each)
+        screen.print_json_array(map(plain_signal, each))
         return
     found = list(each)
     showing.print_signals(found)

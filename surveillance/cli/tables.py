@@ -19,6 +19,7 @@ from surveillance.cli.screen import (
 from surveillance.domain.finding import Finding
 from surveillance.domain.signal import Signal
 from surveillance.programmes.histories import DAYS_A_YEAR
+from surveillance.views.signed import is_signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -288,7 +289,7 @@ def print_signals(found: Iterable[Signal]) -> None:
     listed = list(found)
     rows = [
         (
-            item.signal_id, item.status, f"{item.priority:.3f}", item.product, item.event, item.n,
+            item.signal_id, _status(item), f"{item.priority:.3f}", item.product, item.event, item.n,
             item.n_serious, item.n_fatal, number(item.expected), number(item.evidence),
             ", ".join(one.criterion for one in item.support if one.is_standing) or ABSENT,
             item.first_on, item.on, item.evaluated_on, _reviews(item),
@@ -300,7 +301,18 @@ def print_signals(found: Iterable[Signal]) -> None:
         "serious", "fatal",
     )  # fmt: skip
     print_table("signals", columns, rows, drop=drop)
-    print_lines(*_about(listed))
+    print_lines(*_about(listed), *_unsigned(listed))
+
+
+def _status(item: Signal) -> str:
+    return f"{item.status}, unsigned" if is_signed(item) is False else item.status
+
+
+def _unsigned(shown: Iterable[Signal]) -> Iterator[str]:
+    """Return what stands below a table, whose column of the status may be left out."""
+    n = sum(is_signed(item) is False for item in shown)
+    if n:
+        yield f"unsigned: {n:,} of these have their status by decisions that nobody signed"
 
 
 def _reviews(item: Signal) -> str:
@@ -370,6 +382,7 @@ def _print_ranked(
     print_table(title, columns, rows, drop=drop)
     if unknown:
         print_lines(f"unknown for all of these: {', '.join(unknown)}")
+    print_lines(*_unsigned(signals))
 
 
 def _worked(one: WaitingMatter) -> dict[str, object]:
@@ -384,7 +397,8 @@ def _seen(one: WaitingMatter) -> str:
     back = f"; back: {', '.join(one.back_because)}" if one.back_because else ""
     until = one.seen.suppressed_until
     suppressed = f"; suppressed until {until}" if until and not back else ""
-    return f"{one.seen.on}{back}{suppressed}"
+    unsigned = "" if one.seen.is_signed else ", unsigned"
+    return f"{one.seen.on}{unsigned}{back}{suppressed}"
 
 
 def _is_unknown(signals: Sequence[Signal], index: int) -> bool:
@@ -395,7 +409,7 @@ def _standing(item: Signal) -> Sequence[object]:
     return (
         f"{item.priority:.3f}", item.product, item.event, item.n, number(item.expected),
         number(item.evidence), item.n_serious, item.n_fatal, item.evaluated_on,
-        *(_part(part) for part in item.parts), item.status, item.first_on, item.signal_id,
+        *(_part(part) for part in item.parts), _status(item), item.first_on, item.signal_id,
     )  # fmt: skip
 
 

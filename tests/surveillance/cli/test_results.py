@@ -225,6 +225,21 @@ def test_a_decision_moves_the_status_from_its_day_on(run: Path, look: Look) -> N
     assert [item["signal_id"] for item in under_review] == [after["signal_id"]]
 
 
+def test_an_unsigned_decision_is_stated_wherever_its_status_shows(run: Path, look: Look) -> None:
+    asked = ("--from-run", run, *PAIR_OPTIONS)
+    for command in (("signals", *asked), ("ranking", *asked), ("ranking", "--signals", *asked)):
+        table = look(*command).output
+
+        assert "under_validation, unsigned" in table
+        assert "by decisions that nobody signed" in table
+        assert [one["is_signed"] for one in look(*command, "--json").json] == [False]
+    assert f"{date(1999, 2, 25)}, unsigned" in look("ranking", *asked).output
+    others = {one["is_signed"] for one in look("signals", "--from-run", run, "--json").json}
+    assert others == {None, False}
+    before = look("signals", *asked, "--as-of", "1999-02-24").output
+    assert "unsigned" not in before
+
+
 def test_a_json_record_leaves_no_field_out(run: Path, look: Look) -> None:
     found = look("signals", "--from-run", run, "--json").json[0]
 
