@@ -26,6 +26,8 @@ def print_page(page: MatterPage) -> None:
     print_lines(*(line for one in page.signals for line in _changes(one)))
     changed = dict.fromkeys(change for one in page.signals for change in one.changes)
     print_lines(*(visible(f"changed after data had been seen: {line}") for line in changed))
+    public = {one.publicity: one for one in page.signals if one.publicity}
+    print_lines(*(visible(f"lower for what was made public: {sentence}") for sentence in public))
     if page.reviews:
         rows = [
             (

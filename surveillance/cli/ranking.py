@@ -28,6 +28,7 @@ from surveillance.domain.product import LEVELS, Level
 from surveillance.views.as_of import listable_signals, whole_signals
 from surveillance.views.matter_page import matter_page
 from surveillance.views.plain import plain
+from surveillance.views.publicised import Publicised
 from surveillance.views.ranking import rank_matters, rank_signals
 from surveillance.views.results import Results, open_results
 from surveillance.views.signed import plain_signal
@@ -128,7 +129,10 @@ def _show_matters(source: Results, signals: Sequence[AnySignal], asked: _Asked) 
     shown = whole_signals(source, (item for _, item in meant), asked.on)
     found = [(one, shown[item.signal_id]) for one, item in meant]
     if asked.as_json:
-        screen.print_json_array(_ranked_matter(one, item) for one, item in found)
+        public = Publicised(source)
+        screen.print_json_array(
+            {**_ranked_matter(one, item), "publicity": public.of(item)} for one, item in found
+        )
         return
     showing.print_matters(f"matters by priority at the end of {asked.on}", found)
     n_behind = len(signals) - sum(len(matter.signals) for matter in matters)
@@ -137,6 +141,7 @@ def _show_matters(source: Results, signals: Sequence[AnySignal], asked: _Asked) 
         f"signals were not: fewer than {asked.triage.list_min_cases} cases, or no lower limit "
         "above 0",
         *_seen_lines(whole),
+        *_public_lines(source, [item for _, item in found]),
         PARTS_NOTE,
     )
 
@@ -169,10 +174,26 @@ def _show_signals(source: Results, signals: Sequence[AnySignal], asked: _Asked) 
     shown = whole_signals(source, (one.signal for one in meant), asked.on)
     found = [(one, shown[one.signal.signal_id]) for one in meant]
     if asked.as_json:
-        screen.print_json_array(_ranked_signal(one, item) for one, item in found)
+        public = Publicised(source)
+        screen.print_json_array(
+            {**_ranked_signal(one, item), "publicity": public.of(item)} for one, item in found
+        )
         return
     showing.print_ranking(f"signals by priority at the end of {asked.on}", found)
-    screen.print_lines(f"{len(found):,} shown; {len(ranked):,} signals were open", PARTS_NOTE)
+    screen.print_lines(
+        f"{len(found):,} shown; {len(ranked):,} signals were open",
+        *_public_lines(source, [item for _, item in found]),
+        PARTS_NOTE,
+    )
+
+
+def _public_lines(source: Results, shown: Sequence[Signal]) -> Iterator[str]:
+    """Return what lowered the priority of those shown, since their reports may be stimulated."""
+    public = Publicised(source)
+    for item in shown:
+        sentence = public.of(item)
+        if sentence is not None:
+            yield f"lower for what was made public: {item.product} and {item.event}: {sentence}"
 
 
 def _ranked_matter(one: WaitingMatter, item: Signal) -> dict[str, Any]:

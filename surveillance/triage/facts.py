@@ -46,6 +46,7 @@ def facts_of(taken: Sequence[Judged]) -> Facts:
             is_watched=1.0 if one.is_watched else nan,
             is_listed=one.flags.is_listed,
             is_indication=one.flags.is_indication,
+            is_publicised=one.flags.is_publicised,
         )
         for facts, one in zip(rows, taken, strict=True)
     ]

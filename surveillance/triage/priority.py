@@ -57,7 +57,7 @@ class Facts(NamedTuple):
     is_watched: Any  # 1 for an event of a watch list; NaN for all others
     is_listed: Any  # 1 in the label, 0 not in it; NaN without a label
     is_indication: Any  # 1, 0; NaN where no indications are known
-    is_publicised: Any  # 1 where the event was in public; NaN where nothing is known
+    is_publicised: Any  # 1 where something was made public about it, else 0; NaN without a file
 
 
 class Part(NamedTuple):
@@ -99,7 +99,7 @@ def _uncut(facts: Facts) -> dict[str, Part]:
         "quality": Part(facts.completeness, facts.completeness),
         "spread": Part(1 - 1 / facts.n_countries, facts.n_countries),
         "plausibility": Part(facts.is_watched, facts.is_watched),
-        "stimulated": Part(facts.is_publicised, facts.is_publicised),
+        "stimulated": _stimulated(facts),
         "indication": Part(facts.is_indication, facts.is_indication),
     }
 
@@ -133,6 +133,15 @@ def _novelty(facts: Facts) -> Part:
     unlisted = np.where(facts.is_listed == 0, (1 + product + pair) / 3, (product + pair) / 2)
     value = np.where(facts.is_listed == 1, 0.0, unlisted)
     return Part(value, facts.months_known)
+
+
+def _stimulated(facts: Facts) -> Part:
+    """Return the share of the cases that are recent, of what was made public; else 0.
+
+    Cases that had come before the last six months have not come because of what was read in them.
+    """
+    value = facts.is_publicised * np.clip(facts.n_recent / facts.n, 0.0, 1.0)
+    return Part(value, value)
 
 
 def scores(of: dict[str, Part], weights: Weights) -> Floats:

@@ -11,6 +11,7 @@ from surveillance.domain.errors import Misused
 from surveillance.triage.matters import Matters
 from surveillance.views.acknowledged import NOTHING, Comparison, Numbers, action_of, last_seen
 from surveillance.views.as_of import is_screened, listable_signals, signals_as_of
+from surveillance.views.publicised import Publicised
 from surveillance.views.ranking import rank_matters
 from surveillance.views.worklist import worklist
 
@@ -60,6 +61,7 @@ class SignalOfMatter(Struct, frozen=True, kw_only=True):
     newly_met: tuple[NewlyMet, ...]
     n_changes: int  # of the design and natural history behind it, after data had been seen
     changes: tuple[str, ...]  # the latest of them, each with its reason
+    publicity: str | None = None  # what was made public last, where it lowers the priority
 
 
 class PersonAction(Struct, frozen=True, kw_only=True):
@@ -138,6 +140,7 @@ class _Page:
         self._source, self._reader = source, source.reader
         self._configuration, self._epoch, self._day = configuration, epoch, day
         self._compared = Comparison(source.reader, configuration)
+        self._public = Publicised(source)
 
     def of(self, matter_id: str, standing: Sequence[Signal]) -> MatterPage:
         """Return the page of a matter that has these signals."""
@@ -225,6 +228,7 @@ class _Page:
             ),
             n_changes=one.n_changes,
             changes=one.changes,
+            publicity=self._public.of(one),
         )
 
     def _people(self, matter_id: str, signals: set[str]) -> tuple[PersonAction, ...]:

@@ -1,14 +1,15 @@
 """What a label lists and what a product is given for, from a user's files."""
 
 import shutil
-from datetime import date
+from datetime import date, timedelta
 from math import isnan, nan
 from pathlib import Path
 
 import numpy as np
 import pytest
+from strategies import DAY as DAY_OF_FINDING
 from strategies import a_configuration
-from triaged import a_crossing, a_finding
+from triaged import TriagedEpochs, a_crossing, a_finding
 
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.configuration.types import (
@@ -17,10 +18,12 @@ from surveillance.configuration.types import (
     KnownPair,
     ListedProduct,
     Products,
+    Publicity,
     Weights,
 )
 from surveillance.domain.errors import Misconfigured
 from surveillance.domain.finding import WatchFinding
+from surveillance.domain.signal import Signal
 from surveillance.triage.facts import Judged, facts_of
 from surveillance.triage.labels import UNKNOWN, Labels
 from surveillance.triage.priority import parts, scores
@@ -152,3 +155,87 @@ def test_a_label_is_part_of_the_hash_and_blank_lines_are_none(tmp_path: Path) ->
 
     assert found.labels == (KnownPair(product="A", event="Rash", since=date(2020, 1, 31)),)
     assert found.digest != before.digest
+
+
+LETTER = "a letter to doctors"
+PUBLIC = a_configuration(
+    products=Products(
+        product=(
+            ListedProduct(name="DRUG ONE", platform="F", programme="PR", constructs=("K1",)),
+            ListedProduct(name="DRUG TWO", platform="F", constructs=("K2",)),
+        )
+    ),
+    events=Events(group={"liver": Group(names=("Hepatic failure",))}),
+    publicity=(
+        Publicity(on=DAY, by="regulator", product="drug one", event="hepatic failure", what=LETTER),
+        Publicity(on=DAY, by="media", product="OTHER", what="a film about all of it"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("product", "event", "is_public"),
+    [
+        ("product:DRUG ONE", "pt:Hepatic failure", 1.0),
+        ("lot:DRUG ONE/A1", "group:liver", 1.0),
+        ("construct:K1", "group:liver", 1.0),
+        ("programme:PR", "group:liver", 1.0),
+        ("platform:F", "group:liver", 1.0),
+        ("product:DRUG TWO", "group:liver", 0.0),  # another product of the platform
+        ("construct:K2", "group:liver", 0.0),
+        ("product:DRUG ONE", "pt:Rash", 0.0),
+        ("product:OTHER", "pt:Rash", 1.0),  # whatever the event
+        ("product:THIRD", "pt:Rash", 0.0),
+    ],
+)
+def test_what_was_made_public_is_about_a_product_and_what_it_consists_of_and_belongs_to(
+    product: str, event: str, is_public: float
+) -> None:
+    labels = Labels(PUBLIC)
+
+    assert labels.of(product, event, DAY).is_publicised == is_public
+    assert labels.of(product, event, DAY - timedelta(days=1)).is_publicised == 0.0
+    assert (labels.publicity(product, event, DAY) is not None) is bool(is_public)
+
+
+def test_without_a_file_of_publicity_it_is_unknown_and_no_priority_moves() -> None:
+    assert isnan(LABELS.of("product:OTHER", "pt:Rash", DAY).is_publicised)
+
+    silent = Publicity(on=date.max, by="media", product="X", what="later than any day")
+    without, with_a_file = (
+        TriagedEpochs(a_configuration(publicity=lines)).signal(a_finding())
+        for lines in ((), (silent,))
+    )
+
+    assert without.priority == with_a_file.priority
+    assert stimulated(without) is None
+    assert stimulated(with_a_file) == 0.0
+
+
+def stimulated(signal: Signal) -> float | None:
+    return next(part.value for part in signal.parts if part.name == "stimulated")
+
+
+def test_as_much_is_taken_off_as_cases_came_lately() -> None:
+    line = Publicity(on=DAY_OF_FINDING, by="media", product="P", what="a film about it")
+    configuration = a_configuration(publicity=(line,))
+
+    def found(n_before: int) -> Signal:
+        return TriagedEpochs(configuration).signal(a_finding(n_pair=4, n_pair_before=n_before))
+
+    quiet = TriagedEpochs(a_configuration()).signal(a_finding(n_pair=4, n_pair_before=1))
+
+    assert [stimulated(found(n)) for n in (0, 1, 4)] == [1.0, 0.75, 0.0]
+    assert found(1).priority < quiet.priority
+    assert (
+        found(4).priority
+        == TriagedEpochs(a_configuration()).signal(a_finding(n_pair=4, n_pair_before=4)).priority
+    )
+
+
+def test_a_look_at_patients_is_not_stimulated_by_what_is_read() -> None:
+    flags = Labels(PUBLIC).of("product:OTHER", "pt:Rash", DAY)
+
+    found = parts(facts_of([Judged(a_crossing(), is_watched=False, flags=flags)]))
+
+    assert np.isnan(found["stimulated"].value).all()
