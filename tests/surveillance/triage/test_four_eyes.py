@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from strategies import encode
 
 from surveillance.configuration.life_cycle import shipped
 from surveillance.domain.decision import Approval, PersonRecord, Proposal
+from surveillance.triage import people
 from surveillance.triage.signatures import digest, key_id
 
 TABLE = shipped()
@@ -42,7 +43,7 @@ class FourEyes(RuleBasedStateMachine):
         self.sent: list[PersonRecord] = []
         self.proposals: list[Proposal] = []
         self.waiting: list[PersonRecord | bytes] = []
-        self.revoked: set[str] = set()
+        self.forged: set[str] = set()
         self.n = 0
         for name in HUMANS:
             for number in (1, 2):
@@ -122,6 +123,22 @@ class FourEyes(RuleBasedStateMachine):
         changed: Any = replace(one, decided_by=name, decision_id=f"{one.decision_id}x")
         self.waiting.append(encode(changed))
 
+    @rule(key=keys, victim=keys, role=st.sampled_from(ROLES[1:]), action=actions)
+    def forge(self, key: tuple[str, int], victim: tuple[str, int], role: str, action: str) -> None:
+        """Propose, and approve as another: with one's own second key, and as if with theirs."""
+        if key[0] == victim[0]:
+            return
+        self.propose(key, role, action, has_status=False)
+        others = key_id(KEYS[victim].key.public_key)
+        for n in (self.next(), self.next()):
+            approval = KEYS[key[0], 3 - key[1]].approves(
+                self.proposals[-1], role, n=n, decided_by=victim[0]
+            )
+            forged = approval if n % 2 else replace(approval, key_id=others)
+            self.forged.add(forged.decision_id)
+            self.send(forged)
+        self.close_the_epoch()
+
     @rule()
     def close_the_epoch(self) -> None:
         waiting, self.waiting = self.waiting, []
@@ -137,6 +154,11 @@ class FourEyes(RuleBasedStateMachine):
                 assert step.approved_by is not None, step
             if step.approved_by is not None:
                 assert step.approved_by != step.decided_by, step
+
+    @invariant()
+    def nothing_is_taken_that_its_author_did_not_sign(self) -> None:
+        taken = {row.decision_id for row in self.desk.rows if isinstance(row, PersonRecord)}
+        assert not taken & self.forged
 
     @invariant()
     def every_proposal_is_used_once_and_by_another_human(self) -> None:
@@ -158,18 +180,37 @@ class FourEyes(RuleBasedStateMachine):
         return set(HUMANS) if set(allowed) & set(ROLES) else set()
 
 
-def _run(n_examples: int, n_steps: int) -> None:
+def _run(n_examples: int, n_steps: int, phases: tuple[Phase, ...] = tuple(Phase)) -> None:
     run_state_machine_as_test(
         FourEyes,
         settings=settings(
             max_examples=n_examples, stateful_step_count=n_steps, deadline=None,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=list(HealthCheck), phases=phases,
         ),
     )  # fmt: skip
 
 
 def test_one_person_is_never_two() -> None:
     _run(12, 20)
+
+
+@pytest.mark.parametrize("check", ["_why_not_signature", "_why_not_this_key"])
+def test_the_machine_notices_that_a_check_is_gone(
+    check: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, check, lambda *_: None)
+
+    with pytest.raises(AssertionError):
+        _run(12, 20, (Phase.generate,))  # to find it is enough
+
+
+def test_the_machine_notices_that_one_person_is_taken_for_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(people.Authority, "why_not_together", lambda *_: None)
+
+    with pytest.raises((AssertionError, ValueError)):  # a decision refuses one name twice, too
+        _run(12, 20, (Phase.generate,))
 
 
 @pytest.mark.campaign
