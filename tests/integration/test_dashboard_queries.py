@@ -48,7 +48,21 @@ def test_every_panel_shows_something_of_a_real_worker_and_every_rule_is_healthy(
     url = f"sqlite:///{tmp_path / 'register.db'}"
     cluster.run("B", "register", "follow", "--url", url, "--metrics-address", following)
     assert until(lambda: worker.metric("surveillance_worker_info") == 1)
-    scraped = {"longwatch-worker": [worker.address], "longwatch-register": [following]}
+    notifying = f"127.0.0.1:{free_port()}"
+    (tmp_path / "secret").write_text("0123456789abcdef", encoding="utf-8")
+    (tmp_path / "notify.toml").write_text(
+        '[receiver.desk]\ntype = "webhook"\nurl = "http://127.0.0.1:1/"\n'
+        f'secret_file = "{tmp_path / "secret"}"\nkinds = ["review_requested"]\n',
+        encoding="utf-8",
+    )
+    cluster.run(
+        "C", "notify", "follow", "--receivers", str(tmp_path / "notify.toml"),
+        "--outbox", str(tmp_path / "outbox.db"), "--metrics-address", notifying,
+    )  # fmt: skip
+    scraped = {
+        "longwatch-worker": [worker.address], "longwatch-register": [following],
+        "longwatch-notify": [notifying],
+    }  # fmt: skip
     with prometheus(DEPLOY / "prometheus", scraped) as server:
         assert until(lambda: bool(server.query("surveillance_worker_info")))
         load(cluster, tmp_path / "data", tmp_path / "spool")
