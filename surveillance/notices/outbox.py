@@ -181,7 +181,7 @@ class Writing:
         rows = [{"name": name, "value": str(value)} for name, value in place._asdict().items()]
         self._write(_replacing(_info, "value"), rows)
 
-    def _write(self, statement: Insert, rows: list[dict[str, object]]) -> None:
+    def _write(self, statement: Insert, rows: Sequence[Mapping[str, object]]) -> None:
         if rows:
             self._connection.execute(statement, rows)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,6 +61,15 @@ def expected(cluster: Cluster, file: Path, folder: Path) -> set[str]:
     return found
 
 
+def has_begun(outbox: Path) -> bool:
+    if not outbox.exists():
+        return False
+    with closing(sqlite3.connect(outbox)) as connection, suppress(sqlite3.OperationalError):
+        found = connection.execute("SELECT count(*) FROM info WHERE name = 'next_offset'")
+        return bool(found.fetchone()[0])
+    return False
+
+
 def test_every_notice_arrives_through_kills_and_none_twice_but_in_the_window(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -80,8 +91,7 @@ def test_every_notice_arrives_through_kills_and_none_twice_but_in_the_window(
             )  # fmt: skip
 
         process = start()
-        assert until(lambda: (tmp_path / "outbox.db").exists())
-        time.sleep(2.0)  # it has opened the outbox at the end of an empty topic
+        assert until(lambda: has_begun(tmp_path / "outbox.db"))  # at the end of an empty topic
         for n, message in enumerate(a_log().messages):
             writer.send(topics.SIGNALS, value=message, partition=0).get(60)
             if n % 2 == 1 and n // 2 < N_KILLS:
