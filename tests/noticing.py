@@ -5,17 +5,22 @@ from __future__ import annotations
 import socketserver
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from strategies import a_configuration, a_decision
+from msgspec.structs import replace
+from register_rows import a_review, a_signal
+from strategies import DAY, a_configuration, a_decision
 from triaged import SIGNAL, TriagedEpochs, a_finding
 
 from surveillance.configuration.types import ReviewRule, Triage
+from surveillance.domain.signal import RunningClock, Step
 from surveillance.log.messages import Output, encode_output
-from surveillance.notices.changes import KINDS
+from surveillance.notices.changes import KINDS, Change
 from surveillance.notices.receivers import Webhook
+from surveillance.notices.wording import Notice, notice_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +32,19 @@ CONFIGURATION = a_configuration(
 )
 SECRET = b"0123456789abcdef0123456789abcdef"
 REASON = "We telephoned the reporter."
+
+
+DETECTED = a_signal(priority=0.4)
+MOVED = Step(
+    on=DAY, status="under_validation", action="start_validation", n=3, decided_by="a.person",
+    reason=REASON, public_reason="We look into it.",
+)  # fmt: skip
+CLOCK = RunningClock(
+    code="eu_confirmation", citation="a source", started_on=DAY, due_on=DAY + timedelta(days=30),
+    warn_on=DAY + timedelta(days=23),
+)  # fmt: skip
+WARNED = replace(CLOCK, is_warned=True)
+BREACHED = replace(WARNED, is_breached=True)
 
 
 def a_webhook(**changes: Any) -> Webhook:  # noqa: ANN401 - its fields
@@ -211,3 +229,16 @@ def _serving(
         server.shutdown()
         server.server_close()
         thread.join(10)
+
+
+def every_notice(*, internal_reasons: bool = False) -> list[Notice]:
+    """Return a notice of each kind, with all that one may hold."""
+    signal = replace(DETECTED, history=(MOVED,), reviews=(a_review(),), clocks=(BREACHED,))
+    return [
+        notice_of(
+            Change(kind, 7, signal, "P1", MOVED, BREACHED, a_review(), "P3"),
+            name="n", deployment="here", band="P1", law=CONFIGURATION.law,
+            internal_reasons=internal_reasons,
+        )
+        for kind in KINDS
+    ]  # fmt: skip

@@ -15,6 +15,7 @@ from jsonschema import (  # type: ignore[import-untyped]  # it ships no types
     ValidationError,
 )
 from msgspec.structs import replace
+from noticing import every_notice
 from signing import ADMINISTRATOR, Desk, Person
 from strategies import (
     a_case,
@@ -166,6 +167,10 @@ def test_all_that_a_pipeline_says_fits() -> None:
     for line in map(encode, of_two_people().rows):
         fits(_name(line), line)
         fitted[_name(line)] += 1
+
+    for line in map(encode, every_notice(internal_reasons=True)):
+        fits("notice", line)
+        fitted["notice"] += 1
 
     assert fitted.keys() == {name for name in MADE if not name.startswith(NOT_SAID)}
 

@@ -8,29 +8,28 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from noticing import CONFIGURATION, REASON, a_log, a_webhook
+from noticing import (
+    BREACHED,
+    CLOCK,
+    CONFIGURATION,
+    DETECTED,
+    MOVED,
+    REASON,
+    WARNED,
+    a_log,
+    a_webhook,
+    every_notice,
+)
 from register_rows import SIGNAL_ID, a_review, a_signal
 from strategies import DAY
 
-from surveillance.domain.signal import RunningClock, Signal, Step
+from surveillance.domain.signal import Signal
 from surveillance.log.messages import Fact
 from surveillance.log.topics import ALERTS, REVIEWS
 from surveillance.notices.changes import KINDS, Bands, Change, changes_of, outline
 from surveillance.notices.deriving import SignalEpochs
 from surveillance.notices.receivers import Wanting
-from surveillance.notices.wording import Notice, a_test, notice_of
-
-DETECTED = a_signal(priority=0.4)
-MOVED = Step(
-    on=DAY, status="under_validation", action="start_validation", n=3, decided_by="a.person",
-    reason=REASON, public_reason="We look into it.",
-)  # fmt: skip
-CLOCK = RunningClock(
-    code="eu_confirmation", citation="a source", started_on=DAY, due_on=DAY + timedelta(days=30),
-    warn_on=DAY + timedelta(days=23),
-)  # fmt: skip
-WARNED = replace(CLOCK, is_warned=True)
-BREACHED = replace(WARNED, is_breached=True)
+from surveillance.notices.wording import a_test, notice_of
 
 
 def kinds(before: Signal | None, now: Signal) -> list[str]:
@@ -144,19 +143,6 @@ def test_a_receiver_gets_the_kinds_bands_and_products_that_it_wants(
     wanting = Wanting({"desk": a_webhook(**wants)}, CONFIGURATION)
 
     assert bool(wanting.of(Change("detected", 7, DETECTED), "P3")) is is_sent
-
-
-def every_notice(*, internal_reasons: bool = False) -> list[Notice]:
-    """Return a notice of each kind, with all that one may hold."""
-    signal = replace(DETECTED, history=(MOVED,), reviews=(a_review(),), clocks=(BREACHED,))
-    return [
-        notice_of(
-            Change(kind, 7, signal, "P1", MOVED, BREACHED, a_review(), "P3"),
-            name="n", deployment="here", band="P1", law=CONFIGURATION.law,
-            internal_reasons=internal_reasons,
-        )
-        for kind in KINDS
-    ]  # fmt: skip
 
 
 def test_no_notice_advises_or_names_a_cause_or_a_person_or_gives_an_internal_reason() -> None:
