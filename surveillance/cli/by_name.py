@@ -33,6 +33,7 @@ MODULES = {  # of surveillance.cli, each with its commands, in the order of the 
     "looks": ("looks", "history"),
     "ranking": ("ranking", "matter"),
     "cases": ("cases", "case"),
+    "console": ("console",),
 }
 
 

@@ -25,6 +25,7 @@ from surveillance.cli.options import (
 from surveillance.screening.keys import Naming
 from surveillance.views.case_history import case_history
 from surveillance.views.line_listing import ListedEvent, ListedProduct, Pair, line_listing
+from surveillance.views.listing_rows import FILE_COLUMNS, file_row, joined, unformula
 from surveillance.views.names import resolve
 from surveillance.views.results import Results, open_results
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from surveillance.views.line_listing import LineListing, ListedCase
 
 Listed = TypeVar("Listed", ListedProduct, ListedEvent)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for a formula
 _COLUMNS = {
     "case": "left", "version": "right", "received": "left", "country": "left", "reporter": "left",
     "age": "right", "sex": "left", "products": "left", "lots": "left", "first dose": "left",
@@ -47,13 +47,6 @@ _COLUMNS = {
 _DROP = (
     "duplicates", "first dose", "onset", "lots", "outcome", "version", "reporter", "country",
     "age", "sex",
-)  # fmt: skip
-_FILE_COLUMNS = (
-    "case_id", "source", "version", "kind", "first_received_on", "received_on", "in_force_since",
-    "country", "report_type", "reporter", "sex", "age_years", "products", "roles", "lots",
-    "dose_dates", "events", "onset_dates", "seriousness", "outcomes", "onset_days", "is_serious",
-    "is_fatal", "duplicates", "duplicate_of", "counts", "reason",
-    "completeness", "missing",
 )  # fmt: skip
 
 
@@ -139,12 +132,12 @@ def _row(one: ListedCase) -> list[object]:
     onsets = [day for item in events if (day := item.onset_on)]
     return [
         one.case_id, str(one.version), one.received_on, one.country, one.reporter, one.age_years,
-        one.sex, _joined(item.product for item in products),
-        _joined(lot for item in products for lot in item.lots), min(doses, default=None),
-        _joined(item.pt for item in events), min(onsets, default=None), one.onset_days,
+        one.sex, joined(item.product for item in products),
+        joined(lot for item in products for lot in item.lots), min(doses, default=None),
+        joined(item.pt for item in events), min(onsets, default=None), one.onset_days,
         "fatal" if one.is_fatal else "serious" if one.is_serious else None,
-        _joined(dict.fromkeys(item.outcome for item in events if item.outcome)),
-        _joined(one.duplicates), one.reason,
+        joined(dict.fromkeys(item.outcome for item in events if item.outcome)),
+        joined(one.duplicates), one.reason,
     ]  # fmt: skip
 
 
@@ -153,16 +146,12 @@ def _of_pair(items: Iterable[Listed]) -> list[Listed]:
     return [item for item in items if item.is_counted is not False]
 
 
-def _joined(values: Iterable[object]) -> str | None:
-    return "; ".join(str(value) for value in values if value is not None) or None
-
-
 def _write_csv(found: LineListing, file: Path) -> None:
     with file.open("w", encoding="utf-8", newline="") as opened:
         writer = csv.writer(opened)
-        writer.writerow(_FILE_COLUMNS)
+        writer.writerow(FILE_COLUMNS)
         for one in [*found.cases, *found.not_counted]:
-            writer.writerow([_safe(value) for value in _file_row(one)])
+            writer.writerow([unformula(value) for value in file_row(one)])
 
 
 def _write_xlsx(found: LineListing, file: Path) -> None:
@@ -172,9 +161,9 @@ def _write_xlsx(found: LineListing, file: Path) -> None:
         book = Workbook(write_only=True)
         sheet = book.create_sheet("cases")
         sheet.freeze_panes = "B2"
-        sheet.append(_FILE_COLUMNS)
+        sheet.append(FILE_COLUMNS)
         for one in [*found.cases, *found.not_counted]:
-            sheet.append([_sheet_cell(sheet, value) for value in _file_row(one)])
+            sheet.append([_sheet_cell(sheet, value) for value in file_row(one)])
         book.save(opened)
 
 
@@ -186,28 +175,6 @@ def _sheet_cell(sheet: WriteOnlyWorksheet, value: object) -> object:
     if isinstance(value, str):
         cell.data_type = "s"
     return cell
-
-
-def _safe(value: object) -> object:
-    """Keep a spreadsheet from taking a text for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
-def _file_row(one: ListedCase) -> list[object]:
-    products, events = one.products, one.events
-    return [
-        one.case_id, one.source, one.version, one.kind, one.first_received_on, one.received_on,
-        one.in_force_since, one.country, one.report_type, one.reporter, one.sex, one.age_years,
-        _joined(item.product for item in products), _joined(item.role for item in products),
-        _joined(lot for item in products for lot in item.lots),
-        _joined(dose.start_on for item in products for dose in item.doses),
-        _joined(item.pt for item in events), _joined(item.onset_on for item in events),
-        _joined(dict.fromkeys(name for item in events for name in item.seriousness)),
-        _joined(dict.fromkeys(item.outcome for item in events)), one.onset_days,
-        "yes" if one.is_serious else "no", "yes" if one.is_fatal else "no",
-        _joined(one.duplicates), one.duplicate_of, "no" if one.reason else "yes", one.reason,
-        one.completeness, _joined(one.missing),
-    ]  # fmt: skip
 
 
 def case(

@@ -29,6 +29,7 @@ from surveillance.views.as_of import listable_signals, whole_signals
 from surveillance.views.matter_page import matter_page
 from surveillance.views.plain import plain
 from surveillance.views.publicised import Publicised
+from surveillance.views.ranked_rows import ranked_matter
 from surveillance.views.ranking import rank_matters, rank_signals
 from surveillance.views.results import Results, open_results
 from surveillance.views.signed import plain_signal
@@ -40,9 +41,8 @@ if TYPE_CHECKING:
     from surveillance.domain.signal import AnySignal, Signal
     from surveillance.register.reader import Chosen
     from surveillance.views.ranking import RankedSignal
-    from surveillance.views.worklist import WaitingMatter, Worklist
+    from surveillance.views.worklist import Worklist
 
-N_SIGNALS_NAMED = 50  # of one matter
 PARTS_NOTE = (
     "a part of the priority is its value from 0 to 1 x its weight, and - where it is unknown and "
     "counts for nothing; the priority is their weighted mean, and orders work only; counts are "
@@ -131,7 +131,7 @@ def _show_matters(source: Results, signals: Sequence[AnySignal], asked: _Asked) 
     if asked.as_json:
         public = Publicised(source)
         screen.print_json_array(
-            {**_ranked_matter(one, item), "publicity": public.of(item)} for one, item in found
+            {**ranked_matter(one, item), "publicity": public.of(item)} for one, item in found
         )
         return
     showing.print_matters(f"matters by priority at the end of {asked.on}", found)
@@ -194,26 +194,6 @@ def _public_lines(source: Results, shown: Sequence[Signal]) -> Iterator[str]:
         sentence = public.of(item)
         if sentence is not None:
             yield f"lower for what was made public: {item.product} and {item.event}: {sentence}"
-
-
-def _ranked_matter(one: WaitingMatter, item: Signal) -> dict[str, Any]:
-    """Put a rank and the signal together; `on` is the day of the ranking."""
-    signals = one.matter.signals
-    return {
-        **plain_signal(item),
-        "changed_on": plain(item.on),
-        "n_signals": len(signals),
-        "signals": [each.signal_id for each in signals[:N_SIGNALS_NAMED]],
-        **plain(one.matter.rank),
-        "rank_waiting": one.rank_waiting,
-        "n_waiting": one.n_waiting,
-        "seen": plain(one.seen),
-        "back_because": list(one.back_because),
-        "band": one.band,
-        "waiting_since": plain(one.waiting_since),
-        "due_on": plain(one.due_on),
-        "is_queued": one.is_queued,
-    }
 
 
 def _ranked_signal(one: RankedSignal, item: Signal) -> dict[str, Any]:

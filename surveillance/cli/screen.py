@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from surveillance.domain.errors import Misused
+from surveillance.views import written
 from surveillance.views.plain import plain
 
 if TYPE_CHECKING:
@@ -29,45 +30,9 @@ if TYPE_CHECKING:
 
 NOBODY_READS_ON = 141  # as a shell reports a process that SIGPIPE ended
 WIDTH_OF_A_PIPE = 320  # columns, where there is no terminal to ask
-# The categories Cc, Cf, Cs, Zl and Zp of Unicode, but for the two joiners that Persian, the
-# languages of India and emoji are spelled with; and what later versions may add in between.
-_HIDDEN = (
-    "\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u180e\u200b\u200e"
-    "\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\ufffb\U000110bd\U000110cd"
-    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
-_hidden = re.compile(f"[{_HIDDEN}]")
-_hidden_in_json = re.compile(f"(?!\n)[{_HIDDEN}]")
+_hidden_in_json = re.compile(f"(?!\n)[{written.HIDDEN}]")
+visible = written.visible
 _DRAWN = str.maketrans("─│┌┐└┘├┤┬┴┼•", "-|+++++++++o")
-
-
-def visible(text: str, encoding: str = "utf-8") -> str:
-    r"""Return a text of others as what a screen may be sent.
-
-    Parameters
-    ----------
-    text : str
-        Of any origin.
-    encoding : str, default: "utf-8"
-        Of the screen.
-
-    Returns
-    -------
-    str
-        One line without controls, which the encoding has characters for.
-
-    Examples
-    --------
-    >>> print(visible("HIB\u202e\x9b31m\n"))
-    HIB\u202e\x9b31m\n
-    """
-    if not text.isprintable():
-        text = _hidden.sub(lambda found: _escape(found[0]), text)
-    return text.encode(encoding, "backslashreplace").decode(encoding)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def visible_drawing(drawing: str, encoding: str) -> str:

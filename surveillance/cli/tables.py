@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from surveillance.cli.screen import (
 from surveillance.domain.finding import Finding
 from surveillance.domain.signal import Signal
 from surveillance.programmes.histories import DAYS_A_YEAR
+from surveillance.views import written
 from surveillance.views.signed import is_signed
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from surveillance.views.worklist import WaitingMatter
 
 WIDTH_OF_ALL = 10_000
-ABSENT = "-"
+ABSENT = written.ABSENT
+number, probability, interval = written.number, written.probability, written.interval
 
 
 def print_table(
@@ -97,31 +98,6 @@ def _table(
 
 def _cell(value: object) -> Text:
     return text(ABSENT if value is None else f"{value:,}" if isinstance(value, int) else str(value))
-
-
-def number(value: float | None) -> str:
-    """Write a statistic for people: three digits that mean something."""
-    if value is None:
-        return ABSENT
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
-
-
-def probability(log10_p: float | None) -> str:
-    """Write a probability that may be below the smallest double."""
-    if log10_p is None:
-        return ABSENT
-    if log10_p >= -300:  # noqa: PLR2004 - far above the smallest double
-        return f"{10**log10_p:.2g}"
-    exponent = math.floor(log10_p)
-    tenths = int(10 ** (log10_p - exponent + 1))  # cut, not rounded up to 10
-    return f"{tenths / 10}e{exponent}"
-
-
-def interval(point: float | None, lower: float | None, upper: float | None) -> str:
-    """Write an estimate with its limits."""
-    if point is None:
-        return ABSENT
-    return f"{number(point)} ({number(lower)} to {number(upper)})"
 
 
 def shown(n: int, of: int, what: str) -> str:

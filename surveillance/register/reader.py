@@ -75,6 +75,15 @@ class Met(NamedTuple):
     on: date
 
 
+class EpochRow(NamedTuple):
+    """An epoch: when its tick came, and the configuration that was in force."""
+
+    epoch: int
+    at: int  # seconds since 1970 (UTC)
+    on: date
+    configuration: str | None  # its digest
+
+
 class Counted(NamedTuple):
     """How many there were on a day."""
 
@@ -110,6 +119,11 @@ class RegisterReader:
         table = schema.configurations.c
         found = self._all(select(table.document).where(table.digest == digest.scalar_subquery()))
         return _decode_configuration(found[0][0]) if found else None
+
+    @property
+    def address(self) -> str:
+        """Where the register is, without a password."""
+        return self._engine.url.render_as_string(hide_password=True)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -464,6 +478,21 @@ class RegisterReader:
         table = schema.epochs.c
         query = select(table.epoch, table.happened_on).order_by(table.epoch)
         return {row[0]: row[1] for row in self._all(query)}
+
+    def epoch_rows(self) -> list[EpochRow]:
+        """Return every epoch, in order."""
+        table = schema.epochs.c
+        query = select(table.epoch, table.at, table.happened_on, table.configuration)
+        return [EpochRow(*row) for row in self._all(query.order_by(table.epoch))]
+
+    def dispositions(self, until: int) -> dict[str, dict[str, int]]:
+        """Return what became of the records of each topic by an epoch: how many of each kind."""
+        table = schema.dispositions.c
+        kinds = ("applied", "superseded", "repeated", "refused", "control")
+        sums = [func.sum(table[kind]) for kind in kinds]
+        query = select(table.topic, *sums).where(table.epoch <= until)
+        rows = self._all(query.group_by(table.topic).order_by(table.topic))
+        return {row[0]: dict(zip(kinds, map(int, row[1:]), strict=True)) for row in rows}
 
     def last_day(self) -> date | None:
         """Return the day of the last epoch; None before the first."""

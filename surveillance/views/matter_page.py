@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from surveillance.domain.signal import PriorityPart, Review, Signal, Status
     from surveillance.triage.reopening import Trigger
     from surveillance.views.acknowledged import Seen
-    from surveillance.views.ranking import Rank, RankedMatter
+    from surveillance.views.day import Day
+    from surveillance.views.ranking import Rank
     from surveillance.views.results import Results
+    from surveillance.views.worklist import WaitingMatter
 
 
 class NewlyMet(Struct, frozen=True, kw_only=True):
@@ -97,7 +99,9 @@ class MatterPage(Struct, frozen=True, kw_only=True):
     people: tuple[PersonAction, ...]
 
 
-def matter_page(source: Results, matter_id: str, on: date | None = None) -> MatterPage:
+def matter_page(
+    source: Results, matter_id: str, on: date | None = None, *, known: Day | None = None
+) -> MatterPage:
     """Put together what is known of a matter.
 
     Parameters
@@ -108,6 +112,8 @@ def matter_page(source: Results, matter_id: str, on: date | None = None) -> Matt
         As in `longwatch ranking`.
     on : date, optional
         As it stood at the end of that day; without it as it stands.
+    known : Day, optional
+        That day, where it was computed already.
 
     Raises
     ------
@@ -116,17 +122,20 @@ def matter_page(source: Results, matter_id: str, on: date | None = None) -> Matt
     """
     reader, configuration = source.reader, source.required_configuration()
     epoch, day = reader.cases.epoch_on(on), on or reader.last_day()
-    standing = [] if epoch is None else _standing(source, configuration, matter_id, epoch)
+    standing = [] if epoch is None else _standing(source, configuration, matter_id, epoch, known)
     if epoch is None or day is None or not standing:
         reason = "is not a matter" if on is None else f"was not a matter on {on}"
         raise Misused(matter_id, reason, "see `matter_id` in `longwatch ranking --json`")
-    return _Page(source, configuration, epoch, day).of(matter_id, standing)
+    return _Page(source, configuration, epoch, day, known).of(matter_id, standing)
 
 
 def _standing(
-    source: Results, configuration: Configuration, matter_id: str, epoch: int
+    source: Results, configuration: Configuration, matter_id: str, epoch: int, known: Day | None
 ) -> list[Signal]:
     """Return the signals of a matter as they stood at the end of an epoch."""
+    if known is not None:
+        names = known.members.get(matter_id, ())
+        return list(source.reader.states_at(names, epoch).values())
     matters = Matters(configuration)
     pairs = source.reader.pairs_of_signals()
     named = [name for name, pair in pairs.items() if matters.of(*pair).matter_id == matter_id]
@@ -135,22 +144,26 @@ def _standing(
 
 class _Page:
     def __init__(
-        self, source: Results, configuration: Configuration, epoch: int, day: date
+        self,
+        source: Results,
+        configuration: Configuration,
+        epoch: int,
+        day: date,
+        known: Day | None,
     ) -> None:
-        self._source, self._reader = source, source.reader
+        self._source, self._reader, self._known = source, source.reader, known
         self._configuration, self._epoch, self._day = configuration, epoch, day
         self._compared = Comparison(source.reader, configuration)
         self._public = Publicised(source)
 
     def of(self, matter_id: str, standing: Sequence[Signal]) -> MatterPage:
         """Return the page of a matter that has these signals."""
-        signals = signals_as_of(self._source, standing, self._day)
+        signals = self._of_the_day(standing)
         signals.sort(key=lambda one: (-one.priority, one.signal_id))
         seen = last_seen(self._reader, self._epoch).get(matter_id)
-        ranked = self._ranked(matter_id)
+        stands = self._stands(matter_id)
+        ranked = None if stands is None else stands.matter
         listed = [] if ranked is None else list(ranked.signals)
-        found = worklist(self._source, [ranked] if ranked else [], self._day).matters
-        stands = found[0] if found else None
         root = Matters(self._configuration).of(signals[0].product, signals[0].event)
         return MatterPage(
             matter_id=matter_id,
@@ -170,10 +183,20 @@ class _Page:
             people=self._people(matter_id, {one.signal_id for one in signals}),
         )
 
-    def _ranked(self, matter_id: str) -> RankedMatter | None:
+    def _of_the_day(self, standing: Sequence[Signal]) -> list[Signal]:
+        """Return signals with the numbers of the day."""
+        if self._known is None or not self._known.numbers:
+            return signals_as_of(self._source, standing, self._day)
+        return [self._known.numbers[one.signal_id] for one in standing]
+
+    def _stands(self, matter_id: str) -> WaitingMatter | None:
+        """Return where the matter stands on the list; None if it is not on it."""
+        if self._known is not None:
+            return self._known.places.get(matter_id)
         signals = listable_signals(self._source, self._day)
-        found = rank_matters(signals, self._configuration.triage, self._day)
-        return next((one for one in found if one.best.matter_id == matter_id), None)
+        ranked = rank_matters(signals, self._configuration.triage, self._day)
+        own = [one for one in ranked if one.best.matter_id == matter_id]
+        return next(iter(worklist(self._source, own, self._day).matters), None)
 
     def _signals(
         self, signals: Sequence[Signal], listed: set[str], seen: Seen | None

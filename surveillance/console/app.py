@@ -1,0 +1,292 @@
+"""The console as a web application: which page answers which address, and under which rules.
+
+It only reads. No page loads anything from another place, and none has a script or a style within
+it, so that the content security policy needs neither exceptions nor nonces, and the same question
+about the same day gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import traceback
+from hashlib import sha256
+from sys import stderr
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from litestar import Litestar, Request, Response, get
+from litestar.exceptions import HTTPException
+from litestar.response import Redirect
+
+from surveillance.console import cases, inbox, lists, log_pages
+from surveillance.console.asked import Asked, NotThere
+from surveillance.console.kept import Known
+from surveillance.console.matter import matter, page_of
+from surveillance.console.pages import STATIC, Page, render, static
+from surveillance.console.signal_page import signal
+from surveillance.domain.errors import Away, Misused
+from surveillance.views.listing_rows import FILE_COLUMNS, file_row, unformula
+from surveillance.views.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from litestar.handlers import HTTPRouteHandler
+    from litestar.types import Message, Scope
+
+    from surveillance.views.results import Results
+
+HOSTS = ("127.0.0.1", "localhost", "::1")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'none'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+PAGES: dict[str, Callable[[Known, Asked], Page]] = {
+    "/inbox": inbox.inbox,
+    "/m/{name:str}": matter,
+    "/s/{name:str}": signal,
+    "/cases": cases.cases,
+    "/case": cases.case,
+    "/product": lists.product,
+    "/event": lists.event,
+    "/search": lists.search,
+    "/feed": log_pages.feed,
+    "/data": log_pages.data,
+    "/system": log_pages.system,
+}
+NAVIGATION = {
+    "/inbox": "Inbox",
+    "/search": "Search",
+    "/feed": "Feed",
+    "/data": "Data quality",
+    "/system": "System",
+}
+_encode = msgspec.json.Encoder().encode
+
+
+class File(NamedTuple):
+    """A file that is made for somebody, and how many rows it has."""
+
+    content: bytes
+    media_type: str
+    name: str
+    n_rows: int
+
+
+def _csv(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> File:
+    """Make a CSV file; a text that a spreadsheet would take for a formula is quoted."""
+    text = io.StringIO(newline="")
+    writer, n = csv.writer(text), 0
+    writer.writerow(columns)
+    for n, row in enumerate(rows, 1):  # noqa: B007 - counts them
+        writer.writerow([unformula(value) for value in row])
+    return File(text.getvalue().encode(), "text/csv", name, n)
+
+
+def _json(name: str, value: Any, n: int) -> File:  # noqa: ANN401 - whatever `plain` takes
+    content = msgspec.json.format(_encode(plain(value)), indent=2) + b"\n"
+    return File(content, "application/json", name, n)
+
+
+def _inbox_csv(known: Known, asked: Asked) -> File:
+    rows = inbox.inbox_rows(known, asked)
+    return _csv("matters.csv", inbox.CSV_COLUMNS, map(inbox.csv_row, rows))
+
+
+def _inbox_json(known: Known, asked: Asked) -> File:
+    rows = inbox.inbox_rows(known, asked)
+    return _json("matters.json", rows, len(rows))
+
+
+def _matter_json(known: Known, asked: Asked) -> File:
+    return _json("matter.json", page_of(known, asked.name, known.day(asked.at)), 1)
+
+
+def _cases_csv(known: Known, asked: Asked) -> File:
+    found = cases.listing_of(known, asked)
+    rows = [*found.cases, *found.not_counted]
+    return _csv("cases.csv", FILE_COLUMNS, map(file_row, rows))
+
+
+def _cases_json(known: Known, asked: Asked) -> File:
+    found = cases.listing_of(known, asked)
+    return _json("cases.json", found, len(found.cases) + len(found.not_counted))
+
+
+def _feed_lines(known: Known, asked: Asked) -> File:
+    found = log_pages.published(known, asked.at)
+    content = b"".join(one.line + b"\n" for one in found)
+    return File(content, "application/x-ndjson", "feed.ndjson", len(found))
+
+
+FILES: dict[str, Callable[[Known, Asked], File]] = {
+    "/inbox.csv": _inbox_csv,
+    "/inbox.json": _inbox_json,
+    "/m/{name:str}/matter.json": _matter_json,
+    "/cases.csv": _cases_csv,
+    "/cases.json": _cases_json,
+    "/feed.ndjson": _feed_lines,
+}
+
+
+def console(results: Results, place: str) -> Litestar:
+    """Return the console over a run or a register.
+
+    Parameters
+    ----------
+    results : Results
+        What is looked at; nothing is written to it.
+    place : str
+        Where it is, as people know it.
+    """
+    known = Known(results, place)
+    known.configuration()  # a register without one has no matters: told at once
+    handlers = [
+        _to_the_inbox,
+        _static,
+        *(_page(known, path, page) for path, page in PAGES.items() if _is_here(known, path)),
+        *(_file(known, path, file) for path, file in FILES.items() if _is_here(known, path)),
+    ]
+
+    def explain(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        return _explained(known, request, error)
+
+    return Litestar(
+        handlers,
+        openapi_config=None,
+        exception_handlers={Exception: explain},
+        before_send=[_guard],
+        before_request=_require_host,
+        logging_config=None,
+    )
+
+
+def _is_here(known: Known, path: str) -> bool:
+    """Tell whether a page has anything to show: a register alone holds no feed."""
+    return known.source.directory is not None or not path.startswith("/feed")
+
+
+async def _guard(message: Message, scope: Scope) -> None:  # noqa: ARG001 - as Litestar calls it
+    if message["type"] == "http.response.start":
+        held = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+        message["headers"] = [*message["headers"], *held]
+
+
+async def _require_host(request: Request[Any, Any, Any]) -> None:
+    """Refuse what was sent to another name: a page elsewhere could have its name point here."""
+    host = request.headers.get("host", "").rsplit(":", 1)[0].strip("[]")
+    if host not in HOSTS:
+        what, why = "This address is not answered", "the console answers on this machine alone"
+        raise NotThere(421, what, why, "open it by http://127.0.0.1 and its port")
+
+
+@get("/", sync_to_thread=False)
+def _to_the_inbox() -> Redirect:
+    return Redirect("/inbox", status_code=307)
+
+
+@get("/static/{name:str}", sync_to_thread=False)
+def _static(request: Request[Any, Any, Any]) -> Response[bytes]:
+    name = str(request.path_params["name"])
+    if name not in STATIC:
+        raise NotThere(404, "There is no such file", "pages load no other", "go to the inbox")
+    held = {"cache-control": "max-age=31536000, immutable"}  # its address carries its digest
+    return Response(static(name), media_type=STATIC[name], headers=held)
+
+
+def _page(known: Known, path: str, page: Callable[[Known, Asked], Page]) -> HTTPRouteHandler:
+    @get(path, sync_to_thread=True, name=path)
+    def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+        asked = _asked(request)
+        return _html(render(page(known, asked), asked, _frame(known, asked)), 200)
+
+    return handle
+
+
+def _file(known: Known, path: str, make: Callable[[Known, Asked], File]) -> HTTPRouteHandler:
+    @get(path, sync_to_thread=True, name=path)
+    def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+        made = make(known, _asked(request))
+        headers = {
+            "content-disposition": f'attachment; filename="{made.name}"',
+            "cache-control": "no-store",
+            "x-row-count": str(made.n_rows),
+            "x-sha256": sha256(made.content).hexdigest(),
+        }
+        return Response(made.content, media_type=made.media_type, headers=headers)
+
+    return handle
+
+
+def _asked(request: Request[Any, Any, Any]) -> Asked:
+    query = {name: str(value) for name, value in request.query_params.items()}
+    return Asked(request.url.path, query, str(request.path_params.get("name", "")))
+
+
+def _html(content: bytes, status: int) -> Response[bytes]:
+    headers = {"cache-control": "no-store"}
+    return Response(content, media_type="text/html", status_code=status, headers=headers)
+
+
+def _frame(known: Known, asked: Asked) -> dict[str, Any]:
+    """Return what stands around every page."""
+    epochs = known.epochs()
+    day = known.day(asked.at)
+    standing = next(one for one in reversed(epochs) if one.epoch == day.epoch)
+    return _bare(known) | {
+        "as_of": day.on,
+        "is_past": day.on != epochs[-1].on,
+        "epoch": standing,
+        "first_on": epochs[0].on,
+        "last_on": epochs[-1].on,
+    }
+
+
+def _bare(known: Known) -> dict[str, Any]:
+    """Return the frame of a page about no day."""
+    return {
+        "navigation": {at: name for at, name in NAVIGATION.items() if _is_here(known, at)},
+        "as_of": None,
+        "is_past": False,
+        "epoch": None,
+        "first_on": None,
+        "last_on": None,
+    }
+
+
+def _explained(known: Known, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Return the page about an error: what, why, and what to do."""
+    found = _named(error)
+    asked = Asked(request.url.path, {}, "")
+    page = Page("error.html", found.what, {"error": found})
+    return _html(render(page, asked, _bare(known)), found.status)
+
+
+def _named(error: Exception) -> NotThere:
+    match error:
+        case NotThere():
+            return error
+        case Away():
+            return NotThere(503, "The register does not answer", str(error), "try again later")
+        case Misused():
+            return NotThere(404, error.place, error.reason, error.remedy)
+        case HTTPException() if error.status_code < 500:  # noqa: PLR2004 - asked wrongly
+            what = "There is no such page" if error.status_code == 404 else str(error.detail)  # noqa: PLR2004
+            why = "the console has the pages that are named above, and only shows them"
+            return NotThere(error.status_code, what, why, "go to the inbox")
+        case _:
+            lines = "".join(traceback.format_exception(error))
+            reference = sha256(lines.encode()).hexdigest()[:12]
+            stderr.write(f"longwatch: reference {reference}: {lines}")
+            why = f"a defect; reference {reference} is in what the console has printed"
+            return NotThere(500, "This page could not be made", why, "report it with the reference")

@@ -1,0 +1,120 @@
+"""What a request asks for, read once: nothing behind it sees a query string."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+N_CHARACTERS_SHOWN = 200  # of what was typed, in a message about it
+
+
+class NotThere(Exception):  # noqa: N818 - an answer, not an error of the program
+    """What was asked for is not here; the page says why, and what to do.
+
+    Parameters
+    ----------
+    status : int
+        Of HTTP.
+    what, why, remedy : str
+        Three short sentences without full stops.
+    """
+
+    def __init__(self, status: int, what: str, why: str, remedy: str) -> None:
+        super().__init__(what)
+        self.status, self.what, self.why, self.remedy = status, what, why, remedy
+
+
+class Asked(NamedTuple):
+    """A request."""
+
+    path: str
+    query: dict[str, str]  # the last value of each
+    name: str = ""  # what the path ends with
+
+    def text(self, name: str) -> str:
+        """Return a parameter; empty without it."""
+        return self.query.get(name, "")
+
+    def required(self, name: str) -> str:
+        """Return a parameter that a page cannot do without.
+
+        Raises
+        ------
+        NotThere
+            If it is missing.
+        """
+        found = self.text(name)
+        if not found:
+            raise NotThere(400, f"No {name} is named", f"the address lacks {name}=", "go back")
+        return found
+
+    def one_of(self, name: str, known: tuple[str, ...]) -> str:
+        """Return a parameter with few values; the first of them without it.
+
+        Raises
+        ------
+        NotThere
+            If it has another value.
+        """
+        found = self.text(name) or known[0]
+        if found not in known:
+            listed = ", ".join(known)
+            raise NotThere(
+                400, f"{name}={shown(found)} is not known", f"it is one of {listed}", "change it"
+            )
+        return found
+
+    @property
+    def at(self) -> date | None:
+        """The day as of which the page is asked for.
+
+        Raises
+        ------
+        NotThere
+            If it is no date.
+        """
+        given = self.text("at")
+        if not given:
+            return None
+        try:
+            return date.fromisoformat(given)
+        except ValueError:
+            what = f"at={shown(given)} is not a date"
+            raise NotThere(400, what, "it is a day in UTC", "give it as 1999-02-12") from None
+
+    @property
+    def first_row(self) -> int:
+        """The number of the first row of a page, from 0 on.
+
+        Raises
+        ------
+        NotThere
+            If it is no such number.
+        """
+        given = self.text("from") or "0"
+        if not (given.isascii() and given.isdigit() and len(given) < 10):  # noqa: PLR2004
+            what = f"from={shown(given)} is not the number of a row"
+            raise NotThere(400, what, "rows are numbered from 0 on", "go back to the first page")
+        return int(given)
+
+    def to(self, path: str, **parameters: object) -> str:
+        """Return the address of a page of the same day."""
+        at = {"at": self.query["at"]} if self.query.get("at") else {}
+        return address(path, {**parameters, **at})
+
+    def same(self, **changes: object) -> str:
+        """Return the address of this page with other parameters; empty ones are left out."""
+        return address(self.path, {**self.query, **changes})
+
+
+def address(path: str, parameters: dict[str, object]) -> str:
+    """Return a path with a query, in which what is empty is left out."""
+    kept = {name: value for name, value in parameters.items() if value not in ("", None)}
+    return f"{path}?{urlencode(kept, errors='replace')}" if kept else path
+
+
+def shown(given: str) -> str:
+    """Return what somebody typed, cut where it is endless."""
+    cut = given[:N_CHARACTERS_SHOWN]
+    return f"{cut!r}" if cut == given else f"{cut!r} and {len(given) - len(cut):,} more"

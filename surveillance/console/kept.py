@@ -1,0 +1,154 @@
+"""What pages of the same day share, computed once and kept in memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from surveillance.console.asked import NotThere
+from surveillance.register.look_reader import ChosenLooks
+from surveillance.screening.keys import Naming
+from surveillance.views.day import Day, day_of
+from surveillance.views.line_listing import LineListing, Pair, line_listing
+from surveillance.views.refused import read_refused
+from surveillance.views.results import Results
+from surveillance.views.series import points, sums_in_register
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from datetime import date
+
+    from surveillance.configuration.types import Configuration
+    from surveillance.domain.refused_record import RefusedRecord
+    from surveillance.register.keys import KeyKind
+    from surveillance.register.reader import EpochRow
+    from surveillance.views.series import Point
+
+N_KEPT = 64  # of days, listings and series, the latest asked for
+N_KEPT_DAYS = 6  # a day of ten thousand signals takes some tens of megabytes
+
+
+class _Kept:
+    """Values by key, the latest asked for."""
+
+    def __init__(self, n: int) -> None:
+        self._n, self._held, self._lock = n, OrderedDict[Any, Any](), RLock()
+
+    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:  # noqa: ANN401 - any value
+        """Return a value; compute it where it is not kept. One computes, and others wait."""
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = compute()
+            self._held.move_to_end(key)
+            while len(self._held) > self._n:
+                self._held.popitem(last=False)
+            return self._held[key]
+
+
+class KeptResults(Results):
+    """Results whose configuration is read once, and again where a register goes on."""
+
+    def configuration(self) -> Configuration | None:
+        """Return the configuration of the run or register; None if it is not here."""
+        kept: dict[Any, Configuration | None] = self.__dict__.setdefault("_configurations", {})
+        epoch = None if self.directory else self.reader.cases.epoch_on(None)
+        if epoch not in kept:
+            kept.clear()
+            kept[epoch] = super().configuration()
+        return kept.get(epoch)
+
+
+class Known:
+    """Answers what pages ask, from what is kept where it can.
+
+    Parameters
+    ----------
+    results : Results
+        A run or a register.
+    place : str
+        Where it is, as people know it.
+    """
+
+    def __init__(self, results: Results, place: str) -> None:
+        self.place = place
+        self.source = KeptResults(results.reader, results.directory)
+        self.reader = results.reader
+        self._days, self._others = _Kept(N_KEPT_DAYS), _Kept(N_KEPT)
+
+    def configuration(self) -> Configuration:
+        """Return the configuration in force."""
+        return self.source.required_configuration()
+
+    def epochs(self) -> list[EpochRow]:
+        """Return every epoch, in order."""
+        last = self.reader.cases.epoch_on(None)
+        found: list[EpochRow] = self._others.get(("epochs", last), self.reader.epoch_rows)
+        return found
+
+    def day(self, at: date | None) -> Day:
+        """Return a day, or the last one.
+
+        Raises
+        ------
+        NotThere
+            If the log has no such day.
+        """
+        epochs = self.epochs()
+        if not epochs:
+            raise NotThere(404, "The log holds nothing yet", "no epoch has closed", "come back")
+        first, last = epochs[0].on, epochs[-1].on
+        if at is not None and not first <= at <= last:
+            where = "before the log begins" if at < first else "after the log ends"
+            raise NotThere(
+                404, f"{at} is {where}", f"it holds {first} to {last}", "choose a day in between"
+            )
+        on = last if at is None else at
+        epoch = self.reader.cases.epoch_on(on)
+        found: Day = self._days.get((on, epoch), lambda: day_of(self.source, on))
+        return found
+
+    def listing(self, product: str, event: str, on: date) -> LineListing:
+        """Return the cases of a pair at the end of a day."""
+        epoch = self.reader.cases.epoch_on(on)
+        pair = Pair(product, event, Naming(self.configuration()))
+        found: LineListing = self._others.get(
+            ("cases", product, event, epoch),
+            lambda: line_listing(self.reader.cases, pair, on),
+        )
+        return found
+
+    def series(self, product: str, event: str, on: date) -> list[Point]:
+        """Return counts and statistics of a pair at the end of every month up to a day."""
+        epoch = self.reader.cases.epoch_on(on)
+        found: list[Point] = self._others.get(
+            ("series", product, event, on, epoch),
+            lambda: points(
+                sums_in_register(self.reader, [(product, event)])[product, event], "month", on
+            ),
+        )
+        return found
+
+    def keys(self, kind: KeyKind) -> list[str]:
+        """Return every key of a kind that a case was ever found under."""
+        last = self.reader.cases.epoch_on(None)
+        found: list[str] = self._others.get(
+            ("keys", kind, last), lambda: self.reader.cases.keys(kind)
+        )
+        return found
+
+    def refused(self) -> list[RefusedRecord]:
+        """Return every refused record, by code and place."""
+        last = self.reader.cases.epoch_on(None)
+        found: list[RefusedRecord] = self._others.get(
+            ("refused", last), lambda: read_refused(self.source)
+        )
+        return found
+
+    def programmes(self) -> list[str]:
+        """Return the names of the programmes that there is a look of."""
+        return self.reader.looks.watched()[0]
+
+    def n_looks(self, programme: str, on: date) -> int:
+        """Return how many looks a programme had by a day."""
+        return self.reader.looks.n(ChosenLooks(programme, until=on))

@@ -1,0 +1,221 @@
+"""The page of a signal: why it fired, what speaks against it, and what people did about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from surveillance.configuration.types import Criterion
+from surveillance.console.asked import NotThere, shown
+from surveillance.console.figures import draw_series
+from surveillance.console.inbox import LISTED
+from surveillance.console.matter import page_of
+from surveillance.console.pages import Page, name_of
+from surveillance.domain.finding import Finding
+from surveillance.register.columns import SIGNAL_ID
+from surveillance.register.reader import Chosen
+from surveillance.triage.labels import Labels
+from surveillance.triage.priority import NEGATIVE
+from surveillance.views.as_of import is_screened
+from surveillance.views.signal_steps import steps_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from surveillance.console.asked import Asked
+    from surveillance.console.kept import Known
+    from surveillance.domain.finding import WatchFinding
+    from surveillance.domain.signal import Signal, Support
+    from surveillance.register.documents import AnyFinding
+    from surveillance.views.day import Day
+    from surveillance.views.line_listing import LineListing
+
+N_CASES = 20
+BASES = {
+    "strength": "lower limit of the IC in bits, or a test's statistic over its boundary",
+    "size": "log2 of (n + 1/2) / (expected + 1/2)",
+    "severity": "serious and fatal cases per case",
+    "novelty": "months since the product's first report",
+    "impact": "cases beyond what is expected",
+    "trend": "log2 of recent cases over those expected recently",
+    "quality": "mean completeness of the cases",
+    "spread": "countries",
+    "plausibility": "1 for an event on a watch list",
+    "stimulated": "1 where the event was in public",
+    "indication": "1 where the event is an indication of the product",
+}
+
+
+class Why(NamedTuple):
+    """A criterion behind a signal, with its latest finding."""
+
+    support: Support
+    rule: str
+    thresholds: str
+    multiplicity: str
+    latest: AnyFinding | None
+
+
+def signal(known: Known, asked: Asked) -> Page:
+    """Return the page of a signal."""
+    day = known.day(asked.at)
+    held, item = _signal(known, asked.name, day)
+    page = page_of(known, held.matter_id, day)
+    findings = _latest(known, item, day)
+    counted = is_screened(item)
+    listing = known.listing(item.product, item.event, day.on) if counted else None
+    series = known.series(item.product, item.event, day.on) if counted else []
+    made = known.reader.steps(item.signal_id, day.on)
+    return Page(
+        "signal.html",
+        f"{name_of(item.product)} and {name_of(item.event)}",
+        {
+            "item": item,
+            "page": page,
+            "own": next(one for one in page.signals if one.signal_id == item.signal_id),
+            "whys": [_why(known, one, findings) for one in item.support],
+            "pairs": {k: v for k, v in findings.items() if isinstance(v, Finding)},
+            "watches": {k: v for k, v in findings.items() if not isinstance(v, Finding)},
+            "against": _against(known, item, findings, listing, day),
+            "point": series[-1] if series else None,
+            "series": series,
+            "figure": draw_series(series) if len(series) > 1 else None,
+            "parts": [(one, BASES.get(one.name, ""), one.name in NEGATIVE) for one in item.parts],
+            "steps": steps_of(held, made),
+            "listing": listing,
+            "cases": listing.cases[:N_CASES] if listing else [],
+        },
+    )
+
+
+def _signal(known: Known, signal_id: str, day: Day) -> tuple[Signal, Signal]:
+    """Return a signal as it stood, and with the numbers of the day."""
+    is_name = SIGNAL_ID.fullmatch(signal_id)
+    held = known.reader.states_at([signal_id], day.epoch).get(signal_id) if is_name else None
+    if held is None:
+        what = f"{shown(signal_id)} is not a signal on {day.on}"
+        remedy = "take one from the inbox, or choose a later day"
+        raise NotThere(404, what, "a signal begins with its first finding", remedy)
+    return held, day.numbers.get(signal_id, held)
+
+
+def _latest(known: Known, item: Signal, day: Day) -> dict[str, AnyFinding]:
+    """Return the latest finding of each criterion by the end of the day."""
+    chosen = Chosen(item.product, item.event, day.on)
+    found: dict[str, AnyFinding] = {}
+    for one in item.support:
+        newest = known.reader.newest_findings(chosen, 1, criterion=one.criterion)
+        if newest:
+            found[one.criterion] = newest[0]
+    return found
+
+
+def _why(known: Known, support: Support, findings: dict[str, AnyFinding]) -> Why:
+    criteria: dict[str, Criterion] = {
+        one.name: one for one in known.configuration().criteria.criterion
+    }
+    one, latest = criteria.get(support.criterion), findings.get(support.criterion)
+    if one is None:
+        of = "" if latest is None or isinstance(latest, Finding) else _test(latest)
+        return Why(support, of or "a criterion that is no longer configured", "", "", latest)
+    rule = (type(one).__doc__ or "").split("\n")[0].rstrip(".")
+    return Why(support, rule, _thresholds(one), one.multiplicity, latest)
+
+
+def _test(found: WatchFinding) -> str:
+    return f"sequential test of the design {found.design}, version {found.design_version}"
+
+
+def _thresholds(one: Criterion) -> str:
+    """Return what a criterion was configured with, by the names of `criteria.toml`."""
+    held = {
+        name: getattr(one, name)
+        for name in one.__struct_fields__
+        if name not in ("name", "version", "multiplicity", "products", "events")
+    }
+    return ", ".join(f"{name} {value}" for name, value in held.items() if not _is_empty(value))
+
+
+def _is_empty(value: object) -> bool:
+    return value in ((), "", None)
+
+
+def _against(
+    known: Known,
+    item: Signal,
+    findings: dict[str, AnyFinding],
+    listing: LineListing | None,
+    day: Day,
+) -> list[tuple[str, object, str]]:
+    """Return what speaks against a signal, or would, and what is not known: name, value, why."""
+    flags = Labels(known.configuration()).of(item.product, item.event, day.on)
+    parts = {one.name: one for one in item.parts}
+    publicised = parts["stimulated"].value if "stimulated" in parts else None
+    found: list[tuple[str, object, str]] = [
+        ("observed against expected", _over(item), "an excess of reports, and no rate in patients"),
+        ("listed in the label", LISTED.get(flags.is_listed, "unknown"), "what is listed is known"),
+        (
+            "an indication of the product",
+            LISTED.get(flags.is_indication, "unknown"),
+            "what a product is given for is reported with it",
+        ),
+        (
+            "reporting stimulated by publicity",
+            "unknown" if publicised is None else publicised,
+            "after publicity more is reported of what happens as before",
+        ),
+    ]
+    if listing is not None:
+        found += _of_cases(listing)
+    pairs = [one for one in findings.values() if isinstance(one, Finding)]
+    if pairs:
+        found += _of_finding(max(pairs, key=lambda one: one.epoch))
+    for one in findings.values():
+        found += [] if isinstance(one, Finding) else _of_test(one)
+    if item.n_changes:
+        found.append(("changes after data had been seen", item.n_changes, "; ".join(item.changes)))
+    return list(dict.fromkeys(found))
+
+
+def _over(item: Signal) -> str:
+    return f"{item.n:,} against {item.expected:,.3g}"
+
+
+def _of_cases(listing: LineListing) -> list[tuple[str, object, str]]:
+    n_marked = sum(bool(one.duplicates) for one in listing.cases)
+    return [
+        (
+            "cases taken off",
+            len(listing.not_counted),
+            "nullified, duplicates of others, or changed by a later version",
+        ),
+        ("cases with a marked duplicate", n_marked, "the copies do not count"),
+        (
+            "cases that are not serious",
+            sum(not one.is_serious for one in listing.cases),
+            f"of {listing.n_cases:,}",
+        ),
+    ]
+
+
+def _of_finding(found: Finding) -> Sequence[tuple[str, object, str]]:
+    of = f"at the latest finding, {found.on}"
+    if found.completeness is None:
+        return []
+    return [
+        ("mean completeness", found.completeness, of),
+        ("well documented cases", f"{found.n_well_documented:,} of {found.n_pair:,}", of),
+        ("countries", ", ".join(found.countries) or "none stated", of),
+        ("reporters", ", ".join(found.reporters) or "none stated", of),
+    ]
+
+
+def _of_test(found: WatchFinding) -> Sequence[tuple[str, object, str]]:
+    of = f"at the finding of {found.criterion} on {found.on}"
+    return [
+        *(
+            [("rate ratio if the lost had no event", found.ratio_best, of)]
+            if found.ratio_best is not None
+            else []
+        ),
+        *((("assumed or left out", note, of)) for note in found.notes),
+    ]

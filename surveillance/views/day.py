@@ -1,0 +1,83 @@
+"""All that a page needs of one day: the list, what waits on it, and every signal that stood.
+
+A command computes what it prints and ends. Pages of the same day are asked for one after another,
+so the day is computed once, by the functions that the commands use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from surveillance.domain.errors import Misused
+from surveillance.register.reader import Chosen
+from surveillance.triage.matters import Matters
+from surveillance.views.as_of import listable_signals, signals_as_of
+from surveillance.views.ranking import rank_matters
+from surveillance.views.worklist import worklist
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from surveillance.domain.signal import AnySignal, Signal
+    from surveillance.views.ranking import RankedMatter
+    from surveillance.views.results import Results
+    from surveillance.views.worklist import WaitingMatter, Worklist
+
+
+class Day(NamedTuple):
+    """What stood at the end of a day."""
+
+    on: date
+    epoch: int
+    work: Worklist
+    n_open: int  # signals, whether they are on the list or not
+    numbers: Mapping[str, Signal]  # every signal with the numbers of the day; empty for a register
+    members: Mapping[str, Sequence[str]]  # names of the signals of each matter, those to come too
+    places: Mapping[str, WaitingMatter]  # on the list, by matter
+
+    def ranked(self, matter_id: str) -> RankedMatter | None:
+        """Return a matter as it stands on the list; None if it is not on it."""
+        found = self.places.get(matter_id)
+        return None if found is None else found.matter
+
+
+def day_of(source: Results, on: date) -> Day:
+    """Compute the list of a day, and the numbers of every signal.
+
+    Parameters
+    ----------
+    source : Results
+        A run or a register, with its configuration.
+    on : date
+        The day.
+
+    Raises
+    ------
+    Misused
+        If nothing had been received by then.
+    """
+    epoch = source.reader.cases.epoch_on(on)
+    if epoch is None:
+        raise Misused(str(on), "is before the first day of the log", "name a later day")
+    configuration = source.required_configuration()
+    numbers, listable = _signals(source, on)
+    ranked = rank_matters(listable, configuration.triage, on)
+    work = worklist(source, ranked, on)
+    matters = Matters(configuration)
+    members: dict[str, list[str]] = {}
+    for name, pair in source.reader.pairs_of_signals().items():
+        members.setdefault(matters.of(*pair).matter_id, []).append(name)
+    places = {one.matter.best.matter_id: one for one in work.matters}
+    return Day(on, epoch, work, len(listable), numbers, members, places)
+
+
+def _signals(source: Results, on: date) -> tuple[dict[str, Signal], Sequence[AnySignal]]:
+    """Return all signals of a run with the numbers of a day, and those that may be listed."""
+    if source.directory is None:
+        return {}, listable_signals(source, on)
+    statuses = source.required_configuration().lifecycle.open_statuses
+    standing = signals_as_of(source, list(source.reader.each_signal(Chosen(until=on))), on)
+    return {one.signal_id: one for one in standing}, [
+        one for one in standing if one.status in statuses
+    ]
