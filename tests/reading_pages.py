@@ -50,11 +50,13 @@ class Shown:
         """What the page is about, without its frame and without the day in its links."""
         found = re.search(r"<main.*</main>", self.text, re.DOTALL)
         assert found
-        return re.sub(r"(\?|&amp;)at=[0-9-]+", r"\1", found[0])
+        text = re.sub(r'<input type="hidden" name="at" value="[^"]*">\n', "", found[0])
+        text = re.sub(r"\?at=[0-9-]+&amp;", "?", text)
+        return re.sub(r"[?]at=[0-9-]+|&amp;at=[0-9-]+", "", text)
 
     @property
     def links(self) -> list[str]:
-        return [str(each) for each in self.tree.xpath("//@href | //@src | //@action")]
+        return [str(each) for each in self.tree.xpath("//@href | //@src")]
 
     def table(self, caption: str) -> list[dict[str, str]]:
         """Return the rows of a table by its headings, each of which is there once."""
@@ -66,18 +68,12 @@ class Shown:
         names = [_words(each) for each in found.find("thead").iter("th", "td")]
         assert len(set(names)) == len(names), names
         rows = [row for row in found.find("tbody").iter("tr") if row.get("class") != "budget"]
-        return [
-            dict(zip(names, (_words(cell) for cell in row), strict=True))
-            for row in rows
-        ]
+        return [dict(zip(names, (_words(cell) for cell in row), strict=True)) for row in rows]
 
     def facts(self) -> dict[str, str]:
         """Return the facts at the head of a page by their names."""
         found = self.tree.xpath("//dl[@class='facts']/div")
-        return {
-            _squeezed(each.findtext("dt")): _words(each.find("dd"))
-            for each in found
-        }
+        return {_squeezed(each.findtext("dt")): _words(each.find("dd")) for each in found}
 
 
 def _words(element: HtmlElement) -> str:

@@ -255,6 +255,7 @@ def _print_next(run: Path, *, kafka: bool) -> None:
     print_lines(f"  {called()} ranking --from-run {run} --top 10")
     print_lines(f"  {called()} looks --from-run {run} --design effect --latest")
     print_lines(f"  {called()} signals --from-run {run} --status detected --limit 20")
+    print_lines(f"  {called()} console --from-run {run}      (the same as pages in a browser)")
     if not kafka:
         print_lines(f"  {called()} demo --kafka      (the same on a real Kafka, byte for byte)")
 

@@ -142,7 +142,7 @@ def _along(days: Sequence[date], x: Scale) -> Iterable[str]:
     n_places = max(1, int((end - start) // WIDTH_OF_A_DAY))
     wanted = [start + (end - start) * index / n_places for index in range(n_places + 1)]
     near = [min(days, key=lambda day: abs(float(x.at(day.toordinal())) - at)) for at in wanted]
-    last = -WIDTH_OF_A_DAY
+    last = -float(WIDTH_OF_A_DAY)
     for day in dict.fromkeys([*near[:-1], days[-1]]):
         place = float(x.at(day.toordinal()))
         is_last = day == days[-1]

@@ -35,6 +35,8 @@ def test_every_command_is_found_by_its_name() -> None:
             ["scipy.optimize", "scipy.stats", "lxml"],
         ),
         (["replay", "--help"], ["scipy.optimize", "scipy.stats", "faust"]),
+        (["matter", "--help"], ["litestar", "uvicorn", "jinja2"]),
+        (["console", "--help"], ["litestar", "uvicorn", "jinja2", "faust"]),
     ],
 )
 def test_a_command_loads_only_what_it_needs(arguments: list[str], absent: list[str]) -> None:

@@ -12,9 +12,10 @@ import pytest
 from openpyxl import load_workbook
 from small_run import ROTASHIELD
 
-from surveillance.cli.cases import _safe, _write_xlsx
+from surveillance.cli.cases import _write_xlsx
 from surveillance.domain.errors import Misused
 from surveillance.views.line_listing import LineListing, ListedCase
+from surveillance.views.listing_rows import unformula
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,12 +114,12 @@ def test_no_text_of_a_workbook_is_a_formula(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1"])
 def test_no_text_of_a_csv_is_a_formula(text: str) -> None:
-    assert _safe(text) == f"'{text}"
+    assert unformula(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("value", ["Rash", "a=b", "", -3, None])
 def test_other_values_of_a_csv_stay_as_they_are(value: object) -> None:
-    assert _safe(value) == value
+    assert unformula(value) == value
 
 
 def test_a_case_is_shown_with_all_its_versions(run: Path, look: Look) -> None:

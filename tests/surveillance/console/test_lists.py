@@ -1,0 +1,179 @@
+"""Lanes, order, pages and files of the inbox, and what an empty list says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from answers import Look
+from hostile_run import HOSTILE, make_hostile_run
+from reading_pages import Site
+
+from surveillance.console import inbox
+from surveillance.console.inbox import CSV_COLUMNS
+from surveillance.views.listing_rows import FILE_COLUMNS
+
+ALL = "/inbox?view=all"
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_hostile_run(tmp_path_factory.mktemp("crowded"))
+
+
+@pytest.fixture(scope="module")
+def several(crowded: Path) -> Site:
+    return Site(crowded)
+
+
+def ranked(look: Look, run: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = look("ranking", "--from-run", run, "--all", "--json").json
+    return found
+
+
+def test_rows_for_machines_are_those_of_the_command(
+    several: Site, crowded: Path, look: Look
+) -> None:
+    wanted = ranked(look, crowded)
+
+    found = several.client.get("/inbox.json?view=all&sort=priority").json()
+
+    assert found == wanted
+    assert len(found) == len(HOSTILE)
+
+
+@pytest.mark.parametrize("sort", inbox.SORTS)
+def test_files_have_all_rows_in_the_order_of_the_page(several: Site, sort: str) -> None:
+    address = f"view=all&sort={sort}"
+    shown = several.page(f"/inbox?{address}").table("Matters")
+    answer = several.client.get(f"/inbox.csv?{address}")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    values = several.client.get(f"/inbox.json?{address}").json()
+
+    assert tuple(rows[0]) == CSV_COLUMNS
+    assert answer.headers["x-row-count"] == str(len(rows)) == str(len(HOSTILE))
+    assert [row["matter_id"] for row in rows] == [one["matter_id"] for one in values]
+    assert [row["n"] for row in rows] == [row["n"] for row in shown]
+    assert [float(row["priority"]) for row in rows] == [one["priority"] for one in values]
+    again = several.client.get(f"/inbox.csv?{address}")
+    assert again.content == answer.content
+
+
+def test_orders_are_those_that_they_are_called(several: Site) -> None:
+    def of(sort: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = several.client.get(f"/inbox.json?view=all&sort={sort}").json()
+        return found
+
+    assert [one["n"] for one in of("n")] == sorted((one["n"] for one in of("n")), reverse=True)
+    assert [one["product"] for one in of("product")] == sorted(one["product"] for one in of("n"))
+    firsts = [one["first_on"] for one in of("first")]
+    assert firsts == sorted(firsts, reverse=True)
+    ranks = [one["rank"] for one in of("priority")]
+    assert ranks == sorted(ranks)
+    assert len({json.dumps([one["matter_id"] for one in of(sort)]) for sort in inbox.SORTS}) > 1
+
+
+def test_the_budget_is_a_row_between_what_is_within_and_what_is_queued(several: Site) -> None:
+    page = several.page(ALL)
+    rows = several.client.get("/inbox.json?view=all").json()
+
+    (line,) = page.tree.xpath("//tr[@class='budget']")
+    n_before = len(line.xpath("preceding-sibling::tr"))
+    assert "Budget of 2 a week: 0 seen since Monday, 2 waiting within it; the 6" in page.words
+    assert [one["is_queued"] for one in rows] == [False] * n_before + [True] * 6
+    assert several.page("/inbox?view=queued").words.count("rank ") == 6
+
+
+def test_ties_are_stated(several: Site, crowded: Path, look: Look) -> None:
+    rows = several.page("/inbox?view=all&sort=priority").table("Matters")
+
+    for row, one in zip(rows, ranked(look, crowded), strict=True):
+        assert ("tie of" in row["Priority"]) == (one["n_tied"] > 1)
+        if one["n_tied"] > 1:
+            assert row["Priority"].endswith(f"tie of {one['n_tied']}")
+
+
+def test_a_list_is_divided_into_pages_that_hold_every_row_once(
+    several: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = [row["Product"] for row in several.page(ALL).table("Matters")]
+    monkeypatch.setattr(inbox, "N_ROWS", 3)
+
+    pages, address = [], ALL
+    while address:
+        page = several.page(address)
+        pages.append([row["Product"] for row in page.table("Matters")])
+        address = next(iter(page.tree.xpath("//a[@rel='next']/@href")), "")
+
+    assert [len(one) for one in pages] == [3, 3, 2]
+    assert [row for one in pages for row in one] == whole
+    assert several.page("/inbox?view=all&from=9").status == 404
+
+
+def test_a_filter_keeps_what_names_the_text_in_any_case(several: Site) -> None:
+    page = several.page("/inbox?view=all&q=Script%3EALERT")
+
+    (row,) = page.table("Matters")
+    assert row["Product"].startswith("<SCRIPT>ALERT(1)</SCRIPT>")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("view=seen", "Of 8 matters on the list none is seen."),
+        ("view=all&q=nothing", "none is here with “nothing” in a product or event."),
+        ("view=waiting&band=P1", "none is waiting in band P1."),
+    ],
+)
+def test_an_empty_list_says_why_and_leads_on(several: Site, query: str, said: str) -> None:
+    page = several.page(f"/inbox?{query}")
+
+    assert page.status == 200
+    assert said in page.words
+    assert "Show all 8" in page.words
+
+
+def test_a_day_before_any_matter_says_so(several: Site) -> None:
+    page = several.page("/inbox?at=2024-03-04")
+
+    assert "No matter was on the list at the end of 2024-03-04." in page.words
+
+
+def test_the_line_listing_is_the_file_that_the_command_writes(
+    site: Site, run: Path, look: Look, tmp_path: Path
+) -> None:
+    pair = ("--product", "group:rotashield", "--event", "group:intussusception")
+    look("cases", "--from-run", run, *pair, "--csv", tmp_path / "cases.csv")
+    as_json = look("cases", "--from-run", run, *pair, "--json").json
+    query = "product=group%3Arotashield&event=group%3Aintussusception"
+
+    answer = site.client.get(f"/cases.csv?{query}")
+
+    assert answer.content == (tmp_path / "cases.csv").read_bytes()
+    assert answer.text.splitlines()[0] == ",".join(FILE_COLUMNS)
+    assert site.client.get(f"/cases.json?{query}").json() == as_json
+
+
+def test_a_matter_for_machines_is_that_of_the_command(site: Site, run: Path, look: Look) -> None:
+    (one,) = ranked(look, run)
+    wanted = look("matter", one["matter_id"], "--from-run", run, "--json").json
+
+    assert site.client.get(f"/m/{one['matter_id']}/matter.json").json() == wanted
+
+
+def test_a_search_finds_matters_signals_cases_products_and_events(site: Site) -> None:
+    (matter,) = [one for one in site.page(ALL).links if one.startswith("/m/")]
+    signal = next(one for one in site.page(matter).links if one.startswith("/s/"))
+
+    assert matter in site.page("/search", q=matter.removeprefix("/m/")).links
+    assert signal in site.page("/search", q=signal.removeprefix("/s/")).links
+    assert "/case?id=R-4" in site.page("/search", q="R-4").links
+    names = site.page("/search", q="ntussus").links
+    assert "/event?key=group%3Aintussusception" in names
+    assert "/event?key=pt%3AIntussusception" in names
+    assert "/product?key=group%3Arotashield" in site.page("/search", q="ROTASH").links
+    assert "Nothing here has a name like “qqqq”" in site.page("/search", q="qqqq").words
