@@ -30,9 +30,9 @@ def console_command(
 ) -> int:
     """Show matters, signals and cases as pages in a browser on this machine; nothing is written."""
     source = open_results(from_run, register)
-    listening = _listen(port)
     place = f"run {from_run}" if from_run else f"register {source.reader.address}"
-    _serve(source, place, listening)
+    with _listen(port) as listening:
+        _serve(source, visible(place), listening)
     return 0
 
 
@@ -48,6 +48,7 @@ def _listen(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
+        listening.listen()  # who opens the address at once waits, and is not turned away
     except OSError as error:
         listening.close()
         reason = f"cannot be taken ({error.strerror})"
@@ -60,7 +61,7 @@ def _serve(source: Results, place: str, listening: socket.socket) -> None:
 
     from surveillance.console.app import console  # noqa: PLC0415 - as above
 
-    app = console(source, visible(place))
+    app = console(source, place)
     port = listening.getsockname()[1]
     print_lines(f"console of {place}: http://{HOST}:{port}/  (Ctrl-C ends it)")
     settings = uvicorn.Config(

@@ -9,7 +9,7 @@ import pytest
 from commands import commands, options
 from fake_kafka import FakeBroker
 
-from surveillance.cli import demo, runs
+from surveillance.cli import console, demo, runs
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.notices.follower import NoticeFollower
 from surveillance.runs import replay
@@ -48,6 +48,7 @@ def without_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "_feed", _done)
     monkeypatch.setattr(runs, "simulate", _done)
     monkeypatch.setattr(demo, "demo", _done)
+    monkeypatch.setattr(console, "_serve", _done)
     monkeypatch.setattr(parity, "compare", _done)
     monkeypatch.setattr(Worker, "run", _done)
     monkeypatch.setattr(RegisterFollower, "run", _done)

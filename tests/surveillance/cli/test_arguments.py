@@ -120,6 +120,7 @@ VALUES: dict[str, Values] = {
     ),
     "--per-week": Values(("1", "10000"), ("0", "-1", "10001", "1e30", "x", "")),
     "--plot": Values(("{new}.svg",), ("{new}.png", "{missing}/x.svg", "{long}.svg", "")),
+    "--port": Values(("0", "65535"), ("-1", "65536", "1e30", "nan", "")),
     "--product": NAMES,
     "--public-reason": Values(("", "x" * 2_000), ("\n", "x" * 2_001, "\udcff")),
     "--random-weights": Values(("0", "1000"), ("-1", "1001", "1e30", "x", "")),
@@ -237,6 +238,7 @@ BASES: dict[str, dict[str, str]] = {
     "case": {"CASE_ID": "R-1", **_RUN},
     "cases": {**_RUN, **_PAIR},
     "check-config": {},
+    "console": _RUN,
     "convert": {**_READS, "--out": "{new}"},
     "decide": {
         "SIGNAL_ID": PAIR[0], "--action": "confirm", "--by": "a.person", "--role": "regulator",

@@ -199,6 +199,7 @@ def _calls(one: Hostile) -> dict[str, tuple[object, ...]]:
         "ranking": run,
         "series": (*run, *pair, "--plot", _within(one.folder, "plot[/x]\x1b.svg")),
         "cases": (*run, *pair),
+        "console": ("--from-run", one.folder / HOSTILE),  # over a run it would not end
         "case": ("C-1 é [/b]", *run),
         "backtest": (*run, "--known", _known(one.folder)),
         "detectors": (HOSTILE,),
