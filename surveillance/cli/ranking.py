@@ -130,9 +130,7 @@ def _show_matters(source: Results, signals: Sequence[AnySignal], asked: _Asked) 
     found = [(one, shown[item.signal_id]) for one, item in meant]
     if asked.as_json:
         public = Publicised(source)
-        screen.print_json_array(
-            {**ranked_matter(one, item), "publicity": public.of(item)} for one, item in found
-        )
+        screen.print_json_array(ranked_matter(one, item, public.of(item)) for one, item in found)
         return
     showing.print_matters(f"matters by priority at the end of {asked.on}", found)
     n_behind = len(signals) - sum(len(matter.signals) for matter in matters)

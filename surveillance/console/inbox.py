@@ -15,7 +15,9 @@ from surveillance.register.reader import Chosen
 from surveillance.triage.labels import Labels
 from surveillance.views.acknowledged import Comparison
 from surveillance.views.as_of import whole_signals
+from surveillance.views.publicised import Publicised
 from surveillance.views.ranked_rows import ranked_matter
+from surveillance.views.signed import is_signed
 from surveillance.views.written import number
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ LISTED = {1.0: "yes", 0.0: "no"}
 CSV_COLUMNS = (
     "matter_id", "rank", "n_tied", "band", "waiting_since", "due_on", "is_queued", "product",
     "event", "n", "n_serious", "n_fatal", "expected", "evidence", "evaluated_on", "priority",
-    "status", "first_on", "signal_id", "n_signals", "seen_by", "seen_on", "back_because",
+    "status", "is_signed", "first_on", "signal_id", "n_signals", "seen_by", "seen_on",
+    "back_because", "publicity",
 )  # fmt: skip
 
 
@@ -60,6 +63,7 @@ class Row(NamedTuple):
     limits: str  # of the latest finding
     limits_of: str  # when that was
     is_listed: str
+    is_signed: bool | None  # None: the status is as software opened it
     starts_queue: bool = False
 
 
@@ -98,7 +102,11 @@ def inbox_rows(known: Known, asked: Asked) -> list[dict[str, Any]]:
     day = known.day(asked.at)
     found = chosen_matters(known, day, asked)
     whole = whole_signals(known.source, (one.matter.best for one in found), day.on)
-    return [ranked_matter(one, whole[one.matter.best.signal_id]) for one in found]
+    public = Publicised(known.source)
+    items = [whole[one.matter.best.signal_id] for one in found]
+    return [
+        ranked_matter(one, item, public.of(item)) for one, item in zip(found, items, strict=True)
+    ]
 
 
 def csv_row(row: dict[str, Any]) -> list[object]:
@@ -109,6 +117,7 @@ def csv_row(row: dict[str, Any]) -> list[object]:
         "seen_on": seen["on"],
         "back_because": "; ".join(row["back_because"]),
         "is_queued": "yes" if row["is_queued"] else "no",
+        "is_signed": {None: None, True: "yes", False: "no"}[row["is_signed"]],
     }
     return [flat[name] for name in CSV_COLUMNS]
 
@@ -193,7 +202,7 @@ def _rows(known: Known, day: Day, found: Sequence[WaitingMatter]) -> list[Row]:
         rows.append(
             Row(
                 one, item, _why(one, item), _change(compared, one, item), limits, limits_of,
-                LISTED.get(flags.is_listed, "unknown"),
+                LISTED.get(flags.is_listed, "unknown"), is_signed(item),
             )
         )  # fmt: skip
     return rows

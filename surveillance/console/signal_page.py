@@ -16,7 +16,9 @@ from surveillance.register.reader import Chosen
 from surveillance.triage.labels import Labels
 from surveillance.triage.priority import NEGATIVE
 from surveillance.views.as_of import is_screened
+from surveillance.views.publicised import Publicised
 from surveillance.views.signal_steps import steps_of
+from surveillance.views.signed import is_signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +72,7 @@ def signal(known: Known, asked: Asked) -> Page:
         f"{name_of(item.product)} and {name_of(item.event)}",
         {
             "item": item,
+            "signed": is_signed(held),
             "page": page,
             "own": next(one for one in page.signals if one.signal_id == item.signal_id),
             "whys": [_why(known, one, findings) for one in item.support],
@@ -161,7 +164,8 @@ def _against(
         (
             "reporting stimulated by publicity",
             "unknown" if publicised is None else publicised,
-            "after publicity more is reported of what happens as before",
+            Publicised(known.source).of(item)
+            or "after publicity more is reported of what happens as before",
         ),
     ]
     if listing is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 N_SIGNALS_NAMED = 50  # of one matter
 
 
-def ranked_matter(one: WaitingMatter, item: Signal) -> dict[str, Any]:
+def ranked_matter(one: WaitingMatter, item: Signal, publicity: str | None) -> dict[str, Any]:
     """Return a matter on the list as a row of JSON; `on` is the day of the ranking.
 
     Parameters
@@ -23,6 +23,8 @@ def ranked_matter(one: WaitingMatter, item: Signal) -> dict[str, Any]:
         The matter.
     item : Signal
         The signal that it is shown by.
+    publicity : str, optional
+        What was made public last, where it lowers the priority.
     """
     signals = one.matter.signals
     return {
@@ -39,4 +41,5 @@ def ranked_matter(one: WaitingMatter, item: Signal) -> dict[str, Any]:
         "waiting_since": plain(one.waiting_since),
         "due_on": plain(one.due_on),
         "is_queued": one.is_queued,
+        "publicity": publicity,
     }
