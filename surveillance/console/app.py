@@ -19,7 +19,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from surveillance.console import cases, inbox, lists, log_pages
+from surveillance.console import cases, inbox, lists, log_pages, programme
 from surveillance.console.asked import Asked, NotThere
 from surveillance.console.kept import Known
 from surveillance.console.matter import matter, page_of
@@ -59,6 +59,8 @@ PAGES: dict[str, Callable[[Known, Asked], Page]] = {
     "/case": cases.case,
     "/product": lists.product,
     "/event": lists.event,
+    "/programmes": programme.programmes,
+    "/programme": programme.programme,
     "/search": lists.search,
     "/feed": log_pages.feed,
     "/data": log_pages.data,
@@ -66,6 +68,7 @@ PAGES: dict[str, Callable[[Known, Asked], Page]] = {
 }
 NAVIGATION = {
     "/inbox": "Inbox",
+    "/programmes": "Programmes",
     "/search": "Search",
     "/feed": "Feed",
     "/data": "Data quality",
@@ -172,8 +175,10 @@ def console(results: Results, place: str) -> Litestar:
 
 
 def _is_here(known: Known, path: str) -> bool:
-    """Tell whether a page has anything to show: a register alone holds no feed."""
-    return known.source.directory is not None or not path.startswith("/feed")
+    """Tell whether a page can have anything to show: a register alone holds no feed."""
+    if path.startswith("/feed"):
+        return known.source.directory is not None
+    return not path.startswith("/programme") or bool(known.configuration().programmes.programme)
 
 
 async def _guard(message: Message, scope: Scope) -> None:  # noqa: ARG001 - as Litestar calls it

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup, escape
 
-from surveillance.views.written import number
+from surveillance.views.written import number, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
+    from surveillance.domain.finding import Look
     from surveillance.views.series import Point
 
 WIDTH, HEIGHT = 640, 220
@@ -23,6 +24,9 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 30
 N_TICKS = 5
 WIDTH_OF_A_DAY = 90  # pixels that a date takes, with some room
 _STEPS = (1, 2, 5, 10)
+LANE = 16  # pixels of a patient
+LETTER = 7
+N_LETTERS = 24  # of a patient's name
 
 
 class Line(NamedTuple):
@@ -73,6 +77,85 @@ def draw_series(series: Sequence[Point]) -> dict[str, Markup]:
         "limits": draw("IC and its lower limit: 0 is as expected", "bits", days, [lower, point],
                        mark=0.0),
     }  # fmt: skip
+
+
+def draw_looks(looks: Sequence[Look]) -> Markup:
+    """Draw the statistic of a test against its boundary.
+
+    Parameters
+    ----------
+    looks : sequence of Look
+        At least two, of one test, ascending.
+    """
+    days = [one.on for one in looks]
+    statistic = Line("statistic", "observed", [one.statistic for one in looks])
+    boundary = Line("boundary", "expected", [one.boundary for one in looks])
+    scale = looks[0].scale.replace("_", " ")
+    return draw("Statistic against boundary", scale, days, [statistic, boundary])
+
+
+class Mark(NamedTuple):
+    """Something on a patient's lane: its kind, and days since the first dose."""
+
+    kind: str
+    day: int
+
+
+class Lane(NamedTuple):
+    """A patient: followed for so many days since the first dose."""
+
+    name: str
+    n_days: int
+    is_over: bool
+    marks: tuple[Mark, ...]
+
+
+def draw_lanes(lanes: Sequence[Lane]) -> Markup | None:
+    """Draw a lane for each patient, with doses, visits, events and the end of follow-up.
+
+    Parameters
+    ----------
+    lanes : sequence of Lane
+        From above. None is drawn of none.
+    """
+    if not lanes:
+        return None
+    height = LANE * len(lanes) + TOP + BOTTOM
+    left = 20 + LETTER * max(len(one.name[:N_LETTERS]) for one in lanes)
+    ticks = _ticks(0.0, float(max(1, *(one.n_days for one in lanes))))
+    x = Scale(0.0, ticks[-1], left, WIDTH - RIGHT)
+    parts = [
+        f'<line x1="{x.at(tick)}" x2="{x.at(tick)}" '
+        f'y1="{TOP}" y2="{height - BOTTOM}" class="grid"/>'
+        f'<text x="{x.at(tick)}" y="{height - 10}" text-anchor="middle">{number(tick)}</text>'
+        for tick in ticks
+    ]
+    for row, lane in enumerate(lanes):
+        y = TOP + LANE * row + LANE / 2
+        name = escape(visible(lane.name[:N_LETTERS]))
+        parts.append(f'<text x="{left - 8}" y="{y:.1f}" class="upright">{name}</text>')
+        end = float(x.at(lane.n_days))
+        parts.append(f'<line x1="{left}" x2="{end}" y1="{y:.1f}" y2="{y:.1f}" class="lane"/>')
+        parts += [_mark(mark.kind, float(x.at(mark.day)), y) for mark in lane.marks]
+        parts += [] if lane.is_over else [_mark("goes on", end, y)]
+    head = (
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" class="figure lanes" '
+        f'xmlns="http://www.w3.org/2000/svg"><title>Patients by first dose: days since then</title>'
+    )
+    return Markup(head + "".join(parts) + "</svg>")  # noqa: S704 - texts in it are escaped
+
+
+def _mark(kind: str, x: float, y: float) -> str:
+    """Return a mark; kinds differ by their form, and not by colour alone."""
+    forms = {
+        "dose": f"M{x - 4:.1f} {y + 4:.1f}L{x:.1f} {y - 4:.1f}L{x + 4:.1f} {y + 4:.1f}Z",
+        "visit": f"M{x:.1f} {y - 3:.1f}V{y + 3:.1f}",
+        "missed": f"M{x - 2.5:.1f} {y - 2.5:.1f}h5v5h-5Z",
+        "event": f"M{x - 4:.1f} {y - 4:.1f}l8 8M{x - 4:.1f} {y + 4:.1f}l8 -8",
+        "death": f"M{x - 4:.1f} {y - 4:.1f}h8v8h-8Z",
+        "goes on": f"M{x:.1f} {y - 4:.1f}l6 4l-6 4",
+    }
+    return f'<path d="{forms[kind]}" class="{kind.replace(" ", "-")}"/>'
 
 
 def draw(
@@ -146,10 +229,10 @@ def _along(days: Sequence[date], x: Scale) -> Iterable[str]:
     for day in dict.fromkeys([*near[:-1], days[-1]]):
         place = float(x.at(day.toordinal()))
         is_last = day == days[-1]
-        if place - last < WIDTH_OF_A_DAY or (not is_last and end - place < WIDTH_OF_A_DAY):
+        if place - last < WIDTH_OF_A_DAY or (not is_last and end - place < 1.5 * WIDTH_OF_A_DAY):
             continue
-        last = place
         anchor = "start" if day == days[0] else "end" if is_last else "middle"
+        last = place + (WIDTH_OF_A_DAY / 2 if anchor == "start" else 0)
         yield (
             f'<text x="{place:.1f}" y="{HEIGHT - 10}" text-anchor="{anchor}" class="along">'
             f"{day}</text>"

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from surveillance.configuration.types import Criterion
 from surveillance.console.asked import NotThere, shown
-from surveillance.console.figures import draw_series
+from surveillance.console.figures import draw_looks, draw_series
 from surveillance.console.inbox import LISTED
 from surveillance.console.matter import page_of
 from surveillance.console.pages import Page, name_of
+from surveillance.console.programme import looks_of
 from surveillance.domain.finding import Finding
 from surveillance.register.columns import SIGNAL_ID
 from surveillance.register.reader import Chosen
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from surveillance.views.line_listing import LineListing
 
 N_CASES = 20
+_REPORTS = "reports among reports; no rate in patients"
+_OUTCOMES = "events of treated patients, at the rate that the design takes for untreated ones"
 BASES = {
     "strength": "lower limit of the IC in bits, or a test's statistic over its boundary",
     "size": "log2 of (n + 1/2) / (expected + 1/2)",
@@ -79,6 +82,11 @@ def signal(known: Known, asked: Asked) -> Page:
             "pairs": {k: v for k, v in findings.items() if isinstance(v, Finding)},
             "watches": {k: v for k, v in findings.items() if not isinstance(v, Finding)},
             "against": _against(known, item, findings, listing, day),
+            "tests": [
+                draw_looks(looks)
+                for one in findings.values()
+                if not isinstance(one, Finding) and len(looks := looks_of(known, one, day)) > 1
+            ],
             "point": series[-1] if series else None,
             "series": series,
             "figure": draw_series(series) if len(series) > 1 else None,
@@ -154,8 +162,12 @@ def _against(
     parts = {one.name: one for one in item.parts}
     publicised = parts["stimulated"].value if "stimulated" in parts else None
     found: list[tuple[str, object, str]] = [
-        ("observed against expected", _over(item), "an excess of reports, and no rate in patients"),
-        ("listed in the label", LISTED.get(flags.is_listed, "unknown"), "what is listed is known"),
+        ("observed against expected", _over(item), _REPORTS if listing else _OUTCOMES),
+        (
+            "listed in the label",
+            LISTED.get(flags.is_listed, "unknown"),
+            "what the label lists is known already",
+        ),
         (
             "an indication of the product",
             LISTED.get(flags.is_indication, "unknown"),

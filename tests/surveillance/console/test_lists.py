@@ -100,13 +100,13 @@ def test_ties_are_stated(several: Site, crowded: Path, look: Look) -> None:
 def test_a_list_is_divided_into_pages_that_hold_every_row_once(
     several: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = [row["Product"] for row in several.page(ALL).table("Matters")]
+    whole = [row["Product and event"] for row in several.page(ALL).table("Matters")]
     monkeypatch.setattr(inbox, "N_ROWS", 3)
 
     pages, address = [], ALL
     while address:
         page = several.page(address)
-        pages.append([row["Product"] for row in page.table("Matters")])
+        pages.append([row["Product and event"] for row in page.table("Matters")])
         address = next(iter(page.tree.xpath("//a[@rel='next']/@href")), "")
 
     assert [len(one) for one in pages] == [3, 3, 2]
@@ -118,7 +118,7 @@ def test_a_filter_keeps_what_names_the_text_in_any_case(several: Site) -> None:
     page = several.page("/inbox?view=all&q=Script%3EALERT")
 
     (row,) = page.table("Matters")
-    assert row["Product"].startswith("<SCRIPT>ALERT(1)</SCRIPT>")
+    assert row["Product and event"].startswith("<SCRIPT>ALERT(1)</SCRIPT>")
 
 
 @pytest.mark.parametrize(
