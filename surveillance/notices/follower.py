@@ -27,7 +27,7 @@ from surveillance.stream.retrying import Retrying
 
 N_MESSAGES_A_COMMIT = 500
 POLL_MS = 500
-SECONDS_TO_END = 5.0
+SECONDS_TO_END = 12.0  # a little longer than a receiver may take to answer
 _SIGNALS = TopicPartition(SIGNALS, 0)
 _MADE_ANEW = "the topics were made anew, or messages were removed"
 

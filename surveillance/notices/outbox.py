@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Float,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -67,7 +68,7 @@ _notices = Table(
     _metadata,
     Column("number", Integer, primary_key=True),
     Column("notice_id", String, unique=True, nullable=False),
-    Column("receiver", String, index=True, nullable=False),
+    Column("receiver", String, nullable=False),
     Column("address", String, nullable=False),
     Column("made_at", Float, nullable=False),  # seconds since 1970
     Column("document", LargeBinary, nullable=False),
@@ -76,6 +77,10 @@ _notices = Table(
     Column("sent_at", Float),
     Column("fault", String, nullable=False),
 )
+Index(  # what waits is few among all that was ever sent, and asked for every second
+    "waiting", _notices.c.receiver, _notices.c.next_at, _notices.c.number, _notices.c.made_at,
+    sqlite_where=_notices.c.sent_at.is_(None),
+)  # fmt: skip
 _encode = msgspec.json.Encoder().encode
 _decode_signal = msgspec.json.Decoder(Signal).decode
 _decode_notice = msgspec.json.Decoder(Notice).decode
@@ -198,7 +203,7 @@ class Outbox:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._engine: Engine = database.open_engine(database.sqlite_url(path))
-        event.listen(self._engine, "connect", _sync_fully)
+        event.listen(self._engine, "connect", _on_connect)
         self._lock: BinaryIO | None = None
 
     def open(self, identity: Mapping[str, str], end_offset: int) -> Place:
@@ -301,8 +306,8 @@ class Outbox:
             return {name: Waiting(n, oldest) for name, n, oldest in connection.execute(query)}
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._engine.dispose()
+        """Let go of the file, which is left whole."""
+        database.close(self._engine)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -319,6 +324,8 @@ def _replacing(table: Table, *columns: str) -> Insert:
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=new)
 
 
-def _sync_fully(connection: object, _record: object) -> None:
+def _on_connect(connection: object, _record: object) -> None:
+    # Senders read while a long epoch is written.
+    connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[attr-defined] # the driver's
     # What was sent cannot be computed again, as a register can: a power cut must not undo it.
     connection.execute("PRAGMA synchronous=FULL")  # type: ignore[attr-defined] # the driver's

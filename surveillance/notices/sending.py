@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from threading import Event, Thread
 
 from surveillance.instrumentation.notice_metrics import NoticeMetrics
 from surveillance.notices.channels import Channel, NotDelivered
 from surveillance.notices.outbox import Due, Outbox
+from surveillance.register.database import DatabaseAway
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3600.0  # seconds
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -57,6 +59,8 @@ class Sender:
         Seconds since 1970.
     report : callable
         Takes a line for the operator about every attempt.
+    wait : callable
+        Waits for seconds while the outbox is busy.
     """
 
     def __init__(
@@ -68,7 +72,9 @@ class Sender:
         *,
         clock: Callable[[], float],
         report: Callable[[str], None],
+        wait: Callable[[float], object] = time.sleep,
     ) -> None:
+        self._wait = wait
         self._receiver, self._channel, self._outbox = receiver, channel, outbox
         self._metrics, self._clock, self._report = metrics, clock, report
         self._n_failed = 0  # attempts in a row, of any notice
@@ -88,12 +94,22 @@ class Sender:
             self._channel.deliver(due.notice, due.address)
         except NotDelivered as fault:
             return self._failed(due, fault)
-        # A kill before this line: the notice is sent again, under the same id.
-        self._outbox.sent(due, self._clock())
+        # A kill before this is noted: the notice is sent again, under the same id.
+        self._note(due)
         self._n_failed = 0
         self._metrics.sent(self._receiver)
         self._report(f"notice {due.notice.id} ({due.notice.kind}) sent to {self._receiver}")
         return 0.0
+
+    def _note(self, due: Due) -> None:
+        """Keep that a notice was taken, however long the outbox is busy."""
+        while True:
+            try:
+                self._outbox.sent(due, self._clock())
+            except DatabaseAway:
+                self._wait(SECONDS_BETWEEN_LOOKS)
+            else:
+                return
 
     def _failed(self, due: Due, fault: NotDelivered) -> float:
         self._n_failed += 1
@@ -132,7 +148,10 @@ class Senders:
     def _run(self, sender: Sender) -> None:
         try:
             while not self._ending.is_set():
-                pause = sender.step()
+                try:
+                    pause = sender.step()
+                except DatabaseAway:  # the reader writes a long epoch
+                    pause = None
                 self._ending.wait(SECONDS_BETWEEN_LOOKS if pause is None else pause)
         except Exception as error:  # noqa: BLE001 - raised again where it is joined
             self._broken.append(error)

@@ -18,9 +18,10 @@ from surveillance.log.topics import SIGNALS, TICKS
 from surveillance.notices.channels import NotDelivered, WebhookChannel
 from surveillance.notices.deriving import Deriving, SignalEpochs
 from surveillance.notices.follower import NoticeFollower
-from surveillance.notices.outbox import Outbox, Place, Waiting
+from surveillance.notices.outbox import Due, Outbox, Place, Waiting
 from surveillance.notices.receivers import Email, Receiver
 from surveillance.notices.sending import Sender, Senders
+from surveillance.register.database import DatabaseAway
 from surveillance.stream import manifest
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Notifying:
         self.write(TICKS, b"no tick")
         self.clock, self.taken = Clock(), Taken()
         self.lines: list[str] = []
+        self.waits: list[float] = []
         self.metrics = NoticeMetrics(RECEIVERS)
 
     def write(self, topic: str, *values: bytes) -> None:
@@ -99,7 +101,7 @@ class Notifying:
         senders = [
             Sender(
                 name, channel or self.taken, outbox, self.metrics,
-                clock=self.clock, report=self.lines.append,
+                clock=self.clock, report=self.lines.append, wait=self.waits.append,
             )
             for name in RECEIVERS
         ]  # fmt: skip
@@ -344,6 +346,26 @@ def test_a_sender_that_breaks_ends_all_and_its_error_is_raised(
     with pytest.raises(RuntimeError, match="ours"):
         senders.join(10)
     outbox.close()
+
+
+def test_an_outbox_that_is_busy_costs_time_and_no_second_delivery(
+    notifying: Notifying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notifying.run()
+    notifying.write(SIGNALS, *MESSAGES)
+    busy = [DatabaseAway("outbox.db", "database is locked", "wait") for _ in range(3)]
+    note = Outbox.sent
+
+    def sent(outbox: Outbox, due: Due, at: float) -> None:
+        if busy:
+            raise busy.pop()
+        note(outbox, due, at)
+
+    monkeypatch.setattr(Outbox, "sent", sent)
+    notifying.run()
+
+    assert set(notifying.taken.ids.values()) == {1}
+    assert len(notifying.waits) == 3
 
 
 def test_a_second_process_on_one_outbox_is_refused(notifying: Notifying) -> None:
