@@ -207,7 +207,7 @@ def test_signals_and_ranking_as_json_have_the_names_of_the_glossary(demo: Demo) 
     ranking = longwatch("ranking", "--from-run", demo.run, "--top", "3", "--json").json()
 
     latest = {row["signal_id"]: row for row in topic_rows_of(demo.run, SIGNALS)}
-    assert {*signals[0]} - {"type"} == _fields(Signal)
+    assert {*signals[0]} - {"type"} == _fields(Signal) | {"is_signed"}
     assert {row["signal_id"] for row in signals} == set(latest)
     assert all(row["status"] == latest[row["signal_id"]]["status"] for row in signals)
     assert len(ranking) == 3
