@@ -23,6 +23,7 @@ from surveillance.cli.options import (
     text_of,
 )
 from surveillance.screening.keys import Naming
+from surveillance.triage.case_limits import CaseLimits
 from surveillance.views.case_history import case_history
 from surveillance.views.line_listing import ListedEvent, ListedProduct, Pair, line_listing
 from surveillance.views.listing_rows import FILE_COLUMNS, file_row, joined, unformula
@@ -192,11 +193,31 @@ def case(
     day = day_of(as_of)
     source = open_results(from_run, register)
     source.reader.cases.require_any()
-    found = case_history(source.reader.cases, case_id, day)
+    configuration = source.configuration()
+    limits = None if configuration is None else CaseLimits(configuration)
+    found = case_history(source.reader.cases, case_id, day, limits)
     if as_json:
         screen.print_json(found)
         return
     _print_case(found)
+
+
+def _print_limits(found: CaseHistory) -> None:
+    columns = {
+        "version": "left", "limit": "left", "day 0": "left", "last day": "left",
+        "seriousness": "left", "listed": "left", "source": "left",
+    }  # fmt: skip
+    rows = [
+        (
+            str(one.version), limit.code, limit.day_0, limit.due_on,
+            limit.seriousness.replace("_", " "), limit.expectedness, limit.citation,
+        )
+        for one in found.versions
+        for limit in one.limits
+    ]  # fmt: skip
+    showing.print_table("time limits of reports to authorities", columns, rows, drop=("source",))
+    if rows:
+        screen.print_lines("whether a report was sent is not known here")
 
 
 def _print_case(found: CaseHistory) -> None:
@@ -212,6 +233,7 @@ def _print_case(found: CaseHistory) -> None:
         for one in found.versions
     ]  # fmt: skip
     showing.print_table(f"{found.case_id}, as of {found.as_of}", columns, rows)
+    _print_limits(found)
     for one in found.versions:
         if one.compared_with is not None:
             _print_changes(one)

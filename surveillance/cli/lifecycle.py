@@ -14,7 +14,13 @@ from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.views.plain import plain
 
 if TYPE_CHECKING:
-    from surveillance.configuration.life_cycle import Clock, LifeCycle, SecondPerson, Transition
+    from surveillance.configuration.life_cycle import (
+        CaseClock,
+        Clock,
+        LifeCycle,
+        SecondPerson,
+        Transition,
+    )
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +38,7 @@ def lifecycle(
     """List what people may do with signals and matters: from where, who, and with what."""
     table = read_configuration(config or SHIPPED / "vaers").lifecycle
     if as_json:
-        screen.print_json(plain(table))
+        screen.print_json({**plain(table), "case_clock": plain(table.case_clocks)})
         return
     _print_transitions(table)
     lefts = {"status": "left", "on the list": "left", "means": "left"}
@@ -41,6 +47,8 @@ def lifecycle(
     print_table("roles", {"role": "left", "means": "left"}, [(r.name, r.means) for r in table.role])
     columns = {"clock": "left", "from": "left", "to": "left", "limit": "left", "source": "left"}
     print_table("clocks", columns, [_clock(one) for one in table.clock])
+    columns = {"clock of a case": "left", "runs for": "left", "limit": "left", "source": "left"}
+    print_table("clocks of cases", columns, [_case_clock(one) for one in table.case_clocks])
     screen.print_lines(
         "days are UTC days, and that of the record that starts a clock is day 0; who proposes "
         "needs a second person who approves; software moves no signal"
@@ -86,6 +94,15 @@ def _second(rule: SecondPerson) -> str:
         f"over {rule.longer_than_days} days" if rule.longer_than_days is not None else "",
     ]
     return " or ".join(one for one in conditions if one)
+
+
+def _case_clock(one: CaseClock) -> tuple[str, ...]:
+    unlisted = ", not listed" if one.unlisted_alone else ""
+    where = f", from {', '.join(one.countries)}" if one.countries else ""
+    return (
+        one.code, f"{one.seriousness.replace('_', '-')}{unlisted}{where}",
+        f"{one.limit} calendar days", f"{one.citation}; from {one.applies_from}",
+    )  # fmt: skip
 
 
 def _clock(one: Clock) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 from surveillance.configuration.law import Slug, Words, require_once
 from surveillance.domain.decision import Action, PersonRole
 from surveillance.domain.signal import Status
+from surveillance.domain.values import Country
 
 BandName = Annotated[str, Meta(pattern="^[A-Z][A-Z0-9]{0,9}$")]
 Days = Annotated[int, Meta(ge=0, le=3_660)]
@@ -93,6 +94,23 @@ class Clock(_Part, frozen=True, kw_only=True):
     warn_days: Days = 0  # calendar days before it is due
 
 
+class CaseClock(_Part, frozen=True, kw_only=True):
+    """A time limit for a report of one version of a case, with the source that sets it.
+
+    Day 0 is the day of the most recent information, in calendar days.
+    """
+
+    code: Slug
+    jurisdiction: Annotated[str, Meta(pattern="^[A-Z]{2}$")]
+    citation: Words
+    applies_from: date  # no clock starts before this day
+    applies_until: date | None = None  # nor after this one
+    seriousness: Literal["serious", "non_serious"]
+    unlisted_alone: bool = False  # where the label is known to list the event, none runs
+    countries: tuple[Country, ...] = ()  # of the reporter; empty: any
+    limit: Annotated[int, Meta(ge=1, le=366)]
+
+
 class LifeCycle(_Part, frozen=True, kw_only=True):
     """`lifecycle.toml`: the table of what people may do.
 
@@ -107,6 +125,7 @@ class LifeCycle(_Part, frozen=True, kw_only=True):
     status: tuple[StatusRow, ...] = ()
     transition: tuple[Transition, ...] = ()
     clock: tuple[Clock, ...] = ()
+    case_clock: tuple[CaseClock, ...] | None = None  # None: those that ship
 
     def __post_init__(self) -> None:
         roles, statuses = [one.name for one in self.role], [one.name for one in self.status]
@@ -115,6 +134,7 @@ class LifeCycle(_Part, frozen=True, kw_only=True):
         require_once("status", statuses)
         require_once("transition", actions)
         require_once("clock", [one.code for one in self.clock])
+        require_once("case_clock", [one.code for one in self.case_clock or ()])
         for one in self.transition:
             place = f"transition {one.action}"
             people = (*one.roles, *one.proposers, *one.approvers)
@@ -125,6 +145,11 @@ class LifeCycle(_Part, frozen=True, kw_only=True):
         for clock in self.clock:
             named = (*clock.starts, *clock.stops)
             _require_known(f"clock {clock.code}: action", named, actions)
+
+    @property
+    def case_clocks(self) -> tuple[CaseClock, ...]:
+        """The time limits of single cases: the table's own, or those that ship."""
+        return shipped_case_clocks() if self.case_clock is None else self.case_clock
 
     @property
     def first_status(self) -> Status:
@@ -150,6 +175,19 @@ def shipped() -> LifeCycle:
     """Return the table that ships with the program."""
     table = files("surveillance") / "configuration" / "lifecycle.toml"
     return msgspec.toml.decode(table.read_bytes(), type=LifeCycle)
+
+
+class _CaseClocks(_Part, frozen=True, kw_only=True):
+    """`case_clocks.toml`."""
+
+    case_clock: tuple[CaseClock, ...]
+
+
+@lru_cache(maxsize=1)
+def shipped_case_clocks() -> tuple[CaseClock, ...]:
+    """Return the time limits of single cases that ship with the program."""
+    file = files("surveillance") / "configuration" / "case_clocks.toml"
+    return msgspec.toml.decode(file.read_bytes(), type=_CaseClocks).case_clock
 
 
 def _require_known(place: str, names: Iterable[str], known: list[str]) -> None:

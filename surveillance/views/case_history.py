@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.errors import Misused
+from surveillance.triage.case_limits import CaseLimit, CaseLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,7 @@ class VersionOfCase(Struct, frozen=True, kw_only=True):
     compared_with: int | None  # number of the version that stood before; None for the first
     changes: list[FieldChange]
     record: CaseVersion
+    limits: tuple[CaseLimit, ...] = ()  # by when a report of it is to be with an authority
 
 
 class CaseHistory(Struct, frozen=True, kw_only=True):
@@ -57,7 +59,12 @@ class CaseHistory(Struct, frozen=True, kw_only=True):
     versions: list[VersionOfCase]
 
 
-def case_history(reader: CaseReader, case_id: str, until: date | None = None) -> CaseHistory:
+def case_history(
+    reader: CaseReader,
+    case_id: str,
+    until: date | None = None,
+    limits: CaseLimits | None = None,
+) -> CaseHistory:
     """Return a case with the versions that were known on a day.
 
     Parameters
@@ -68,6 +75,8 @@ def case_history(reader: CaseReader, case_id: str, until: date | None = None) ->
         Its worldwide unique identification.
     until : date, optional
         As known at the end of that day; without it all that is known.
+    limits : CaseLimits, optional
+        Finds the time limits of each version; without it none is shown.
 
     Raises
     ------
@@ -90,7 +99,10 @@ def case_history(reader: CaseReader, case_id: str, until: date | None = None) ->
         standing_version=next((one.case.version for one in stored if one.stands_at(epoch)), None),
         duplicates=tuple(reader.duplicates_of([case_id], epoch).get(case_id, ())),
         versions=[
-            _version(one, _before(one, stored), epoch, days, repeats.get(one.version_id, 0))
+            msgspec.structs.replace(
+                _version(one, _before(one, stored), epoch, days, repeats.get(one.version_id, 0)),
+                limits=() if limits is None else limits.of(one.case),
+            )
             for one in stored
         ],
     )

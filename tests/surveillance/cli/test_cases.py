@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import sqlite3
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -133,7 +133,14 @@ def test_a_case_is_shown_with_all_its_versions(run: Path, look: Look) -> None:
     assert found["versions"][0]["stood_until"] == "1999-03-02"
     assert found["standing_version"] == 2
     assert early["standing_version"] == 1
-    assert "nullification" in look("case", "R-5", "--from-run", run).output
+    table = look("case", "R-5", "--from-run", run).output
+    assert "nullification" in table
+    assert "whether a report was sent is not known here" in table
+    first, second = (one["limits"] for one in found["versions"])
+    received = date.fromisoformat(found["versions"][0]["received_on"])
+    assert [one["code"] for one in first] == ["us_15_day"]  # the others apply from 2012 on
+    assert first[0]["due_on"] == str(received + timedelta(days=15))
+    assert second == []
 
 
 @pytest.mark.parametrize(
