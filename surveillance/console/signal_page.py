@@ -143,11 +143,11 @@ def _thresholds(one: Criterion) -> str:
         for name in one.__struct_fields__
         if name not in ("name", "version", "multiplicity", "products", "events")
     }
-    return ", ".join(f"{name} {value}" for name, value in held.items() if not _is_empty(value))
+    return ", ".join(f"{name} {_joined(value)}" for name, value in held.items() if value)
 
 
-def _is_empty(value: object) -> bool:
-    return value in ((), "", None)
+def _joined(value: object) -> str:
+    return " and ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _against(

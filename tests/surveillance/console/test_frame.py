@@ -130,6 +130,10 @@ def test_every_page_has_one_title_a_way_past_the_head_and_tables_with_names(
         for table in page.tree.iter("table"):
             assert table.find("caption") is not None
             assert all(one.get("scope") for one in table.iter("th"))
+            place = table.getparent()  # a narrow screen scrolls it alone, by keyboard too
+            is_held = place.get("class") == "wide" and place.get("tabindex") == "0"
+            assert is_held != (table.get("class") == "cards matters")
+            assert not is_held or place.get("aria-label")
         names = page.tree.xpath("//@id")
         assert len(names) == len(set(names))
         for box in page.tree.xpath("//input[not(@type='hidden')]"):
