@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from surveillance.views.line_listing import LineListing, ListedCase
 
 Listed = TypeVar("Listed", ListedProduct, ListedEvent)
+N_ASSESSED_SHOWN = 20  # of the pairs of a version, in a table
 _COLUMNS = {
     "case": "left", "version": "right", "received": "left", "country": "left", "reporter": "left",
     "age": "right", "sex": "left", "products": "left", "lots": "left", "first dose": "left",
@@ -220,6 +221,32 @@ def _print_limits(found: CaseHistory) -> None:
         screen.print_lines("whether a report was sent is not known here")
 
 
+def _print_causality(found: CaseHistory) -> None:
+    columns = {
+        "product": "left", "event": "left", "stated": "left", "WHO-UMC": "left",
+        "Naranjo": "right", "answered": "right", "may become": "left",
+    }  # fmt: skip
+    standing = [one for one in found.versions if one.standing == "stands"]
+    assessed = [pair for one in standing for pair in one.causality]
+    told = [one for one in assessed if one.stated is not None or one.naranjo.n_answered > 1]
+    rows = [
+        (
+            one.product, one.event, one.stated, one.who_umc,
+            f"{one.naranjo.score} ({one.naranjo.category})", f"{one.naranjo.n_answered} of 10",
+            f"{one.naranjo.lowest} to {one.naranjo.highest}",
+        )
+        for one in told[:N_ASSESSED_SHOWN]
+    ]  # fmt: skip
+    title = f"causality, as far as version {found.standing_version} answers"
+    showing.print_table(title, columns, rows, drop=("stated", "answered"))
+    if rows:
+        more = len(assessed) - len(rows)
+        screen.print_lines(
+            *([f"{more:,} more pair(s) in --json"] if more else []),
+            "questions without an answer give no point; people answer them, and judge the case",
+        )
+
+
 def _print_case(found: CaseHistory) -> None:
     columns = {
         "version": "left", "kind": "left", "received": "left", "known": "left", "standing": "left",
@@ -234,6 +261,7 @@ def _print_case(found: CaseHistory) -> None:
     ]  # fmt: skip
     showing.print_table(f"{found.case_id}, as of {found.as_of}", columns, rows)
     _print_limits(found)
+    _print_causality(found)
     for one in found.versions:
         if one.compared_with is not None:
             _print_changes(one)

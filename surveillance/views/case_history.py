@@ -11,6 +11,7 @@ from msgspec import Struct
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.errors import Misused
 from surveillance.triage.case_limits import CaseLimit, CaseLimits
+from surveillance.triage.causality import CaseCausality, causality_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,7 @@ class VersionOfCase(Struct, frozen=True, kw_only=True):
     compared_with: int | None  # number of the version that stood before; None for the first
     changes: list[FieldChange]
     record: CaseVersion
+    causality: tuple[CaseCausality, ...]  # of products and events that the reporter assessed
     limits: tuple[CaseLimit, ...] = ()  # by when a report of it is to be with an authority
 
 
@@ -137,6 +139,7 @@ def _version(
         compared_with=None if before is None else before.case.version,
         changes=[] if before is None else differences(before.case, one.case),
         record=one.case,
+        causality=causality_of(one.case),
     )
 
 

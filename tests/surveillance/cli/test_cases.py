@@ -141,6 +141,7 @@ def test_a_case_is_shown_with_all_its_versions(run: Path, look: Look) -> None:
     assert [one["code"] for one in first] == ["us_15_day"]  # the others apply from 2012 on
     assert first[0]["due_on"] == str(received + timedelta(days=15))
     assert second == []
+    assert all("causality" in one for one in found["versions"])
 
 
 @pytest.mark.parametrize(
