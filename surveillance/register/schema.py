@@ -40,6 +40,7 @@ REVISIONS = (
     "0009",
     "0010",
     "0011",
+    "0012",
 )  # of the migrations, the oldest first
 HEAD = REVISIONS[-1]
 OPEN = 2**63 - 1  # end of a span that has not ended: later than any epoch

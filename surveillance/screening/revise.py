@@ -40,7 +40,7 @@ class Revise:
     """
 
     name = "revise"
-    version = 2
+    version = 3
 
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._rules = VersionRules(configuration)

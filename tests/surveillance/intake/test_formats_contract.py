@@ -27,6 +27,7 @@ from surveillance.intake.format import N_BYTES_KEPT, Read, Unusable
 from surveillance.intake.registry import FORMATS
 from surveillance.intake.row_counts import RowCounts
 from surveillance.log.decode import decode_case, decode_decision, decode_outcome
+from surveillance.screening.versions import digest_of
 
 from .vaers_files import packed as vaers_packed
 from .vaers_files import parts as vaers_parts
@@ -335,6 +336,20 @@ def test_ten_thousand_mutated_files_are_refused_cleanly(name: str, tmp_path: Pat
             error.add_note(f"input {number}: {member} is {made[member]!r}")
             raise
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["caers", "e2b", "e2b-r2", "openfda"])
+def test_a_copy_under_another_name_holds_the_same_versions(name: str, tmp_path: Path) -> None:
+    ((member, content),) = SEEDS[name].contents.items()
+    digests = []
+    for stem in ("first", "second"):
+        path = tmp_path / Path(member).with_stem(stem)
+        path.write_bytes(content)
+        lines = [one.line for one in FORMATS[name].read(path) if isinstance(one, Read)]
+        assert any(stem.encode() in line for line in lines)  # each says where it was read
+        digests.append([digest_of(line) for line in lines])
+
+    assert digests[0] == digests[1] != []
 
 
 # ---- large files

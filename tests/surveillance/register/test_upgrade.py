@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from msgspec.structs import replace
 from register_rows import (
     AT,
     DAY,
@@ -26,11 +27,12 @@ from register_rows import (
     a_watch_finding,
     an_alert,
 )
-from sqlalchemy import Connection, MetaData, Table, inspect
+from sqlalchemy import Connection, MetaData, Table, inspect, select
 from strategies import AT as LATE
 from strategies import a_case, a_configuration, encode
 
 from surveillance.configuration.types import Topics
+from surveillance.domain.case import Provenance
 from surveillance.domain.errors import Misused
 from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.log import topics
@@ -41,6 +43,7 @@ from surveillance.register.packing import FINDING, pack
 from surveillance.register.reader import Chosen, RegisterReader
 from surveillance.register.rows import entries_of_row
 from surveillance.register.upgrade import MIGRATIONS, migrate, upgrade
+from surveillance.screening.versions import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -455,3 +458,23 @@ def test_looks_that_were_packed_with_their_numbers_are_packed_anew(either_url: s
     reader = RegisterReader(either_url)
     assert list(reader.looks.each(ChosenLooks())) == [look]
     reader.close()
+
+
+def test_digests_of_0011_are_computed_anew_without_the_place_of_a_version(either_url: str) -> None:
+    case = a_case(provenance=Provenance(parser="e2b-r3/1", place="a.xml:18"))
+    copy = replace(case, provenance=Provenance(parser="e2b-r3/1", place="b.xml:18"))
+    index = CaseIndex(CONFIGURATION)
+    with Register(either_url, index) as register:
+        index.take(0, 0, encode(case), 7, LATE)
+        index.close(7)
+        register.flush()
+    column = schema.metadata.tables["case_versions"].c.digest
+    whole = blake2b(encode(case), digest_size=16).digest()
+    changed(either_url, lambda c: c.execute(column.table.update().values(digest=whole)))
+    set_revision(either_url, "0011")
+
+    upgrade(either_url)
+
+    found: list[bytes] = []
+    changed(either_url, lambda c: found.extend(map(bytes, c.scalars(select(column)))))
+    assert found == [digest_of(encode(copy))] != [whole]
