@@ -50,7 +50,7 @@ class Shown:
         """What the page is about, without its frame and without the day in its links."""
         found = re.search(r"<main.*</main>", self.text, re.DOTALL)
         assert found
-        text = re.sub(r'<input type="hidden" name="at" value="[^"]*">\n', "", found[0])
+        text = re.sub(r'<input type="hidden" name="at" value="[^"]*">\n?', "", found[0])
         text = re.sub(r"\?at=[0-9-]+&amp;", "?", text)
         return re.sub(r"[?]at=[0-9-]+|&amp;at=[0-9-]+", "", text)
 

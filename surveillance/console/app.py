@@ -21,6 +21,7 @@ from litestar.response import Redirect
 
 from surveillance.console import cases, inbox, lists, log_pages, programme
 from surveillance.console.asked import Asked, NotThere
+from surveillance.console.compare import compare
 from surveillance.console.kept import Known
 from surveillance.console.matter import matter, page_of
 from surveillance.console.pages import STATIC, Page, render, static
@@ -53,6 +54,7 @@ HEADERS = {
 }
 PAGES: dict[str, Callable[[Known, Asked], Page]] = {
     "/inbox": inbox.inbox,
+    "/compare": compare,
     "/m/{name:str}": matter,
     "/s/{name:str}": signal,
     "/cases": cases.cases,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Row = TypeVar("Row")
 N_CHARACTERS_SHOWN = 200  # of what was typed, in a message about it
 
 
@@ -106,6 +110,21 @@ class Asked(NamedTuple):
     def same(self, **changes: object) -> str:
         """Return the address of this page with other parameters; empty ones are left out."""
         return address(self.path, {**self.query, **changes})
+
+
+def paged(found: Sequence[Row], asked: Asked, n: int) -> tuple[Sequence[Row], int]:
+    """Return the rows of the page that is asked for, and the number of the first of them.
+
+    Raises
+    ------
+    NotThere
+        If there is no such row.
+    """
+    first = asked.first_row
+    if first and first >= len(found):
+        why = f"there are {len(found):,} rows"
+        raise NotThere(404, f"There is no row {first:,}", why, "go back to the first page")
+    return found[first : first + n], first
 
 
 def address(path: str, parameters: dict[str, object]) -> str:

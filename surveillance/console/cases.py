@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from surveillance.console.asked import NotThere, shown
+from surveillance.console.asked import NotThere, paged, shown
 from surveillance.console.pages import Page, name_of
 from surveillance.domain.errors import Misused
 from surveillance.triage.triage import signal_id
@@ -63,16 +63,13 @@ def cases(known: Known, asked: Asked) -> Page:
         *(found.cases if view != "not_counted" else ()),
         *(found.not_counted if view != "counted" else ()),
     ]
-    first = asked.first_row
-    if first and first >= len(rows):
-        why = f"there are {len(rows):,} rows"
-        raise NotThere(404, f"There is no row {first:,}", why, "go back to the first page")
+    some, first = paged(rows, asked, N_ROWS)
     return Page(
         "cases.html",
         f"Cases of {name_of(found.product)} and {name_of(found.event)}",
         {
             "found": found,
-            "rows": rows[first : first + N_ROWS],
+            "rows": some,
             "n_found": len(rows),
             "first": first,
             "n_rows": N_ROWS,

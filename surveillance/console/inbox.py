@@ -5,9 +5,10 @@ A row is what `longwatch ranking` shows of a matter, by the best of its signals.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from surveillance.console.asked import NotThere
+from surveillance.console.asked import paged
 from surveillance.console.pages import ABSENT, Page
 from surveillance.domain.finding import Finding
 from surveillance.domain.names import identity
@@ -21,7 +22,7 @@ from surveillance.views.signed import is_signed
 from surveillance.views.written import number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from surveillance.console.asked import Asked
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 N_ROWS = 50
 N_CHIPS = 3
-VIEWS = ("waiting", "back", "queued", "seen", "suppressed", "all")
 SORTS = ("band", "priority", "n", "serious", "fatal", "first", "due", "product", "event")
 _BACK = {
     "cases": "more cases",
@@ -71,11 +71,8 @@ def inbox(known: Known, asked: Asked) -> Page:
     """Return the inbox."""
     day = known.day(asked.at)
     found = chosen_matters(known, day, asked)
-    first = asked.first_row
-    if first and first >= len(found):
-        why = f"there are {len(found):,} rows"
-        raise NotThere(404, f"There is no row {first:,}", why, "go back to the first page")
-    rows = _rows(known, day, found[first : first + N_ROWS])
+    some, first = paged(found, asked, N_ROWS)
+    rows = _rows(known, day, some)
     return Page(
         "inbox.html",
         "Inbox",
@@ -85,8 +82,8 @@ def inbox(known: Known, asked: Asked) -> Page:
             "n_found": len(found),
             "first": first,
             "n_rows": N_ROWS,
-            "views": {view: _n_of(day, view) for view in VIEWS},
-            "view": asked.one_of("view", VIEWS),
+            "views": {view: _n_of(day, view) for view in _VIEWS},
+            "view": asked.one_of("view", tuple(_VIEWS)),
             "sort": asked.one_of("sort", SORTS),
             "bands": _bands(known, day),
             "n_queued": sum(one.is_queued for one in day.work.matters),
@@ -124,27 +121,29 @@ def csv_row(row: dict[str, Any]) -> list[object]:
 
 def chosen_matters(known: Known, day: Day, asked: Asked) -> list[WaitingMatter]:
     """Return the matters that are asked for, in the order that is asked for."""
-    view, band = asked.one_of("view", VIEWS), asked.text("band")
+    view, band = asked.one_of("view", tuple(_VIEWS)), asked.text("band")
     wanted = identity(asked.text("q"))
     found = [
         one
         for one in day.work.matters
-        if _is_in(one, view) and band in ("", one.band) and _names(one, wanted)
+        if _VIEWS[view](one) and band in ("", one.band) and _names(one, wanted)
     ]
     order = {name: number for number, name in enumerate(_band_names(known))}
     return sorted(found, key=_order(asked.one_of("sort", SORTS), order))
 
 
-def _is_in(one: WaitingMatter, view: str) -> bool:
-    is_suppressed = one.seen is not None and one.seen.suppressed_until is not None
-    return {
-        "waiting": one.is_waiting,
-        "back": bool(one.back_because),
-        "queued": one.is_queued,
-        "seen": one.seen is not None and not one.is_waiting and not is_suppressed,
-        "suppressed": is_suppressed and not one.is_waiting,
-        "all": True,
-    }[view]
+def _is_suppressed(one: WaitingMatter) -> bool:
+    return not one.is_waiting and one.seen is not None and one.seen.suppressed_until is not None
+
+
+_VIEWS: dict[str, Callable[[WaitingMatter], bool]] = {
+    "waiting": lambda one: one.is_waiting,
+    "back": lambda one: bool(one.back_because),
+    "queued": lambda one: one.is_queued,
+    "seen": lambda one: not one.is_waiting and not _is_suppressed(one),
+    "suppressed": _is_suppressed,
+    "all": lambda _: True,
+}
 
 
 def _names(one: WaitingMatter, wanted: str) -> bool:
@@ -155,7 +154,7 @@ def _names(one: WaitingMatter, wanted: str) -> bool:
 
 
 def _n_of(day: Day, view: str) -> int:
-    return sum(_is_in(one, view) for one in day.work.matters)
+    return sum(map(_VIEWS[view], day.work.matters))
 
 
 def _band_names(known: Known) -> list[str]:

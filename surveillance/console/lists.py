@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from surveillance.console.asked import NotThere
+from surveillance.console.asked import NotThere, paged
 from surveillance.console.cases import known_key
 from surveillance.console.pages import Page, name_of
 from surveillance.domain.names import identity
@@ -42,17 +42,14 @@ def _signals_of(known: Known, asked: Asked, kind: KeyKind) -> Page:
         day.numbers.get(one.signal_id, one) for one in known.reader.each_signal(chosen)
     ]  # in the order of the latest findings
     found.sort(key=lambda one: (-one.priority, one.signal_id))
-    first = asked.first_row
-    if first and first >= len(found):
-        why = f"there are {len(found):,} rows"
-        raise NotThere(404, f"There is no row {first:,}", why, "go back to the first page")
+    some, first = paged(found, asked, N_ROWS)
     return Page(
         "signals_of.html",
         name_of(key),
         {
             "kind": kind,
             "key": key,
-            "rows": found[first : first + N_ROWS],
+            "rows": some,
             "n_found": len(found),
             "first": first,
             "n_rows": N_ROWS,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from surveillance.console.asked import NotThere
+from surveillance.console.asked import NotThere, paged
 from surveillance.console.pages import Page
 from surveillance.feed.publish import FeedEntry
 from surveillance.log.topics import FEED, GENERATION
@@ -59,7 +59,7 @@ def feed(known: Known, asked: Asked) -> Page:
     """Return the feed, the newest entry first."""
     found = published(known, asked.at)
     found.reverse()
-    rows, first = _paged(found, asked)
+    rows, first = paged(found, asked, N_ROWS)
     return Page(
         "feed.html",
         "Feed",
@@ -99,7 +99,7 @@ def data(known: Known, asked: Asked) -> Page:
     if code and code not in codes:
         listed = ", ".join(sorted(codes)) or "none"
         raise NotThere(404, "Nothing was refused with that code", f"there are {listed}", "go back")
-    rows, first = _paged([one for one in records if one.code == code] if code else [], asked)
+    rows, first = paged([one for one in records if one.code == code] if code else [], asked, N_ROWS)
     return Page(
         "data.html",
         "Data quality",
@@ -130,7 +130,7 @@ def system(known: Known, asked: Asked) -> Page:
     day = known.day(asked.at)
     epochs: list[EpochRow] = [one for one in known.epochs() if one.epoch <= day.epoch]
     epochs.reverse()
-    rows, first = _paged(epochs, asked)
+    rows, first = paged(epochs, asked, N_ROWS)
     changes: dict[str | None, EpochRow] = {}
     for one in epochs:
         changes[one.configuration] = one  # the first with it, as they descend
@@ -144,11 +144,3 @@ def system(known: Known, asked: Asked) -> Page:
         "place": known.place,
     }
     return Page("system.html", "System", values)
-
-
-def _paged(found: Sequence[Any], asked: Asked) -> tuple[Sequence[Any], int]:
-    first = asked.first_row
-    if first and first >= len(found):
-        why = f"there are {len(found):,} rows"
-        raise NotThere(404, f"There is no row {first:,}", why, "go back to the first page")
-    return found[first : first + N_ROWS], first

@@ -177,3 +177,44 @@ def test_a_search_finds_matters_signals_cases_products_and_events(site: Site) ->
     assert "/event?key=pt%3AIntussusception" in names
     assert "/product?key=group%3Arotashield" in site.page("/search", q="ROTASH").links
     assert "Nothing here has a name like “qqqq”" in site.page("/search", q="qqqq").words
+
+
+def test_two_days_beside_each_other_are_the_two_rankings(
+    several: Site, crowded: Path, look: Look
+) -> None:
+    then, now = (
+        {one["matter_id"]: one
+         for one in look("ranking", "--from-run", crowded, "--all", "--as-of", day, "--json").json}
+        for day in ("2024-03-09", "2024-03-11")
+    )  # fmt: skip
+    pages = {
+        kind: several.page(f"/compare?against=2024-03-09&kind={kind}")
+        for kind in ("came", "went", "changed")
+    }
+
+    def shown(kind: str) -> list[str]:
+        return [one.removeprefix("/m/") for one in pages[kind].links if one.startswith("/m/")]
+
+    def state(one: dict[str, Any]) -> tuple[object, ...]:
+        return tuple(one[name] for name in ("band", "n", "n_serious", "n_fatal", "rank"))
+
+    assert shown("came") == [one for one in now if one not in then]
+    assert shown("went") == [one for one in then if one not in now]
+    changed = [one for one in now if one in then and state(now[one]) != state(then[one])]
+    assert shown("changed") == changed
+    assert len(changed) > 0
+    for row, name in zip(pages["changed"].table("By the rank"), changed, strict=True):
+        before, after = then[name], now[name]
+        assert row["Rank"].split(" ")[0] == f"{before['rank']}"
+        assert row["Band"].split(" \u2192 ")[0] == before["band"]
+        assert row["Band"].split(" \u2192 ")[-1] == after["band"]
+        if before["n"] != after["n"]:
+            more = after["n"] - before["n"]
+            assert row["n"] == f"{before['n']} \u2192 {after['n']} {more:+}"
+
+
+def test_only_an_earlier_day_can_be_compared(several: Site) -> None:
+    for against in ("2024-03-11", "x", "2020-01-01", ""):
+        page = several.page(f"/compare?against={against}")
+        assert page.status in {400, 404}
+        assert "What to do" in page.words
