@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from threading import Thread
 from typing import Annotated
 
 import typer
@@ -64,6 +65,8 @@ def _serve(source: Results, place: str, listening: socket.socket) -> None:
     app = console(source, place)
     port = listening.getsockname()[1]
     print_lines(f"console of {place}: http://{HOST}:{port}/  (Ctrl-C ends it)")
+    # Whoever opens the address soon finds the last day computed; nobody waits for it here.
+    Thread(target=app.state.known.day, args=(None,), daemon=True).start()
     settings = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, lifespan="off"
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from litestar import Litestar, Request, Response, get
+from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
@@ -128,6 +129,10 @@ def _cases_json(known: Known, asked: Asked) -> File:
     return _json("cases.json", found, len(found.cases) + len(found.not_counted))
 
 
+def _case_json(known: Known, asked: Asked) -> File:
+    return _json("case.json", cases.history_of(known, asked), 1)
+
+
 def _feed_lines(known: Known, asked: Asked) -> File:
     found = log_pages.published(known, asked.at)
     content = b"".join(one.line + b"\n" for one in found)
@@ -140,6 +145,7 @@ FILES: dict[str, Callable[[Known, Asked], File]] = {
     "/m/{name:str}/matter.json": _matter_json,
     "/cases.csv": _cases_csv,
     "/cases.json": _cases_json,
+    "/case.json": _case_json,
     "/feed.ndjson": _feed_lines,
 }
 
@@ -168,6 +174,7 @@ def console(results: Results, place: str) -> Litestar:
 
     return Litestar(
         handlers,
+        state=State({"known": known}),
         openapi_config=None,
         exception_handlers={Exception: explain},
         before_send=[_guard],

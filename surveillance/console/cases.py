@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from surveillance.console.asked import NotThere, paged, shown
 from surveillance.console.pages import Page, name_of
 from surveillance.domain.errors import Misused
+from surveillance.triage.case_limits import CaseLimits
 from surveillance.triage.triage import signal_id
 from surveillance.views.as_of import N_NAMES_A_QUERY
 from surveillance.views.case_history import case_history
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from surveillance.console.kept import Known
     from surveillance.domain.signal import Signal
     from surveillance.register.keys import KeyKind
+    from surveillance.views.case_history import CaseHistory
     from surveillance.views.line_listing import LineListing
 
 N_ROWS = 50
@@ -78,16 +80,26 @@ def cases(known: Known, asked: Asked) -> Page:
     )
 
 
-def case(known: Known, asked: Asked) -> Page:
-    """Return one case with its versions, and the signals that it counts for."""
-    day = known.day(asked.at)
-    case_id = asked.required("id")
+def history_of(known: Known, asked: Asked) -> CaseHistory:
+    """Return the case that is asked for, with its versions.
+
+    Raises
+    ------
+    NotThere
+        If it was not received by then.
+    """
+    case_id, limits = asked.required("id"), CaseLimits(known.configuration())
     try:
-        found = case_history(known.reader.cases, case_id, day.on)
+        return case_history(known.reader.cases, case_id, known.day(asked.at).on, limits)
     except Misused as error:
         raise NotThere(
             404, f"Case {shown(case_id)} {error.reason}", error.remedy, "search for it"
         ) from None
+
+
+def case(known: Known, asked: Asked) -> Page:
+    """Return one case with its versions, and the signals that it counts for."""
+    day, found = known.day(asked.at), history_of(known, asked)
     pairs = case_pairs(known.configuration(), found)
     names = {signal_id(*pair, "safety"): pair for pair in pairs.since}
     return Page(

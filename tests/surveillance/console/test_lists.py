@@ -158,6 +158,23 @@ def test_the_line_listing_is_the_file_that_the_command_writes(
     assert site.client.get(f"/cases.json?{query}").json() == as_json
 
 
+def test_a_case_for_machines_is_that_of_the_command(site: Site, run: Path, look: Look) -> None:
+    wanted = look("case", "R-4", "--from-run", run, "--as-of", "1999-02-10", "--json").json
+
+    page = site.page("/case", id="R-4", at="1999-02-10")
+
+    assert site.client.get("/case.json?id=R-4&at=1999-02-10").json() == wanted
+    limits = [one for version in wanted["versions"] for one in version["limits"]]
+    assert [(row["Limit"], row["Last day"]) for row in page.table("By when a report")] == [
+        (one["code"], one["due_on"]) for one in limits
+    ]
+    causality = wanted["versions"][0]["causality"]
+    rows = page.table("As stated by the sender") if causality else []
+    assert [(row["Naranjo"], row["Category"]) for row in rows] == [
+        (str(one["naranjo"]["score"]), one["naranjo"]["category"]) for one in causality
+    ]
+
+
 def test_a_matter_for_machines_is_that_of_the_command(site: Site, run: Path, look: Look) -> None:
     (one,) = ranked(look, run)
     wanted = look("matter", one["matter_id"], "--from-run", run, "--json").json
