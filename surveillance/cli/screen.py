@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NOBODY_READS_ON = 141  # as a shell reports a process that SIGPIPE ended
 WIDTH_OF_A_PIPE = 320  # columns, where there is no terminal to ask
 _hidden_in_json = re.compile(f"(?!\n)[{written.HIDDEN}]")
+_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\n"
 visible = written.visible
 _DRAWN = str.maketrans("─│┌┐└┘├┤┬┴┼•", "-|+++++++++o")
 
@@ -135,6 +136,8 @@ def print_json_line(value: Any) -> None:  # noqa: ANN401 - whatever msgspec take
 
 
 def _safe_json(encoded: bytes) -> bytes:
+    if not encoded.translate(None, delete=_PRINTABLE):
+        return encoded
     return _hidden_in_json.sub(_escape_json, encoded.decode()).encode()
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+_AS_THEY_ARE = frozenset((str, int, float, bool, type(None)))  # most of what a record holds
+
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - anything that a record holds
     """Convert a record to dictionaries, lists and strings, with every field.
@@ -17,6 +19,8 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - anything that a record holds
     >>> plain(Dose(start_on=date(1999, 2, 12)))["start_on"], plain(Dose())["lot"]
     ('1999-02-12', None)
     """
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, msgspec.Struct):
         tag = value.__struct_config__.tag
         head = {"type": tag} if tag is not None else {}
