@@ -108,8 +108,11 @@ def test_what_the_demo_says_next_can_be_done(demo: Demo) -> None:
     lines = demo.answer.out.partition("next:\n")[2].splitlines()
     commands = [line.split()[1:] for line in lines if "--from-run" in line]
 
+    served = [command for command in commands if command[0] == "console"]
+    commands = [command for command in commands if command not in served]
     answers = [longwatch(*command) for command in commands]
 
     assert [command[0] for command in commands] == ["ranking", "looks", "signals"]
+    assert [command[:3] for command in served] == [["console", "--from-run", str(demo.run)]]
     assert [answer.code for answer in answers] == [0, 0, 0]
     assert all("SIM-" in answer.out for answer in answers)
