@@ -38,7 +38,8 @@ class Shown:
         self.text: str = response.text  # type: ignore[attr-defined]
         self.content: bytes = response.content  # type: ignore[attr-defined]
         self.headers: dict[str, str] = dict(response.headers)  # type: ignore[attr-defined]
-        self.tree: HtmlElement = html.fromstring(self.text)
+        is_page = "html" in self.headers["content-type"]
+        self.tree: HtmlElement = html.fromstring(self.text if is_page else "<p>")
 
     @property
     def words(self) -> str:
@@ -57,6 +58,9 @@ class Shown:
     @property
     def links(self) -> list[str]:
         return [str(each) for each in self.tree.xpath("//@href | //@src")]
+
+    def links_to(self, beginning: str) -> list[str]:
+        return [one for one in self.links if one.startswith(beginning)]
 
     def table(self, caption: str) -> list[dict[str, str]]:
         """Return the rows of a table by its headings, each of which is there once."""

@@ -26,6 +26,7 @@ from surveillance.console.compare import compare
 from surveillance.console.kept import Known
 from surveillance.console.matter import matter, page_of
 from surveillance.console.pages import STATIC, Page, render, static
+from surveillance.console.sheets import workbook
 from surveillance.console.signal_page import signal
 from surveillance.domain.errors import Away, Misused
 from surveillance.views.listing_rows import FILE_COLUMNS, file_row, unformula
@@ -77,6 +78,7 @@ NAVIGATION = {
     "/data": "Data quality",
     "/system": "System",
 }
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -102,6 +104,22 @@ def _csv(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) ->
 def _json(name: str, value: Any, n: int) -> File:  # noqa: ANN401 - whatever `plain` takes
     content = msgspec.json.format(_encode(plain(value)), indent=2) + b"\n"
     return File(content, "application/json", name, n)
+
+
+def _xlsx(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> File:
+    content = workbook(name.partition(".")[0], columns, rows)
+    return File(content, XLSX, name, len(rows))
+
+
+def _inbox_xlsx(known: Known, asked: Asked) -> File:
+    rows = [inbox.csv_row(one) for one in inbox.inbox_rows(known, asked)]
+    return _xlsx("matters.xlsx", inbox.CSV_COLUMNS, rows)
+
+
+def _cases_xlsx(known: Known, asked: Asked) -> File:
+    found = cases.listing_of(known, asked)
+    rows = [file_row(one) for one in (*found.cases, *found.not_counted)]
+    return _xlsx("cases.xlsx", FILE_COLUMNS, rows)
 
 
 def _inbox_csv(known: Known, asked: Asked) -> File:
@@ -141,9 +159,11 @@ def _feed_lines(known: Known, asked: Asked) -> File:
 
 FILES: dict[str, Callable[[Known, Asked], File]] = {
     "/inbox.csv": _inbox_csv,
+    "/inbox.xlsx": _inbox_xlsx,
     "/inbox.json": _inbox_json,
     "/m/{name:str}/matter.json": _matter_json,
     "/cases.csv": _cases_csv,
+    "/cases.xlsx": _cases_xlsx,
     "/cases.json": _cases_json,
     "/case.json": _case_json,
     "/feed.ndjson": _feed_lines,

@@ -20,7 +20,7 @@ ERRORS = ("/nothing", "/m/M-0", "/s/S-0", "/case?id=none", "/case", "/inbox?at=x
 WORDS = re.compile(
     r"\b(caused?|causes|causal|causing|recommend\w*|safe|unsafe|safely)\b", re.IGNORECASE
 )
-N_OF_A_KIND = 3  # addresses that differ only in what they name
+N_OF_A_KIND = 2  # addresses that differ only in what they name
 
 
 def kind_of(address: str) -> str:

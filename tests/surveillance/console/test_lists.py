@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from answers import Look
 from hostile_run import HOSTILE, make_hostile_run
+from openpyxl import load_workbook
 from reading_pages import Site
 
-from surveillance.console import inbox
+from surveillance.console import inbox, sheets
 from surveillance.console.inbox import CSV_COLUMNS
 from surveillance.views.listing_rows import FILE_COLUMNS
 
@@ -61,6 +64,45 @@ def test_files_have_all_rows_in_the_order_of_the_page(several: Site, sort: str) 
     assert [float(row["priority"]) for row in rows] == [one["priority"] for one in values]
     again = several.client.get(f"/inbox.csv?{address}")
     assert again.content == answer.content
+
+
+@pytest.mark.parametrize("address", ["/inbox.xlsx?view=all", "/cases.xlsx?"])
+def test_a_workbook_has_the_rows_of_the_csv_file_as_texts_and_no_time(
+    several: Site, address: str
+) -> None:
+    if address.startswith("/cases"):
+        signal = next(
+            one for one in several.page(several.page(ALL).links_to("/m/")[0]).links_to("/s/")
+        )
+        address = several.page(signal).links_to("/cases?")[0].replace("/cases?", "/cases.xlsx?")
+    content = several.client.get(address).content
+
+    sheet = load_workbook(io.BytesIO(content)).worksheets[0]
+    rows = list(sheet.iter_rows(values_only=True))
+    lines = list(csv.reader(io.StringIO(several.client.get(address.replace("xlsx", "csv")).text)))
+    assert list(rows[0]) == lines[0]
+    assert len(rows) == len(lines) > 3
+    assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
+    for row, line in zip(rows[1:], lines[1:], strict=True):
+        for value, text in zip(row, line, strict=True):
+            if isinstance(value, str):
+                assert text.removeprefix("'") == value.removeprefix("'")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert {one.date_time for one in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        stamps = re.findall(rb"dcterms:W3CDTF\">([^<]*)<", archive.read("docProps/core.xml"))
+    assert set(stamps) == {b"1980-01-01T00:00:00Z"}
+    assert several.client.get(address).content == content
+
+
+def test_more_rows_than_a_sheet_holds_are_refused_with_a_way_out(
+    several: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "N_ROWS_MAX", 3)
+
+    page = several.page("/inbox.xlsx?view=all")
+
+    assert page.status == 400
+    assert "take the CSV file" in page.words
 
 
 def test_orders_are_those_that_they_are_called(several: Site) -> None:
