@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 import traceback
+from contextlib import suppress
 from hashlib import sha256
-from sys import stderr
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -31,6 +32,7 @@ from surveillance.console.signal_page import signal
 from surveillance.domain.errors import Away, Misused
 from surveillance.views.listing_rows import FILE_COLUMNS, file_row, unformula
 from surveillance.views.plain import plain
+from surveillance.views.written import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -306,6 +308,12 @@ def _explained(known: Known, request: Request[Any, Any, Any], error: Exception) 
     return _html(render(page, asked, _bare(known)), found.status)
 
 
+def _report(text: str) -> None:
+    """Print lines on standard error; if nobody can read them, there is nobody to tell."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write("".join(f"{visible(line)}\n" for line in text.splitlines()))
+
+
 def _named(error: Exception) -> NotThere:
     match error:
         case NotThere():
@@ -321,6 +329,6 @@ def _named(error: Exception) -> NotThere:
         case _:
             lines = "".join(traceback.format_exception(error))
             reference = sha256(lines.encode()).hexdigest()[:12]
-            stderr.write(f"longwatch: reference {reference}: {lines}")
+            _report(f"longwatch: reference {reference}: {lines}")
             why = f"a defect; reference {reference} is in what the console has printed"
             return NotThere(500, "This page could not be made", why, "report it with the reference")

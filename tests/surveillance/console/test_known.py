@@ -1,0 +1,78 @@
+"""What is kept between pages, and what a page shows when something is away or broken."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reading_pages import Site
+
+from surveillance.console import kept
+from surveillance.console.app import PAGES
+from surveillance.domain.errors import Away
+from surveillance.views.day import day_of
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[date]:
+    """Return the days that were computed, as they are."""
+    found: list[date] = []
+
+    def noted(source: Any, on: date) -> Any:  # noqa: ANN401 - as it is called
+        found.append(on)
+        return day_of(source, on)
+
+    monkeypatch.setattr(kept, "day_of", noted)
+    return found
+
+
+def test_a_day_is_computed_once_for_all_its_pages(run: Path, computed: list[date]) -> None:
+    site = Site(run)
+    inbox = site.page("/inbox?view=all")
+    for address in (*inbox.links_to("/m/"), "/inbox?view=all&sort=n", "/data", "/inbox"):
+        assert site.page(address).status == 200
+
+    assert computed == [date(1999, 3, 2)]
+
+
+def test_the_days_asked_for_last_are_kept(
+    run: Path, computed: list[date], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "N_KEPT_DAYS", 2)
+    site = Site(run)
+    for day in (10, 11, 10, 12, 10, 11):
+        site.page("/inbox", at=f"1999-02-{day}")
+
+    assert [one.day for one in computed] == [10, 11, 12, 11]
+
+
+def test_a_defect_gives_a_reference_and_not_its_lines(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret of a case")
+
+    monkeypatch.setitem(PAGES, "/system", broken)
+    page = Site(run).page("/system")
+
+    assert page.status == 500
+    assert "secret" not in page.text
+    (reference,) = re.findall("reference ([0-9a-f]{12}) is in what", page.words)
+    assert f"reference {reference}" in capsys.readouterr().err
+
+
+def test_a_register_that_is_away_is_asked_for_again_later(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise Away("postgresql://a", "does not answer", "start it")
+
+    monkeypatch.setitem(PAGES, "/system", away)
+    page = Site(run).page("/system")
+
+    assert page.status == 503
+    assert "does not answer" in page.words
+    assert "try again later" in page.words
