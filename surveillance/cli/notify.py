@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import secrets
-import signal
 import time
 from pathlib import Path
-from threading import Event
 from typing import Annotated
 
 import typer
 
 from surveillance.cli.inputs import Config
-from surveillance.cli.screen import print_errors, print_lines
+from surveillance.cli.screen import print_lines
+from surveillance.cli.service import ending_on_signals, report
 from surveillance.cli.stream import DEFAULT_BROKER, Broker
 from surveillance.cli.terminal import configurations
 from surveillance.domain.errors import Misused
@@ -60,15 +59,14 @@ def follow(
     chosen, _ = configurations(config or [], default="vaers")
     named = read_receivers(receivers, chosen.current)
     channels = {name: channel_of(name, one, time.time) for name, one in named.items()}
-    metrics, ending, kept = NoticeMetrics(named), Event(), Outbox(outbox)
+    metrics, kept = NoticeMetrics(named), Outbox(outbox)
     senders = [
-        Sender(name, one, kept, metrics, clock=time.time, report=_report)
+        Sender(name, one, kept, metrics, clock=time.time, report=report)
         for name, one in channels.items()
     ]
     if metrics_address != "off":
         serve_metrics(metrics.registry, metrics_address)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
+    ending = ending_on_signals()
     NoticeFollower(
         broker,
         kept,
@@ -79,7 +77,7 @@ def follow(
         receivers=frozenset(named),
         ending=ending,
         clock=time.time,
-        report=_report,
+        report=report,
     ).run(until_caught_up=until_caught_up)
     return 0
 
@@ -113,7 +111,3 @@ def send_test(
             raise Misused(place, f"did not take the test notice ({fault})", remedy) from None
         print_lines(f"test notice {notice.id} was taken by {receiver} {address}".rstrip())
     return 0
-
-
-def _report(line: str) -> None:
-    print_errors(f"longwatch: {line}")

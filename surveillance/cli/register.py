@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from threading import Event
 from typing import Annotated
 
 import typer
 
 from surveillance.cli.inputs import Config
-from surveillance.cli.screen import print_errors, print_lines
+from surveillance.cli.screen import print_lines
+from surveillance.cli.service import ending_on_signals, report
 from surveillance.cli.stream import DEFAULT_BROKER, Broker
 from surveillance.cli.terminal import configurations
 
@@ -42,18 +41,13 @@ def follow(
     from surveillance.stream.register_follower import RegisterFollower  # noqa: PLC0415
 
     chosen, _ = configurations(config or [], default="vaers")
-    metrics, ending = RegisterMetrics(), Event()
+    metrics = RegisterMetrics()
     if metrics_address != "off":
         serve_metrics(metrics.registry, metrics_address)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
-    follower = RegisterFollower(broker, url, chosen.current, metrics, ending=ending, report=_report)
+    ending = ending_on_signals()
+    follower = RegisterFollower(broker, url, chosen.current, metrics, ending=ending, report=report)
     follower.run(until_caught_up=until_caught_up)
     return 0
-
-
-def _report(line: str) -> None:
-    print_errors(f"longwatch: {line}")
 
 
 @app.command("upgrade")

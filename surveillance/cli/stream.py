@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import signal
 import tempfile
 import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
@@ -27,6 +25,7 @@ from surveillance.cli.inputs import (
 )
 from surveillance.cli.options import AsJson, number_of
 from surveillance.cli.screen import print_errors, print_json_line, print_lines
+from surveillance.cli.service import ending_on_signals
 from surveillance.cli.terminal import Bar, a_period, configurations
 from surveillance.domain.errors import Misused
 from surveillance.intake.extracts import stated_days
@@ -182,9 +181,7 @@ def ticker(
     from surveillance.stream.ticker import Ticker  # noqa: PLC0415 - as above
 
     chosen, _ = configurations(config or [], default="vaers")
-    ending = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
+    ending = ending_on_signals()
     one = Ticker(broker, chosen.current, stop=ending)
     try:
         one.tick()
