@@ -239,19 +239,4 @@ def _of_nobody(step: Step, *, keep: bool) -> Step:
 
 
 def _shown(signal: Signal) -> SignalShown:
-    return SignalShown(
-        signal_id=signal.signal_id,
-        product=signal.product,
-        event=signal.event,
-        family=signal.family,
-        status=signal.status,
-        first_on=signal.first_on,
-        on=signal.on,
-        n=signal.n,
-        n_serious=signal.n_serious,
-        n_fatal=signal.n_fatal,
-        expected=signal.expected,
-        evidence=signal.evidence,
-        priority=signal.priority,
-        is_sentinel=signal.is_sentinel,
-    )
+    return SignalShown(**{name: getattr(signal, name) for name in SignalShown.__struct_fields__})

@@ -79,18 +79,6 @@ class Labels:
             self._public.flag(product, event, on),
         )
 
-    def publicity(self, product: str, event: str, on: date) -> Publicity | None:
-        """Return what was made public last about a pair, up to a day; None for nothing.
-
-        Parameters
-        ----------
-        product, event : str
-            Keys, at any level.
-        on : date
-            The day.
-        """
-        return self._public.latest(product, event, on)
-
     def added(self, facts: Facts, pairs: Iterable[tuple[str, str]], on: date) -> Facts:
         """Return facts with what is known of each pair.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from surveillance.triage.labels import Labels
+from surveillance.triage.labels import PublicLines
+from surveillance.triage.matters import Matters
 
 if TYPE_CHECKING:
     from surveillance.domain.signal import Signal
@@ -22,7 +23,9 @@ class Publicised:
 
     def __init__(self, source: Results) -> None:
         configuration = source.configuration()
-        self._labels = None if configuration is None else Labels(configuration)
+        self._lines = (
+            None if configuration is None else PublicLines(configuration, Matters(configuration))
+        )
 
     def of(self, signal: Signal) -> str | None:
         """Return day, source and content of what was made public last; None if it took nothing off.
@@ -33,7 +36,7 @@ class Publicised:
             With the parts of its priority.
         """
         is_lowered = any(one.name == "stimulated" and one.value for one in signal.parts)
-        if self._labels is None or not is_lowered:
+        if self._lines is None or not is_lowered:
             return None
-        found = self._labels.publicity(signal.product, signal.event, signal.evaluated_on)
+        found = self._lines.latest(signal.product, signal.event, signal.evaluated_on)
         return None if found is None else found.sentence

@@ -25,7 +25,8 @@ from surveillance.domain.errors import Misconfigured
 from surveillance.domain.finding import WatchFinding
 from surveillance.domain.signal import Signal
 from surveillance.triage.facts import Judged, facts_of
-from surveillance.triage.labels import UNKNOWN, Labels
+from surveillance.triage.labels import UNKNOWN, Labels, PublicLines
+from surveillance.triage.matters import Matters
 from surveillance.triage.priority import parts, scores
 
 DAY = date(2024, 6, 1)
@@ -195,7 +196,8 @@ def test_what_was_made_public_is_about_a_product_and_what_it_consists_of_and_bel
 
     assert labels.of(product, event, DAY).is_publicised == is_public
     assert labels.of(product, event, DAY - timedelta(days=1)).is_publicised == 0.0
-    assert (labels.publicity(product, event, DAY) is not None) is bool(is_public)
+    lines = PublicLines(PUBLIC, Matters(PUBLIC))
+    assert (lines.latest(product, event, DAY) is not None) is bool(is_public)
 
 
 def test_without_a_file_of_publicity_it_is_unknown_and_no_priority_moves() -> None:
