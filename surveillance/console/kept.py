@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from threading import RLock
+from concurrent.futures import Future
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from surveillance.console.asked import NotThere
@@ -29,21 +30,38 @@ N_KEPT = 64  # of days, listings and series, the latest asked for
 N_KEPT_DAYS = 6  # a day of ten thousand signals takes some tens of megabytes
 
 
-class _Kept:
-    """Values by key, the latest asked for."""
+class Kept:
+    """Values by key, the latest asked for.
+
+    Parameters
+    ----------
+    n : int
+        How many are kept.
+    """
 
     def __init__(self, n: int) -> None:
-        self._n, self._held, self._lock = n, OrderedDict[Any, Any](), RLock()
+        self._n, self._held, self._lock = n, OrderedDict[Any, Future[Any]](), Lock()
 
     def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:  # noqa: ANN401 - any value
-        """Return a value; compute it where it is not kept. One computes, and others wait."""
+        """Return a value; compute it where it is not kept.
+
+        Whoever asks for the same value meanwhile waits for it, and nobody else does. What could
+        not be computed is raised for all of them, and computed anew when it is asked for again.
+        """
         with self._lock:
-            if key not in self._held:
-                self._held[key] = compute()
+            is_new = key not in self._held
+            value = self._held.setdefault(key, Future())
             self._held.move_to_end(key)
             while len(self._held) > self._n:
                 self._held.popitem(last=False)
-            return self._held[key]
+        if is_new:
+            try:
+                value.set_result(compute())
+            except BaseException as error:  # noqa: BLE001 - raised below, here and where it is awaited
+                with self._lock:
+                    self._held.pop(key, None)
+                value.set_exception(error)
+        return value.result()
 
 
 class KeptResults(Results):
@@ -74,7 +92,7 @@ class Known:
         self.place = place
         self.source = KeptResults(results.reader, results.directory)
         self.reader = results.reader
-        self._days, self._others = _Kept(N_KEPT_DAYS), _Kept(N_KEPT)
+        self._days, self._others = Kept(N_KEPT_DAYS), Kept(N_KEPT)
 
     def configuration(self) -> Configuration:
         """Return the configuration in force."""

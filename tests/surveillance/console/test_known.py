@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -47,6 +49,36 @@ def test_the_days_asked_for_last_are_kept(
         site.page("/inbox", at=f"1999-02-{day}")
 
     assert [one.day for one in computed] == [10, 11, 12, 11]
+
+
+def test_who_asks_for_what_is_being_computed_waits_and_nobody_else_does() -> None:
+    values, has_begun, may_end, n_computed = kept.Kept(4), Event(), Event(), []
+
+    def long() -> str:
+        n_computed.append(1)
+        has_begun.set()
+        assert may_end.wait(60)
+        return "long"
+
+    with ThreadPoolExecutor(2) as people:
+        first = people.submit(values.get, "a", long)
+        assert has_begun.wait(60)
+        second = people.submit(values.get, "a", long)
+        assert values.get("b", lambda: "short") == "short"
+        assert not first.done()
+        assert not second.done()
+        may_end.set()
+        assert (first.result(60), second.result(60)) == ("long", "long")
+
+    assert len(n_computed) == 1
+
+
+def test_what_could_not_be_computed_is_computed_anew() -> None:
+    values = kept.Kept(4)
+    with pytest.raises(ZeroDivisionError):
+        values.get("a", lambda: 1 // 0)
+
+    assert values.get("a", lambda: 7) == 7
 
 
 def test_a_defect_gives_a_reference_and_not_its_lines(
