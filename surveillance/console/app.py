@@ -7,15 +7,12 @@ about the same day gives the same bytes.
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 import traceback
 from contextlib import suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
@@ -24,18 +21,16 @@ from litestar.response import Redirect
 from surveillance.console import cases, inbox, lists, log_pages, programme
 from surveillance.console.asked import Asked, NotThere
 from surveillance.console.compare import compare
+from surveillance.console.exports import FILES, File
 from surveillance.console.kept import Known
-from surveillance.console.matter import matter, page_of
+from surveillance.console.matter import matter
 from surveillance.console.pages import STATIC, Page, render, static
-from surveillance.console.sheets import workbook
 from surveillance.console.signal_page import signal
 from surveillance.domain.errors import Away, Misused
-from surveillance.views.listing_rows import FILE_COLUMNS, file_row, unformula
-from surveillance.views.plain import plain
 from surveillance.views.written import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
     from litestar.handlers import HTTPRouteHandler
     from litestar.types import Message, Scope
@@ -79,96 +74,6 @@ NAVIGATION = {
     "/feed": "Feed",
     "/data": "Data quality",
     "/system": "System",
-}
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_encode = msgspec.json.Encoder().encode
-
-
-class File(NamedTuple):
-    """A file that is made for somebody, and how many rows it has."""
-
-    content: bytes
-    media_type: str
-    name: str
-    n_rows: int
-
-
-def _csv(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> File:
-    """Make a CSV file; a text that a spreadsheet would take for a formula is quoted."""
-    text = io.StringIO(newline="")
-    writer, n = csv.writer(text), 0
-    writer.writerow(columns)
-    for n, row in enumerate(rows, 1):  # noqa: B007 - counts them
-        writer.writerow([unformula(value) for value in row])
-    return File(text.getvalue().encode(), "text/csv", name, n)
-
-
-def _json(name: str, value: Any, n: int) -> File:  # noqa: ANN401 - whatever `plain` takes
-    content = msgspec.json.format(_encode(plain(value)), indent=2) + b"\n"
-    return File(content, "application/json", name, n)
-
-
-def _xlsx(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> File:
-    content = workbook(name.partition(".")[0], columns, rows)
-    return File(content, XLSX, name, len(rows))
-
-
-def _inbox_xlsx(known: Known, asked: Asked) -> File:
-    rows = [inbox.csv_row(one) for one in inbox.inbox_rows(known, asked)]
-    return _xlsx("matters.xlsx", inbox.CSV_COLUMNS, rows)
-
-
-def _cases_xlsx(known: Known, asked: Asked) -> File:
-    found = cases.listing_of(known, asked)
-    rows = [file_row(one) for one in (*found.cases, *found.not_counted)]
-    return _xlsx("cases.xlsx", FILE_COLUMNS, rows)
-
-
-def _inbox_csv(known: Known, asked: Asked) -> File:
-    rows = inbox.inbox_rows(known, asked)
-    return _csv("matters.csv", inbox.CSV_COLUMNS, map(inbox.csv_row, rows))
-
-
-def _inbox_json(known: Known, asked: Asked) -> File:
-    rows = inbox.inbox_rows(known, asked)
-    return _json("matters.json", rows, len(rows))
-
-
-def _matter_json(known: Known, asked: Asked) -> File:
-    return _json("matter.json", page_of(known, asked.name, known.day(asked.at)), 1)
-
-
-def _cases_csv(known: Known, asked: Asked) -> File:
-    found = cases.listing_of(known, asked)
-    rows = [*found.cases, *found.not_counted]
-    return _csv("cases.csv", FILE_COLUMNS, map(file_row, rows))
-
-
-def _cases_json(known: Known, asked: Asked) -> File:
-    found = cases.listing_of(known, asked)
-    return _json("cases.json", found, len(found.cases) + len(found.not_counted))
-
-
-def _case_json(known: Known, asked: Asked) -> File:
-    return _json("case.json", cases.history_of(known, asked), 1)
-
-
-def _feed_lines(known: Known, asked: Asked) -> File:
-    found = log_pages.published(known, asked.at)
-    content = b"".join(one.line + b"\n" for one in found)
-    return File(content, "application/x-ndjson", "feed.ndjson", len(found))
-
-
-FILES: dict[str, Callable[[Known, Asked], File]] = {
-    "/inbox.csv": _inbox_csv,
-    "/inbox.xlsx": _inbox_xlsx,
-    "/inbox.json": _inbox_json,
-    "/m/{name:str}/matter.json": _matter_json,
-    "/cases.csv": _cases_csv,
-    "/cases.xlsx": _cases_xlsx,
-    "/cases.json": _cases_json,
-    "/case.json": _case_json,
-    "/feed.ndjson": _feed_lines,
 }
 
 

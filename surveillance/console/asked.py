@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
@@ -71,20 +71,24 @@ class Asked(NamedTuple):
 
     @property
     def at(self) -> date | None:
-        """The day as of which the page is asked for.
+        """The day as of which the page is asked for; see `day`."""
+        return self.day("at")
+
+    def day(self, name: str) -> date | None:
+        """Return a parameter that is a day in UTC; None without it.
 
         Raises
         ------
         NotThere
             If it is no date.
         """
-        given = self.text("at")
+        given = self.text(name)
         if not given:
             return None
         try:
             return date.fromisoformat(given)
         except ValueError:
-            what = f"at={shown(given)} is not a date"
+            what = f"{name}={shown(given)} is not a date"
             raise NotThere(400, what, "it is a day in UTC", "give it as 1999-02-12") from None
 
     @property
@@ -112,8 +116,21 @@ class Asked(NamedTuple):
         return address(self.path, {**self.query, **changes})
 
 
-def paged(found: Sequence[Row], asked: Asked, n: int) -> tuple[Sequence[Row], int]:
-    """Return the rows of the page that is asked for, and the number of the first of them.
+class Rows(NamedTuple, Generic[Row]):
+    """The rows of one page of a list."""
+
+    rows: Sequence[Row]
+    first: int  # number of the first of them, from 0 on
+    n_found: int  # of the whole list
+    n_rows: int  # of a page
+
+    def values(self, rows: Sequence[object] | None = None) -> dict[str, object]:
+        """Return what a template needs to show them, or what was made of them."""
+        return self._asdict() | {"rows": self.rows if rows is None else rows}
+
+
+def paged(found: Sequence[Row], asked: Asked, n: int) -> Rows[Row]:
+    """Return the rows of the page that is asked for.
 
     Raises
     ------
@@ -124,7 +141,7 @@ def paged(found: Sequence[Row], asked: Asked, n: int) -> tuple[Sequence[Row], in
     if first and first >= len(found):
         why = f"there are {len(found):,} rows"
         raise NotThere(404, f"There is no row {first:,}", why, "go back to the first page")
-    return found[first : first + n], first
+    return Rows(found[first : first + n], first, len(found), n)
 
 
 def address(path: str, parameters: dict[str, object]) -> str:

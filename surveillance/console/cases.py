@@ -65,18 +65,10 @@ def cases(known: Known, asked: Asked) -> Page:
         *(found.cases if view != "not_counted" else ()),
         *(found.not_counted if view != "counted" else ()),
     ]
-    some, first = paged(rows, asked, N_ROWS)
     return Page(
         "cases.html",
         f"Cases of {name_of(found.product)} and {name_of(found.event)}",
-        {
-            "found": found,
-            "rows": some,
-            "n_found": len(rows),
-            "first": first,
-            "n_rows": N_ROWS,
-            "view": view,
-        },
+        {"found": found, "view": view} | paged(rows, asked, N_ROWS).values(),
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from surveillance.console.asked import NotThere, paged, shown
+from surveillance.console.asked import NotThere, paged
 from surveillance.console.pages import Page
 
 if TYPE_CHECKING:
@@ -53,14 +52,15 @@ class Row(NamedTuple):
 
 def compare(known: Known, asked: Asked) -> Page:
     """Return what differs between the list of a day and that of an earlier one."""
-    now, then = known.day(asked.at), known.day(_against(asked))
+    asked.required("against")
+    now, then = known.day(asked.at), known.day(asked.day("against"))
     if then.on >= now.on:
         why = f"{then.on} is not before {now.on}"
         raise NotThere(400, "There is nothing to compare", why, "choose an earlier day")
     found = _pairs(then, now)
     kind = asked.one_of("kind", KINDS)
     chosen = [one for one in found if one.kind == kind]
-    some, first = paged(chosen, asked, N_ROWS)
+    page = paged(chosen, asked, N_ROWS)
     return Page(
         "compare.html",
         f"{then.on} and {now.on}",
@@ -70,21 +70,9 @@ def compare(known: Known, asked: Asked) -> Page:
             "kind": kind,
             "counts": {each: sum(one.kind == each for one in found) for each in KINDS},
             "n_same": sum(one.kind == "same" for one in found),
-            "rows": _rows(known, then, now, some),
-            "n_found": len(chosen),
-            "first": first,
-            "n_rows": N_ROWS,
-        },
+        }
+        | page.values(_rows(known, then, now, page.rows)),
     )
-
-
-def _against(asked: Asked) -> date:
-    given = asked.required("against")
-    try:
-        return date.fromisoformat(given)
-    except ValueError:
-        what = f"against={shown(given)} is not a date"
-        raise NotThere(400, what, "it is a day in UTC", "give it as 1999-02-12") from None
 
 
 def _pairs(then: Day, now: Day) -> list[Pair]:

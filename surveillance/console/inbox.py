@@ -71,17 +71,13 @@ def inbox(known: Known, asked: Asked) -> Page:
     """Return the inbox."""
     day = known.day(asked.at)
     found = chosen_matters(known, day, asked)
-    some, first = paged(found, asked, N_ROWS)
-    rows = _rows(known, day, some)
+    page = paged(found, asked, N_ROWS)
+    rows = _rows(known, day, page.rows)
     return Page(
         "inbox.html",
         "Inbox",
         {
             "day": day,
-            "rows": _with_budget_line(rows, found, first),
-            "n_found": len(found),
-            "first": first,
-            "n_rows": N_ROWS,
             "views": {view: _n_of(day, view) for view in _VIEWS},
             "view": asked.one_of("view", tuple(_VIEWS)),
             "sort": asked.one_of("sort", SORTS),
@@ -90,7 +86,8 @@ def inbox(known: Known, asked: Asked) -> Page:
             "n_within": sum(one.is_waiting and not one.is_queued for one in day.work.matters),
             "n_behind": day.n_open - sum(len(one.matter.signals) for one in day.work.matters),
             "min_cases": known.configuration().triage.list_min_cases,
-        },
+        }
+        | page.values(_with_budget_line(rows, found, page.first)),
     )
 
 

@@ -42,20 +42,16 @@ def _signals_of(known: Known, asked: Asked, kind: KeyKind) -> Page:
         day.numbers.get(one.signal_id, one) for one in known.reader.each_signal(chosen)
     ]  # in the order of the latest findings
     found.sort(key=lambda one: (-one.priority, one.signal_id))
-    some, first = paged(found, asked, N_ROWS)
     return Page(
         "signals_of.html",
         name_of(key),
         {
             "kind": kind,
             "key": key,
-            "rows": some,
-            "n_found": len(found),
-            "first": first,
-            "n_rows": N_ROWS,
             "places": day.places,
             "near": _near(known, kind, key),
-        },
+        }
+        | paged(found, asked, N_ROWS).values(),
     )
 
 

@@ -59,12 +59,7 @@ def feed(known: Known, asked: Asked) -> Page:
     """Return the feed, the newest entry first."""
     found = published(known, asked.at)
     found.reverse()
-    rows, first = paged(found, asked, N_ROWS)
-    return Page(
-        "feed.html",
-        "Feed",
-        {"rows": rows, "n_found": len(found), "first": first, "n_rows": N_ROWS},
-    )
+    return Page("feed.html", "Feed", paged(found, asked, N_ROWS).values())
 
 
 def published(known: Known, at: date | None) -> list[Published]:
@@ -99,7 +94,7 @@ def data(known: Known, asked: Asked) -> Page:
     if code and code not in codes:
         listed = ", ".join(sorted(codes)) or "none"
         raise NotThere(404, "Nothing was refused with that code", f"there are {listed}", "go back")
-    rows, first = paged([one for one in records if one.code == code] if code else [], asked, N_ROWS)
+    page = paged([one for one in records if one.code == code], asked, N_ROWS)
     return Page(
         "data.html",
         "Data quality",
@@ -109,12 +104,9 @@ def data(known: Known, asked: Asked) -> Page:
                 for one, n in codes.most_common()
             ],
             "code": code,
-            "rows": list(_shown(rows)),
-            "n_found": codes[code],
-            "first": first,
-            "n_rows": N_ROWS,
             "dispositions": known.reader.dispositions(day.epoch),
-        },
+        }
+        | page.values(list(_shown(page.rows))),
     )
 
 
@@ -130,17 +122,14 @@ def system(known: Known, asked: Asked) -> Page:
     day = known.day(asked.at)
     epochs: list[EpochRow] = [one for one in known.epochs() if one.epoch <= day.epoch]
     epochs.reverse()
-    rows, first = paged(epochs, asked, N_ROWS)
+    page = paged(epochs, asked, N_ROWS)
     changes: dict[str | None, EpochRow] = {}
     for one in epochs:
         changes[one.configuration] = one  # the first with it, as they descend
     values: dict[str, Any] = {
-        "rows": [(one, datetime.fromtimestamp(one.at, tz=UTC)) for one in rows],
-        "n_found": len(epochs),
-        "first": first,
-        "n_rows": N_ROWS,
         "configurations": list(changes.values()),
         "generation": GENERATION,
         "place": known.place,
     }
-    return Page("system.html", "System", values)
+    rows = [(one, datetime.fromtimestamp(one.at, tz=UTC)) for one in page.rows]
+    return Page("system.html", "System", values | page.values(rows))

@@ -20,6 +20,7 @@ from surveillance.views.as_of import is_screened
 from surveillance.views.publicised import Publicised
 from surveillance.views.signal_steps import steps_of
 from surveillance.views.signed import is_signed
+from surveillance.views.written import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,7 +194,7 @@ def _against(
 
 
 def _over(item: Signal) -> str:
-    return f"{item.n:,} against {item.expected:,.3g}"
+    return f"{item.n:,} against {number(item.expected)}"
 
 
 def _of_cases(listing: LineListing) -> list[tuple[str, object, str]]:
