@@ -10,6 +10,10 @@ from msgspec import inspect
 _FAULT = re.compile(
     r"^(?P<what>Invalid (?:enum )?value (?P<value>'.*?'|-?\d+))(?: - at `(?P<path>\$.*)`)?$"
 )
+_LENGTH = re.compile(
+    r"^Expected `(?P<kind>\w+)` of length (?P<bound>>=|<=) (?P<n>\d+)(?: - at `(?P<path>\$.*)`)?$"
+)
+_OF_LENGTH = {"str": "character", "array": "item", "object": "field"}
 _NO_DAY = re.compile(r"^Invalid RFC3339 encoded date\b")
 _STEP = re.compile(r"\.(\w+)|\[[^\]]*\]")
 
@@ -36,8 +40,13 @@ def with_allowed(message: str, kind: Any) -> str:  # noqa: ANN401 - a type or a 
     >>> Patient = msgspec.defstruct("Patient", [("sex", Literal["male", "female"])])
     >>> with_allowed("Invalid enum value 'M' - at `$.sex`", Patient)
     "'M' is not allowed at '$.sex': give one of female, male"
+    >>> with_allowed("Expected `str` of length >= 10 - at `$.reason`", Patient)
+    "is too short at '$.reason': give at least 10 characters"
     """
     message = _NO_DAY.sub("no day as 2024-01-31, without a time or a part left out", message)
+    length = _LENGTH.match(message)
+    if length is not None:
+        return _of_length(length)
     found = _FAULT.match(message)
     if found is None:
         return message.replace("`", "'")
@@ -46,6 +55,14 @@ def with_allowed(message: str, kind: Any) -> str:  # noqa: ANN401 - a type or a 
         return message.replace("`", "'")
     where = f" at '{found['path']}'" if found["path"] else ""
     return f"{found['value']} is not allowed{where}: give one of {', '.join(values)}"
+
+
+def _of_length(found: re.Match[str]) -> str:
+    is_short, n = found["bound"] == ">=", int(found["n"])
+    unit = _OF_LENGTH.get(found["kind"], "item") + ("s" if n != 1 else "")
+    where = f" at '{found['path']}'" if found["path"] else ""
+    bound = "at least" if is_short else "at most"
+    return f"is too {'short' if is_short else 'long'}{where}: give {bound} {n:,} {unit}"
 
 
 def _values(kind: Any, path: str) -> list[str]:  # noqa: ANN401 - as above
