@@ -191,7 +191,8 @@ def simulate_command(
     _require_no_other_records(out_directory)
     with Bar() as bar:
         simulate(chosen, seed, out_directory, lambda n, _of: bar.reading(n))
-    print_lines(f"simulated: {out_directory} (cases, outcomes, and truth.json)")
+    written = ", ".join(sorted(path.name for path in out_directory.iterdir()))
+    print_lines(f"simulated: {out_directory} ({written})")
     print_lines(f"next: {called()} replay folder {out_directory} --out run")
     return 0
 

@@ -68,6 +68,7 @@ def test_simulate_writes_the_same_bytes_for_the_same_seed(demo: Demo, tmp_path: 
     written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert answer.code == 0
     assert set(written) == {"cases.ndjson", "outcomes.ndjson", "truth.json", "scenario.json"}
+    assert f"({', '.join(sorted(written))})" in answer.out
     assert written == {name: (demo.simulation / name).read_bytes() for name in written}
 
 
