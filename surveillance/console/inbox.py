@@ -9,15 +9,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from surveillance.console.asked import paged
+from surveillance.console.bars import draw_weeks
 from surveillance.console.pages import ABSENT, Page
 from surveillance.domain.finding import Finding
 from surveillance.domain.names import identity
 from surveillance.register.reader import Chosen
 from surveillance.triage.labels import Labels
 from surveillance.views.acknowledged import Comparison
-from surveillance.views.as_of import whole_signals
+from surveillance.views.as_of import is_screened, whole_signals
 from surveillance.views.publicised import Publicised
 from surveillance.views.ranked_rows import ranked_matter
+from surveillance.views.recent_weeks import recent_weeks
+from surveillance.views.same_cases import SameCases
 from surveillance.views.signed import is_signed
 from surveillance.views.written import number
 
@@ -25,12 +28,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from markupsafe import Markup
+
     from surveillance.console.asked import Asked
     from surveillance.console.kept import Known
     from surveillance.domain.signal import Signal
     from surveillance.register.documents import AnyFinding
     from surveillance.views.acknowledged import Numbers
     from surveillance.views.day import Day
+    from surveillance.views.same_cases import Neighbour
     from surveillance.views.worklist import WaitingMatter
 
 N_ROWS = 50
@@ -64,6 +70,8 @@ class Row(NamedTuple):
     limits_of: str  # when that was
     is_listed: str
     is_signed: bool | None  # None: the status is as software opened it
+    weeks: Markup | None  # cases added in each; None: a sequential test has patients
+    same: Neighbour | None  # that rests on the same cases
     starts_queue: bool = False
 
 
@@ -190,6 +198,7 @@ def _rows(known: Known, day: Day, found: Sequence[WaitingMatter]) -> list[Row]:
     configuration = known.configuration()
     whole = whole_signals(known.source, (one.matter.best for one in found), day.on)
     compared, labels = Comparison(known.reader, configuration), Labels(configuration)
+    same = _same_cases(known, day)
     rows = []
     for one in found:
         item = whole[one.matter.best.signal_id]
@@ -199,9 +208,31 @@ def _rows(known: Known, day: Day, found: Sequence[WaitingMatter]) -> list[Row]:
             Row(
                 one, item, _why(one, item), _change(compared, one, item), limits, limits_of,
                 LISTED.get(flags.is_listed, "unknown"), is_signed(item),
+                _weeks(known, item, day), same.of(one.matter.best),
             )
         )  # fmt: skip
     return rows
+
+
+def _same_cases(known: Known, day: Day) -> SameCases:
+    """Return what finds neighbours on the list of a day; it keeps the cases that it has read."""
+    found: SameCases = known.kept(
+        ("same", day.on, day.epoch),
+        lambda: SameCases(
+            known.reader.cases,
+            known.configuration(),
+            [one.matter.best for one in day.work.matters],
+            day.epoch,
+        ),
+    )
+    return found
+
+
+def _weeks(known: Known, item: Signal, day: Day) -> Markup | None:
+    if not is_screened(item):
+        return None
+    spans = known.reader.cases.counted_spans(item.product, item.event)
+    return draw_weeks(recent_weeks(spans, known.days(), day.on), day.on)
 
 
 def _why(one: WaitingMatter, item: Signal) -> list[str]:

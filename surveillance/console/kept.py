@@ -126,6 +126,14 @@ class Known:
         found: Day = self._days.get((on, epoch), lambda: day_of(self.source, on))
         return found
 
+    def days(self) -> dict[int, date]:
+        """Return the day of every epoch."""
+        return {one.epoch: one.on for one in self.epochs()}
+
+    def kept(self, key: Hashable, compute: Callable[[], Any]) -> Any:  # noqa: ANN401 - any value
+        """Return what a page makes of a day and needs again; the key names the page and the day."""
+        return self._others.get(key, compute)
+
     def listing(self, product: str, event: str, on: date) -> LineListing:
         """Return the cases of a pair at the end of a day."""
         epoch = self.reader.cases.epoch_on(on)
