@@ -13,6 +13,7 @@ from triaged import SIGNAL, TriagedEpochs, a_finding
 from surveillance.configuration.people import Administrator, People
 from surveillance.domain.decision import (
     Approval,
+    CausalityAssessment,
     Decision,
     KeyRegistered,
     PersonRecord,
@@ -75,6 +76,14 @@ class Person:
             "signal_id": SIGNAL, "action": action, "role": role, "reason": REASON,
         }  # fmt: skip
         found: Decision = self.signs(Decision, **(values | fields))
+        return found
+
+    def assesses(self, role: str, **fields: Any) -> CausalityAssessment:  # noqa: ANN401 - its fields
+        values: dict[str, Any] = {
+            "case_id": "A", "product": "P", "event": "Rash", "scale": "who_umc",
+            "category": "possible", "role": role, "reason": REASON,
+        }  # fmt: skip
+        found: CausalityAssessment = self.signs(CausalityAssessment, **(values | fields))
         return found
 
     def withdraws(self, proposal: Proposal) -> Withdrawal:

@@ -26,6 +26,7 @@ MODULES = {  # of surveillance.cli, each with its commands, in the order of the 
     "decide": ("decide", "acknowledge", "suppress"),
     "propose": ("propose", "approve", "withdraw", "proposals"),
     "keys": ("keys",),
+    "assess": ("assess",),
     "law": ("law",),
     "lifecycle": ("lifecycle",),
     "results": ("findings", "priors", "signals", "series", "backtest", "detectors"),

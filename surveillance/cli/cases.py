@@ -24,9 +24,10 @@ from surveillance.cli.options import (
 )
 from surveillance.screening.keys import Naming
 from surveillance.triage.case_limits import CaseLimits
+from surveillance.views.case_assessments import CaseAssessments
 from surveillance.views.case_history import case_history
 from surveillance.views.line_listing import ListedEvent, ListedProduct, Pair, line_listing
-from surveillance.views.listing_rows import FILE_COLUMNS, file_row, joined, unformula
+from surveillance.views.listing_rows import FILE_COLUMNS, file_row, joined, unformula, unsigned
 from surveillance.views.names import resolve
 from surveillance.views.results import Results, open_results
 
@@ -44,11 +45,11 @@ _COLUMNS = {
     "case": "left", "version": "right", "received": "left", "country": "left", "reporter": "left",
     "age": "right", "sex": "left", "products": "left", "lots": "left", "first dose": "left",
     "events": "left", "onset": "left", "days": "right", "serious": "left", "outcome": "left",
-    "duplicates": "left", "why not": "left",
+    "duplicates": "left", "stated": "left", "assessed": "left", "why not": "left",
 }  # fmt: skip
 _DROP = (
-    "duplicates", "first dose", "onset", "lots", "outcome", "version", "reporter", "country",
-    "age", "sex",
+    "stated", "assessed", "duplicates", "first dose", "onset", "lots", "outcome", "version",
+    "reporter", "country", "age", "sex",
 )  # fmt: skip
 
 
@@ -84,7 +85,8 @@ def cases(
     day = day_of(as_of)
     source = open_results(from_run, register)
     source.reader.cases.require_any()
-    found = line_listing(source.reader.cases, _pair(source, product, event), day)
+    assessments = CaseAssessments(source.reader)
+    found = line_listing(source.reader.cases, _pair(source, product, event), day, assessments)
     files = _write(found, csv_file, xlsx_file)
     if as_json:
         screen.print_json(found)
@@ -122,6 +124,10 @@ def _print(found: LineListing, n: int | None) -> None:
     rows = [_row(one) for one in found.not_counted[:n]]
     drop = tuple(name for name in _DROP if name != "why not")
     showing.print_table("not counted", _COLUMNS, rows, drop=drop)
+    if found.causality:
+        named = ", ".join(f"{n:,} {category}" for category, n in found.causality.items())
+        n_assessed = sum(found.causality.values())
+        screen.print_lines(f"assessed by people: {n_assessed:,} of {found.n_cases:,} ({named})")
     screen.print_lines(
         showing.shown(len(found.cases[:n]), found.n_cases, "cases"),
         f"{len(found.not_counted):,} more name the pair, or did, and do not count",
@@ -139,7 +145,8 @@ def _row(one: ListedCase) -> list[object]:
         joined(item.pt for item in events), min(onsets, default=None), one.onset_days,
         "fatal" if one.is_fatal else "serious" if one.is_serious else None,
         joined(dict.fromkeys(item.outcome for item in events if item.outcome)),
-        joined(one.duplicates), one.reason,
+        joined(one.duplicates), joined(one.stated),
+        joined(each.category + unsigned(each) for each in one.assessed), one.reason,
     ]  # fmt: skip
 
 
@@ -196,7 +203,10 @@ def case(
     source.reader.cases.require_any()
     configuration = source.configuration()
     limits = None if configuration is None else CaseLimits(configuration)
-    found = case_history(source.reader.cases, case_id, day, limits)
+    assessments = CaseAssessments(
+        source.reader, None if configuration is None else configuration.workup
+    )
+    found = case_history(source.reader.cases, case_id, day, limits, assessments)
     if as_json:
         screen.print_json(found)
         return
@@ -247,6 +257,30 @@ def _print_causality(found: CaseHistory) -> None:
         )
 
 
+def _print_assessed(found: CaseHistory) -> None:
+    columns = {
+        "on": "left", "by": "left", "role": "left", "product": "left", "event": "left",
+        "category": "left", "version": "right", "signed": "left", "latest": "left",
+        "reason": "left",
+    }  # fmt: skip
+    rows = [
+        (
+            one.on, one.by, one.role, one.product, one.event, one.category, one.case_version,
+            "yes" if one.is_signed else "unsigned", "yes" if one.is_latest else "no", one.reason,
+        )
+        for one in found.assessed
+    ]  # fmt: skip
+    showing.print_table("causality, as people assessed it", columns, rows, drop=("reason", "role"))
+    for one in found.assessed:
+        items = [
+            (each.item, (each.state or "not recorded").replace("_", " "), each.result or None)
+            for each in one.work_up
+            if one.is_latest
+        ]
+        title = f"work-up, as {one.by} recorded it for {one.product} and {one.event}"
+        showing.print_table(title, {"item": "left", "state": "left", "result": "left"}, items)
+
+
 def _print_case(found: CaseHistory) -> None:
     columns = {
         "version": "left", "kind": "left", "received": "left", "known": "left", "standing": "left",
@@ -262,6 +296,7 @@ def _print_case(found: CaseHistory) -> None:
     showing.print_table(f"{found.case_id}, as of {found.as_of}", columns, rows)
     _print_limits(found)
     _print_causality(found)
+    _print_assessed(found)
     for one in found.versions:
         if one.compared_with is not None:
             _print_changes(one)

@@ -38,6 +38,8 @@ def print_page(page: MatterPage) -> None:
         ]  # fmt: skip
         asked = ("ground", "asked by the rule", "opened", "answer", "step", "answered")
         print_table("requests for review", dict.fromkeys(asked, "left"), rows)
+    if page.causality:
+        print_lines(visible(f"causality, as people assessed it: {_causality(page)}"))
     if page.people:
         people = [
             (
@@ -91,6 +93,12 @@ def _state(page: MatterPage) -> Iterator[str]:
     if page.back_because:
         yield f"it has come back: {', '.join(page.back_because)}"
     yield f"to acknowledge it: longwatch acknowledge {page.matter_id} --epoch {page.epoch} …"
+
+
+def _causality(page: MatterPage) -> str:
+    n_assessed = sum(page.causality.values())
+    named = ", ".join(f"{n:,} {category}" for category, n in page.causality.items())
+    return f"{n_assessed:,} of {page.n_cases:,} cases ({named})"
 
 
 def _changes(one: SignalOfMatter) -> Iterator[str]:

@@ -15,11 +15,13 @@ from surveillance.configuration.law import Law
 from surveillance.configuration.life_cycle import LifeCycle
 from surveillance.configuration.people import People
 from surveillance.configuration.programmes import Programmes
+from surveillance.configuration.work_up import WorkUpList
 from surveillance.domain.case import CaseVersion
 from surveillance.domain.contribution import Contribution, Exposure
 from surveillance.domain.decision import (
     Acknowledgement,
     Approval,
+    CausalityAssessment,
     Decision,
     KeyRegistered,
     Proposal,
@@ -54,6 +56,7 @@ _RECORDS: dict[str, Any] = {
     "outcome-record": OutcomeRecord,
     "decision": Decision,
     "acknowledgement": Acknowledgement,
+    "causality-assessment": CausalityAssessment,
     "suppression": Suppression,
     "proposal": Proposal,
     "approval": Approval,
@@ -80,6 +83,7 @@ _RECORDS: dict[str, Any] = {
     "configuration-programmes": Programmes,
     "configuration-triage": parts.Triage,
     "configuration-law": Law,
+    "configuration-workup": WorkUpList,
     "configuration-lifecycle": LifeCycle,
     "configuration-people": People,
     "configuration-feed": parts.Feed,

@@ -59,8 +59,8 @@ class Transition(_Part, frozen=True, kw_only=True):
 
     action: Action
     also: tuple[Action, ...] = ()  # earlier names of the action, on older logs
-    about: Literal["signal", "matter"] = "signal"
-    before: tuple[Status, ...] = ()  # statuses; empty for a matter
+    about: Literal["signal", "matter", "case"] = "signal"
+    before: tuple[Status, ...] = ()  # statuses; empty for a matter or a case
     after: Status | None = None  # None: the status stays
     returns: bool = False  # to the status before the signal was set aside
     sets_aside: bool = False  # a later action may return from there
@@ -200,10 +200,12 @@ def _require_known(place: str, names: Iterable[str], known: list[str]) -> None:
 def _require_sound(one: Transition) -> None:
     """Require what a row needs to be carried out."""
     if (one.about == "signal") != bool(one.before):
-        raise ValueError(f"transition {one.action}: before names statuses, unless about a matter")
+        raise ValueError(f"transition {one.action}: before names statuses, if about a signal")
     if one.after is not None and one.returns:
         raise ValueError(f"transition {one.action}: either after or returns, not both")
     may_need = one.second_person != SecondPerson()
+    if one.about == "case" and may_need:
+        raise ValueError(f"transition {one.action}: a case is assessed by one person a record")
     if may_need and not one.approvers:
         raise ValueError(f"transition {one.action}: approvers must name who is the second person")
     if one.days_max is not None and "until" not in one.fields:

@@ -20,6 +20,7 @@ from surveillance.configuration.meddra import hierarchy_of, read_release
 from surveillance.configuration.people import People
 from surveillance.configuration.programmes import Programmes
 from surveillance.configuration.types import Configuration
+from surveillance.configuration.work_up import WorkUpList
 from surveillance.domain.allowed import with_allowed
 from surveillance.domain.errors import Misconfigured
 from surveillance.domain.names import identity
@@ -27,7 +28,8 @@ from surveillance.domain.names import identity
 T = TypeVar("T")
 SHIPPED = Path(str(files("surveillance") / "configuration" / "shipped"))
 _DEFAULTS = {  # parts that a directory may leave to us
-    part: SHIPPED.parent / f"{part}.toml" for part in ("law", "lifecycle", "names", "substances")
+    part: SHIPPED.parent / f"{part}.toml"
+    for part in ("law", "lifecycle", "names", "substances", "workup")
 }
 _DICTIONARY = "substances.csv"
 _COLUMNS = ["reported", "substance"]
@@ -52,6 +54,7 @@ _FILES: dict[str, Any] = {
     "law": Law,
     "lifecycle": LifeCycle,
     "people": People,
+    "workup": WorkUpList,
 }
 
 

@@ -19,6 +19,7 @@ from surveillance.configuration.life_cycle import LifeCycle, shipped
 from surveillance.configuration.patterns import finder
 from surveillance.configuration.people import People
 from surveillance.configuration.programmes import Programmes
+from surveillance.configuration.work_up import WorkUpList
 from surveillance.domain.case import Name
 from surveillance.domain.finding import Family
 from surveillance.domain.names import Spelling
@@ -496,6 +497,7 @@ class Configuration(_Part, frozen=True, kw_only=True):
     law: Law = Law()
     lifecycle: LifeCycle = field(default_factory=shipped)
     people: People = People()
+    workup: WorkUpList = WorkUpList()
     labels: tuple[KnownPair, ...] = ()  # of labels.csv
     indications: tuple[KnownPair, ...] = ()  # of indications.csv
     holidays: tuple[Holiday, ...] = ()  # of holidays.csv

@@ -10,6 +10,7 @@ from surveillance.domain.errors import Misused
 from surveillance.triage.case_limits import CaseLimits
 from surveillance.triage.triage import signal_id
 from surveillance.views.as_of import N_NAMES_A_QUERY
+from surveillance.views.case_assessments import CaseAssessments
 from surveillance.views.case_history import case_history
 from surveillance.views.case_pairs import case_pairs
 from surveillance.views.names import near_keys
@@ -80,9 +81,12 @@ def history_of(known: Known, asked: Asked) -> CaseHistory:
     NotThere
         If it was not received by then.
     """
-    case_id, limits = asked.required("id"), CaseLimits(known.configuration())
+    case_id, configuration = asked.required("id"), known.configuration()
+    limits = CaseLimits(configuration)
+    assessments = CaseAssessments(known.reader, configuration.workup)
+    on = known.day(asked.at).on
     try:
-        return case_history(known.reader.cases, case_id, known.day(asked.at).on, limits)
+        return case_history(known.reader.cases, case_id, on, limits, assessments)
     except Misused as error:
         raise NotThere(
             404, f"Case {shown(case_id)} {error.reason}", error.remedy, "search for it"

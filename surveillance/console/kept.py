@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from surveillance.console.asked import NotThere
 from surveillance.register.look_reader import ChosenLooks
 from surveillance.screening.keys import Naming
+from surveillance.views.case_assessments import CaseAssessments
 from surveillance.views.day import Day, day_of
 from surveillance.views.line_listing import LineListing, Pair, line_listing
 from surveillance.views.refused import read_refused
@@ -140,7 +141,7 @@ class Known:
         pair = Pair(product, event, Naming(self.configuration()))
         found: LineListing = self._others.get(
             ("cases", product, event, epoch),
-            lambda: line_listing(self.reader.cases, pair, on),
+            lambda: line_listing(self.reader.cases, pair, on, CaseAssessments(self.reader)),
         )
         return found
 

@@ -1,9 +1,9 @@
 """Decisions: what people decided about a signal, in their own words; and what they have seen.
 
 A decision moves a signal along its life cycle. An acknowledgement states that a person has seen a
-matter as it stood. A decision by two people is two records: a proposal, and the approval of exactly
-that proposal. Keys and roles are records too. All of them are on a log like any other: never
-edited, never deleted.
+matter as it stood, an assessment how one person judges one case. A decision by two people is two
+records: a proposal, and the approval of exactly that proposal. Keys and roles are records too. All
+of them are on a log like any other: never edited, never deleted.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from surveillance.domain.causality import Answer, Question, Scale, WhoUmc, WorkUpState
 from surveillance.domain.names import identity
 from surveillance.domain.values import Identifier, Name, Sha256, clean_ids
 
@@ -25,6 +26,8 @@ Reason = Annotated[str, Meta(min_length=10, max_length=4_000)]
 StatusName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,19}$")]  # of lifecycle.toml
 BandName = Annotated[str, Meta(pattern="^[A-Z][A-Z0-9]{0,9}$")]
 GroundCode = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,59}$")]  # as in law.toml
+WorkUpItem = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,59}$")]  # as in workup.toml
+N_WORK_UP_MAX = 60
 PublicReason = Annotated[str, Meta(max_length=2_000)]
 
 
@@ -320,8 +323,74 @@ class Revocation(
             raise ValueError("revoked_key: a revocation names a key or a role, and one of them")
 
 
+class WorkUp(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What became of one item of the work-up of a case.
+
+    Raises
+    ------
+    ValueError
+        If it has a result and was not done.
+    """
+
+    item: WorkUpItem
+    state: WorkUpState
+    result: Annotated[str, Meta(max_length=500)] = ""
+
+    def __post_init__(self) -> None:
+        if self.result and self.state != "done":
+            raise ValueError(f"result: {self.item} is {self.state}, and has none")
+
+
+class CausalityAssessment(
+    _OfPerson,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag="causality_assessment",
+    tag_field="type",
+):
+    """How one person assesses the causality of one product and one event in one case.
+
+    It moves nothing. A later one of the same person replaces the earlier one; those of several
+    persons stand side by side. It carries the answers to the scale of Naranjo and no score: that
+    is computed from them.
+
+    Raises
+    ------
+    ValueError
+        If it lacks what its scale needs, or has what the other scale has.
+    """
+
+    decision_id: Identifier
+    case_id: Identifier
+    case_version: Annotated[int, Meta(ge=1)] | None = None  # that its author saw
+    product: Name  # both as they stand in the case
+    event: Name
+    scale: Scale
+    category: WhoUmc | None = None
+    answers: dict[Question, Answer] = {}
+    work_up: Annotated[tuple[WorkUp, ...], Meta(max_length=N_WORK_UP_MAX)] = ()
+    decided_by: Identifier
+    role: PersonRole
+    reason: Reason  # internal: never published
+    decided_at: Annotated[datetime, Meta(tz=True)]
+
+    def __post_init__(self) -> None:
+        clean_ids(self, "decision_id", "case_id", "product", "event", "decided_by")
+        by_category = self.scale == "who_umc"
+        if (self.category is not None) != by_category:
+            raise ValueError("category: goes with the scale who_umc, and with no other one")
+        if bool(self.answers) == by_category:
+            raise ValueError("answers: go with the scale naranjo, and with no other one")
+        items = [one.item for one in self.work_up]
+        again = next((name for name in items if items.count(name) > 1), None)
+        if again is not None:
+            raise ValueError(f"work_up: {again} is given more than once")
+
+
 AboutMatter = Acknowledgement | Suppression
 Standalone = Decision | Acknowledgement | Suppression  # takes effect by itself
 OfTwo = Proposal | Approval | Withdrawal
 AboutPeople = KeyRegistered | RoleGranted | Revocation
-PersonRecord = Standalone | OfTwo | AboutPeople
+PersonRecord = Standalone | OfTwo | AboutPeople | CausalityAssessment

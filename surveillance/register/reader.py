@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from surveillance.configuration.types import Configuration
-from surveillance.domain.decision import PersonRecord, Standalone
+from surveillance.domain.decision import CausalityAssessment, PersonRecord, Standalone
 from surveillance.domain.finding import PriorFitted
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import Signal, SignalOutline, SignalStep, Status
@@ -30,6 +30,7 @@ from surveillance.register.keys import KeyKind, key_id
 from surveillance.register.look_reader import LookReader
 from surveillance.register.outcome_reader import OutcomeReader
 from surveillance.register.queries import KEYS, all_rows, each_row, named
+from surveillance.triage.case_assessments import ACTION as ASSESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -431,6 +432,33 @@ class RegisterReader:
         if until is not None:
             query = query.where(table.epoch <= until)
         return [(row[0], _decode_person(row[1])) for row in self._all(query)]
+
+    def case_assessments(
+        self, case_ids: Iterable[str], until: int
+    ) -> list[tuple[int, CausalityAssessment]]:
+        """Return how people assessed cases by an epoch, in the order of the log.
+
+        Parameters
+        ----------
+        case_ids : iterable of str
+            Of the cases.
+        until : int
+            The epoch.
+        """
+        table = schema.decisions.c
+        query = (
+            select(table.epoch, table.document)
+            .where(table.action == ASSESS, table.epoch <= until)
+            .order_by(table.epoch, table.decision_id)
+        )
+        wanted = set(case_ids)
+        records = ((row[0], _decode_person(row[1])) for row in self._all(query))
+        found = [
+            (epoch, one)
+            for epoch, one in records
+            if isinstance(one, CausalityAssessment) and one.case_id in wanted
+        ]
+        return sorted(found, key=lambda row: (row[0], row[1].decided_at))
 
     def first_alert(self, product: str, event: str) -> date | None:
         """Return the day of the first finding of a pair."""

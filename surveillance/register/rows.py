@@ -12,6 +12,7 @@ from surveillance.domain.contribution import Dispositions
 from surveillance.domain.decision import (
     Acknowledgement,
     Approval,
+    CausalityAssessment,
     Decision,
     KeyRegistered,
     PersonRecord,
@@ -31,6 +32,7 @@ from surveillance.log.ticks import Tick
 from surveillance.log.topics import ALERTS, REFUSED, REVIEWS, FindingsRow, SignalsRow
 from surveillance.register import schema
 from surveillance.register.documents import LOOK, PAIR_FINDING, SIGNAL, WATCH_FINDING, Form
+from surveillance.triage.case_assessments import ACTION as ASSESS
 from surveillance.triage.reviews import ReviewRequest
 from surveillance.triage.triage import Alert, is_of_screen
 
@@ -225,8 +227,10 @@ def _step(row: SignalStep, epoch: int) -> list[RegisterRow]:
 
 
 N_ID_MAX = 120  # characters of a column
+_SUBJECTS = ("signal_id", "matter_id", "case_id", "person")
 ACTIONS_OF_RECORDS: dict[type, str] = {
     Acknowledgement: "acknowledge",
+    CausalityAssessment: ASSESS,
     Suppression: "suppress",
     Proposal: "propose",
     Approval: "approve",
@@ -238,7 +242,7 @@ ACTIONS_OF_RECORDS: dict[type, str] = {
 
 
 def _decision(row: PersonRecord, epoch: int) -> list[RegisterRow]:
-    about = (getattr(row, name, None) for name in ("signal_id", "matter_id", "person"))
+    about = (getattr(row, name, None) for name in _SUBJECTS)
     values = {
         "decision_id": row.decision_id,
         "epoch": epoch,

@@ -4,7 +4,7 @@ Malformed records are refused with a reason, and so is what a person may not sta
 signatures are required, with a key that is not theirs or was revoked, in a role that they do not
 hold, or as the second person of their own proposal. A repeated record is emitted once. Two records
 of two people, a proposal and its approval, become one decision. Whether the life cycle allows it
-is up to triage, which knows the signal.
+is up to triage, which knows the signal; an assessment of a case is about none, and is judged here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from surveillance.configuration.types import Configuration
 from surveillance.domain.decision import (
     AboutPeople,
     Approval,
+    CausalityAssessment,
     Decision,
     PersonRecord,
     Proposal,
@@ -29,6 +30,7 @@ from surveillance.log.lines import Disposition, Ledger, day_of, take_lines
 from surveillance.log.messages import Output, Record
 from surveillance.log.topics import DECISIONS
 from surveillance.triage import proposals
+from surveillance.triage.case_assessments import why_not_assessed
 from surveillance.triage.life_cycle import Fault
 from surveillance.triage.people import Authority, Directory
 from surveillance.triage.proposals import Proposals
@@ -69,6 +71,7 @@ class Admit:
     def __init__(self, configuration: Configuration, partition: int) -> None:
         self._place = (DECISIONS, partition)
         self._table = configuration.lifecycle
+        self._work_up = configuration.workup
         self._authority = Authority(configuration.people, configuration.lifecycle)
 
     def init(self, cells: Cells) -> _AdmitState:  # noqa: ARG002 - the protocol
@@ -122,6 +125,8 @@ class Admit:
     ) -> Decision | Suppression | Fault | None:
         if isinstance(record, AboutPeople):
             return self._authority.take(kept.directory, record)
+        if isinstance(record, CausalityAssessment):
+            return why_not_assessed(self._table, self._work_up, record)
         if isinstance(record, Proposal):
             return proposals.propose(kept.proposals, record)
         if isinstance(record, Approval):

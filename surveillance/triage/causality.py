@@ -18,21 +18,9 @@ from typing import Literal, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from surveillance.domain.case import Assessment, CaseVersion
+from surveillance.domain.causality import Answer, Question, WhoUmc
 
-Answer: TypeAlias = Literal["yes", "no", "unknown"]
 Category: TypeAlias = Literal["definite", "probable", "possible", "doubtful"]
-Question: TypeAlias = Literal[
-    "reported_before",
-    "after_the_product",
-    "better_without",
-    "back_with_it",
-    "other_explanations",
-    "with_placebo",
-    "toxic_level",
-    "dose_dependent",
-    "earlier_reaction",
-    "objective_evidence",
-]
 
 
 class Row(NamedTuple):
@@ -57,7 +45,7 @@ NARANJO = (
     Row("objective_evidence", "Was the event confirmed by objective evidence?", 1, 0),
 )
 _FROM: tuple[tuple[int, Category], ...] = ((9, "definite"), (5, "probable"), (1, "possible"))
-_WHO_UMC = {
+_WHO_UMC: dict[str, WhoUmc] = {
     "certain": "certain",
     "probable": "probable/likely",
     "likely": "probable/likely",
@@ -89,7 +77,7 @@ class CaseCausality(Struct, frozen=True, kw_only=True):
     product: str
     event: str
     stated: str | None  # as the reporter has it
-    who_umc: str | None  # None: in other words
+    who_umc: WhoUmc | None  # None: in other words
     answers: dict[Question, Answer]
     naranjo: Naranjo
 
@@ -125,7 +113,7 @@ def naranjo(answers: Mapping[Question, Answer]) -> Naranjo:
     )
 
 
-def who_umc(stated: str | None) -> str | None:
+def who_umc(stated: str | None) -> WhoUmc | None:
     """Return the category of WHO-UMC that a text names; None for other words.
 
     Examples

@@ -12,6 +12,7 @@ from surveillance.domain.case import CaseVersion
 from surveillance.domain.errors import Misused
 from surveillance.triage.case_limits import CaseLimit, CaseLimits
 from surveillance.triage.causality import CaseCausality, causality_of
+from surveillance.views.case_assessments import AssessedCausality, CaseAssessments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +60,7 @@ class CaseHistory(Struct, frozen=True, kw_only=True):
     standing_version: int | None
     duplicates: tuple[str, ...]
     versions: list[VersionOfCase]
+    assessed: tuple[AssessedCausality, ...] = ()  # by people, in the order of the log
 
 
 def case_history(
@@ -66,6 +68,7 @@ def case_history(
     case_id: str,
     until: date | None = None,
     limits: CaseLimits | None = None,
+    assessments: CaseAssessments | None = None,
 ) -> CaseHistory:
     """Return a case with the versions that were known on a day.
 
@@ -79,6 +82,8 @@ def case_history(
         As known at the end of that day; without it all that is known.
     limits : CaseLimits, optional
         Finds the time limits of each version; without it none is shown.
+    assessments : CaseAssessments, optional
+        Finds how people assessed the case; without it none is shown.
 
     Raises
     ------
@@ -107,6 +112,9 @@ def case_history(
             )
             for one in stored
         ],
+        assessed=()
+        if assessments is None
+        else tuple(assessments.of([case_id], epoch).get(case_id, ())),
     )
 
 

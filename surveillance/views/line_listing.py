@@ -27,9 +27,15 @@ from surveillance.domain.case import (
 from surveillance.domain.completeness import completeness
 from surveillance.domain.errors import Refused
 from surveillance.screening.versions import COUNTED_ROLES
+from surveillance.views.case_assessments import (
+    AssessedCausality,
+    CaseAssessments,
+    counted_by_category,
+    of_pair,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from surveillance.register.case_reader import CaseReader, StoredVersion
     from surveillance.screening.keys import Naming
@@ -108,6 +114,8 @@ class ListedCase(Struct, frozen=True, kw_only=True):
     reason: str | None = None  # why it does not count; None if it does
     completeness: float | None = None  # after vigiGrade, in (0, 1]; None for a nullification
     missing: tuple[str, ...] = ()  # what its completeness lacks
+    stated: tuple[str, ...] = ()  # causality of the pair, as the report has it
+    assessed: tuple[AssessedCausality, ...] = ()  # the latest of each person, of the pair
 
 
 class LineListing(Struct, frozen=True, kw_only=True):
@@ -120,6 +128,7 @@ class LineListing(Struct, frozen=True, kw_only=True):
     n_cases: int  # n_pair
     cases: list[ListedCase]
     not_counted: list[ListedCase]
+    causality: dict[str, int] = {}  # cases that count, by the last assessment of a person
 
 
 class Pair:
@@ -158,7 +167,12 @@ class Pair:
             return False
 
 
-def line_listing(reader: CaseReader, pair: Pair, until: date | None = None) -> LineListing:
+def line_listing(
+    reader: CaseReader,
+    pair: Pair,
+    until: date | None = None,
+    assessments: CaseAssessments | None = None,
+) -> LineListing:
     """List the cases of a pair.
 
     Parameters
@@ -169,6 +183,8 @@ def line_listing(reader: CaseReader, pair: Pair, until: date | None = None) -> L
         Product and event.
     until : date, optional
         As it stood at the end of that day; without it as it stands.
+    assessments : CaseAssessments, optional
+        Finds how people assessed each case; without it none is shown.
 
     Returns
     -------
@@ -187,8 +203,10 @@ def line_listing(reader: CaseReader, pair: Pair, until: date | None = None) -> L
     gone = reader.standing_of(left, epoch)
     days = reader.days([epoch, *_begun(standing), *_begun(gone)])
     copies = reader.duplicates_of(named | left, epoch)
+    assessed = {} if assessments is None else assessments.of(named | left, epoch)
     listed = [
-        _line(one, pair, _Context(days, copies, one.case_id in named)) for one in [*standing, *gone]
+        _line(one, pair, _Context(days, copies, assessed, one.case_id in named))
+        for one in [*standing, *gone]
     ]
     counted = [one for one in listed if one.reason is None]
     return LineListing(
@@ -199,6 +217,7 @@ def line_listing(reader: CaseReader, pair: Pair, until: date | None = None) -> L
         n_cases=len(counted),
         cases=counted,
         not_counted=[one for one in listed if one.reason is not None],
+        causality=counted_by_category({one.case_id: one.assessed for one in counted}),
     )
 
 
@@ -211,6 +230,7 @@ class _Context(NamedTuple):
 
     days: dict[int, date]
     copies: dict[str, list[str]]  # duplicates, by the case that stands for them
+    assessed: dict[str, list[AssessedCausality]]
     names_pair: bool
 
 
@@ -218,7 +238,7 @@ def _line(stored: StoredVersion, pair: Pair, context: _Context) -> ListedCase:
     case = stored.case
     products = tuple(_product(one, pair) for one in case.products)
     events = tuple(_event(one, pair) for one in case.events)
-    of_pair = [one for one in events if one.is_counted is not False]
+    of_the_pair = [one for one in events if one.is_counted is not False]
     scored = None if case.kind == "nullification" else completeness(case)
     return ListedCase(
         case_id=case.case_id,
@@ -236,14 +256,34 @@ def _line(stored: StoredVersion, pair: Pair, context: _Context) -> ListedCase:
         products=products,
         events=events,
         onset_days=_onset_days(products, events),
-        is_serious=any(one.is_serious for one in of_pair),
-        is_fatal=any(one.is_fatal for one in of_pair),
+        is_serious=any(one.is_serious for one in of_the_pair),
+        is_fatal=any(one.is_fatal for one in of_the_pair),
         duplicates=tuple(context.copies.get(case.case_id, ())),
         duplicate_of=case.duplicate_of,
         reason=_reason(case, names_pair=context.names_pair),
         completeness=None if scored is None else round(scored.score, 4),
         missing=() if scored is None else scored.missing,
+        stated=_stated(case, products, events),
+        assessed=of_pair(
+            context.assessed.get(case.case_id, []),
+            [one.product for one in products if one.is_counted is not False],
+            [one.pt for one in of_the_pair],
+        ),
     )
+
+
+def _stated(
+    case: CaseVersion, products: Sequence[ListedProduct], events: Sequence[ListedEvent]
+) -> tuple[str, ...]:
+    """Return the causality that a report states of the pair, each wording once."""
+    found = [
+        one.causality
+        for one in case.assessments
+        if one.causality is not None
+        and products[one.product].is_counted is not False
+        and events[one.event].is_counted is not False
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def _reason(case: CaseVersion, *, names_pair: bool) -> str | None:

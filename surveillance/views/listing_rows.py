@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from surveillance.views.case_assessments import AssessedCausality
     from surveillance.views.line_listing import ListedCase
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for a formula
@@ -15,7 +16,7 @@ FILE_COLUMNS = (
     "country", "report_type", "reporter", "sex", "age_years", "products", "roles", "lots",
     "dose_dates", "events", "onset_dates", "seriousness", "outcomes", "onset_days", "is_serious",
     "is_fatal", "duplicates", "duplicate_of", "counts", "reason",
-    "completeness", "missing",
+    "completeness", "missing", "causality_stated", "causality_assessed",
 )  # fmt: skip
 
 
@@ -27,6 +28,11 @@ def joined(values: Iterable[object]) -> str | None:
 def unformula(value: object) -> object:
     """Keep a spreadsheet from taking a text for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def unsigned(one: AssessedCausality) -> str:
+    """Return the mark of an assessment that nobody signed; nothing for a signed one."""
+    return "" if one.is_signed else " (unsigned)"
 
 
 def file_row(one: ListedCase) -> list[object]:
@@ -43,5 +49,6 @@ def file_row(one: ListedCase) -> list[object]:
         joined(dict.fromkeys(item.outcome for item in events)), one.onset_days,
         "yes" if one.is_serious else "no", "yes" if one.is_fatal else "no",
         joined(one.duplicates), one.duplicate_of, "no" if one.reason else "yes", one.reason,
-        one.completeness, joined(one.missing),
+        one.completeness, joined(one.missing), joined(one.stated),
+        joined(f"{each.category} by {each.by}{unsigned(each)}" for each in one.assessed),
     ]  # fmt: skip

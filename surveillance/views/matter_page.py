@@ -11,6 +11,7 @@ from surveillance.domain.errors import Misused
 from surveillance.triage.matters import Matters
 from surveillance.views.acknowledged import NOTHING, Comparison, Numbers, action_of, last_seen
 from surveillance.views.as_of import is_screened, listable_signals, signals_as_of
+from surveillance.views.matter_causality import causality_of_matter
 from surveillance.views.publicised import Publicised
 from surveillance.views.ranking import rank_matters
 from surveillance.views.worklist import worklist
@@ -97,6 +98,8 @@ class MatterPage(Struct, frozen=True, kw_only=True):
     reviews: tuple[Review, ...]
     signals: tuple[SignalOfMatter, ...]  # the greatest priority first
     people: tuple[PersonAction, ...]
+    n_cases: int  # that count for any of its signals of reports
+    causality: dict[str, int]  # of these, by the last assessment of a person
 
 
 def matter_page(
@@ -165,6 +168,9 @@ class _Page:
         ranked = None if stands is None else stands.matter
         listed = [] if ranked is None else list(ranked.signals)
         root = Matters(self._configuration).of(signals[0].product, signals[0].event)
+        n_cases, causality = causality_of_matter(
+            self._reader, self._configuration, signals, self._epoch
+        )
         return MatterPage(
             matter_id=matter_id,
             product=root.product,
@@ -181,6 +187,8 @@ class _Page:
             reviews=signals[0].reviews,
             signals=self._signals(signals, {one.signal_id for one in listed}, seen),
             people=self._people(matter_id, {one.signal_id for one in signals}),
+            n_cases=n_cases,
+            causality=causality,
         )
 
     def _of_the_day(self, standing: Sequence[Signal]) -> list[Signal]:

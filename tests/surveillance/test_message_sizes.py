@@ -61,6 +61,8 @@ BOUNDED = {
     "Signal.clocks": "the clocks of the table",
     "Signal.changes": "N_CHANGES_MAX; n_changes says how many there are",
     "Signal.history": "N_STEPS_MAX; n_steps says how many there are",
+    "CausalityAssessment.answers": "the questions of the scale of Naranjo",
+    "CausalityAssessment.work_up": "N_WORK_UP_MAX",
     "FeedEntry.criteria": "the criteria of the configuration",
     "Tick.cut": "the partitions of the configuration",
 }

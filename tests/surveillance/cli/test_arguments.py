@@ -17,6 +17,7 @@ from surveillance.triage.signatures import new_key
 from surveillance.triage.triage import signal_id
 
 PAIR = ("product:ROTAVIRUS (ROTASHIELD)", "pt:Intussusception")
+CASE = ("R-1", "ROTAVIRUS (ROTASHIELD)", "Intussusception")
 MATTER = Matter(PAIR[0], "group:intussusception").matter_id
 AWAY = "127.0.0.1:1"
 DECISION = (
@@ -81,6 +82,7 @@ VALUES: dict[str, Values] = {
     "--receivers": Values(("{receivers}",), FILES_READ.refused),
     "--refuse": FLAG,
     "--merged-into": Values(("S-1",), (*TEXTS, "x" * 121)),
+    "--answer": Values((), (*TEXTS, "reported_before", "reported_before=maybe")),
     "--append": FILES_WRITTEN,
     "--approved-by": Values((), TEXTS),
     "--approver-role": Values((), (*TEXTS, "pope")),
@@ -139,6 +141,11 @@ VALUES: dict[str, Values] = {
     "--until-caught-up": FLAG,
     "--url": URLS,
     "--wait": Values(("0", "31536000"), ("-0.1", "31536001", "nan", "inf", "")),
+    "--who-umc": Values(("probable",), (*TEXTS, "sure")),
+    "--work-up": Values(
+        ("autopsy=pending", "autopsy=done:found"),
+        (*TEXTS, "autopsy", "autopsy=maybe", "autopsy=pending:found", "x=done"),
+    ),
     "--what": Values(("findings", "signals", "contributions"), ("", "x", LONG)),
     "--withdrawn": Values(("stand",), ("", "drop", LONG)),
     "--xlsx": FILES_WRITTEN,
@@ -173,6 +180,7 @@ OWN: dict[tuple[str, str], Values] = {
     **{
         (name, "--append"): Values(("{new}",), (*FILES_WRITTEN.refused, "/dev/full"))
         for name in (
+            "assess",
             "suppress",
             "propose",
             "approve",
@@ -182,6 +190,12 @@ OWN: dict[tuple[str, str], Values] = {
             "keys revoke",
         )
     },
+    ("assess", "--config"): Values((), FOLDERS.refused),
+    ("assess", "--product"): Values((CASE[1],), ("", "P-0", LONG, "\udcff")),
+    ("assess", "--event"): Values((CASE[2],), ("", "E-0", LONG, "\udcff")),
+    ("assess", "CASE_ID"): Values((CASE[0],), ("", LONG, "\n")),
+    ("assess", "--answer"): Values((), (*TEXTS, "reported_before", "reported_before=yes")),
+    ("assess", "--role"): Values(("committee_chair",), (*TEXTS, "pope")),
     ("approve", "--from-run"): Values((), RUNS.refused),  # it holds no proposal
     ("approve", "--register"): Values((), URLS.refused),
     ("approve", "PROPOSAL"): HASHES,
@@ -233,6 +247,11 @@ BASES: dict[str, dict[str, str]] = {
     "acknowledge": {
         "MATTER_ID": "M-0", "--epoch": "0", "--by": "a.person", "--role": "statistician",
         "--append": "{new}",
+    },
+    "assess": {
+        "CASE_ID": CASE[0], **_RUN, "--product": CASE[1], "--event": CASE[2],
+        "--who-umc": "possible", "--by": "a.person", "--role": "safety_physician",
+        "--reason": "long enough", "--append": "{new}",
     },
     "backtest": {**_RUN, "--known": "{known}", "--per-week": "20"},
     "case": {"CASE_ID": "R-1", **_RUN},

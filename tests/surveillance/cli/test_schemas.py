@@ -183,6 +183,7 @@ def of_two_people() -> Desk:
     desk.takes(*(ADMINISTRATOR.grants(one, role) for one in (ann, bob)))
     first, second = (ann.proposes("flag_emerging", role, n=number) for number in (1, 2))
     desk.takes(first, second, bob.approves(first, role), ann.withdraws(second))
+    desk.takes(ann.assesses(role))
     desk.takes(ADMINISTRATOR.revokes(bob, revoked_role=role))
     return desk
 

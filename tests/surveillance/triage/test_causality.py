@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from strategies import a_case
 
 from surveillance.domain.case import Assessment, Dose, Event, Product
-from surveillance.triage.causality import (
-    NARANJO,
-    Answer,
-    Question,
-    causality_of,
-    naranjo,
-    who_umc,
-)
+from surveillance.domain.causality import Answer, Question
+from surveillance.triage.causality import NARANJO, causality_of, naranjo, who_umc
 
 # Naranjo et al. (1981), table I: points for yes, no and "do not know".
 POINTS = [
