@@ -7,10 +7,9 @@ could differ from the first.
 
 from __future__ import annotations
 
-import gzip
 from collections import Counter
 from contextlib import ExitStack, suppress
-from typing import IO, TYPE_CHECKING, Self, cast
+from typing import IO, TYPE_CHECKING, Self
 
 import msgspec
 
@@ -25,7 +24,7 @@ from surveillance.pipeline import Source
 from surveillance.register.database import sqlite_url
 from surveillance.register.process import RegisterProcess
 from surveillance.runs.cannot_happen import Seen
-from surveillance.runs.files import FACT_FILES, TICKS_FILE, TOPIC_FILES
+from surveillance.runs.files import FACT_FILES, TICKS_FILE, TOPIC_FILES, open_packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,9 +39,6 @@ if TYPE_CHECKING:
 _encode = msgspec.json.Encoder().encode
 _decode_refused = msgspec.json.Decoder(RefusedRecord).decode
 _decode_tick = msgspec.json.Decoder(Tick).decode
-# Messages repeat keys. From the third level to the sixth they shrink by a seventh for twice the
-# time, a hundredth of the whole run's; beyond it by next to nothing.
-_LEVEL = 6
 
 
 class _Provenance(msgspec.Struct, frozen=True):
@@ -179,12 +175,9 @@ class RunDirectory:
         file.write(value + b"\n")
 
     def _open(self, name: str) -> IO[bytes]:
-        file: IO[bytes] = self._stack.enter_context((self.directory / name).open("wb"))
-        if not name.endswith(".gz"):
-            return file
-        # Neither name nor time in the header: the same run gives the same bytes.
-        packed = gzip.GzipFile("", "wb", _LEVEL, file, mtime=0)
-        return cast("IO[bytes]", self._stack.enter_context(packed))
+        path = self.directory / name
+        file = open_packed(path) if path.suffix == ".zst" else path.open("wb")
+        return self._stack.enter_context(file)
 
 
 def require_outside(directory: Path, inputs: Iterable[Path]) -> None:

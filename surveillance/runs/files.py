@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
+
+from backports import zstd
 
 from surveillance.domain.errors import Defect, Misused
 from surveillance.log import topics
@@ -15,13 +17,44 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TICKS_FILE = "ticks.ndjson"
-TOPIC_FILES = {topic: f"topics/{topic}.ndjson.gz" for topic in topics.DERIVED}
+TOPIC_FILES = {topic: f"topics/{topic}.ndjson.zst" for topic in topics.DERIVED}
 FACT_FILES = {
     topics.ALERTS: "alerts.ndjson",
     topics.REVIEWS: "reviews-opened.ndjson",
     topics.FEED: "feed.ndjson",
     topics.REFUSED: "refused.ndjson",
 }
+
+# From the first level to the sixth messages shrink by a twelfth for six times the CPU time, two
+# hundredths of the whole run's.
+_PACKING: dict[int, int] = {
+    zstd.CompressionParameter.compression_level: 1,
+    zstd.CompressionParameter.checksum_flag: 1,  # else a bit that flips may go unnoticed
+}
+
+
+def open_packed(path: Path) -> IO[bytes]:
+    """Open a new file that packs what is written: without name or time, the same bytes each time.
+
+    Parameters
+    ----------
+    path : Path
+        Whose name ends in ``.zst``.
+    """
+    return cast("IO[bytes]", zstd.open(path, "wb", options=_PACKING))
+
+
+def topic_file(directory: Path, topic: str) -> Path:
+    """Return the file of a derived topic; with ``.gz`` where an older program wrote the run.
+
+    Parameters
+    ----------
+    directory, topic
+        As for `topic_messages`.
+    """
+    path = directory / TOPIC_FILES[topic]
+    older = path.with_suffix(".gz")
+    return older if older.exists() and not path.exists() else path
 
 
 def topic_messages(directory: Path, topic: str) -> Iterator[bytes]:
@@ -44,12 +77,12 @@ def topic_messages(directory: Path, topic: str) -> Iterator[bytes]:
     Misused
         If the file is not there, or not whole.
     """
-    path = directory / TOPIC_FILES[topic]
+    path = topic_file(directory, topic)
     try:
-        with gzip.open(path, "rb") as file:
+        with gzip.open(path) if path.suffix == ".gz" else zstd.open(path) as file:
             for line in file:
                 yield line.rstrip(b"\n")
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
         reason = f"cannot be read ({getattr(error, 'strerror', None) or error})"
         raise Misused(str(path), reason, "give a directory that `longwatch replay` wrote") from None
 
@@ -76,7 +109,7 @@ def topic_rows(directory: Path, topic: str) -> Iterator[bytes]:
         try:
             batch = decode_message(message)
         except Defect as error:
-            place = f"{directory / TOPIC_FILES[topic]}:{number}"
+            place = f"{topic_file(directory, topic)}:{number}"
             raise Misused(place, f"cannot be read ({error})", "replay again") from None
         if isinstance(batch, Batch):
             yield from map(bytes, batch.rows)

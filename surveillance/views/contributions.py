@@ -12,7 +12,7 @@ from surveillance.domain.errors import Misused
 from surveillance.log.messages import End
 from surveillance.log.ticks import Tick
 from surveillance.log.topics import CONTRIBUTIONS
-from surveillance.runs.files import TICKS_FILE, TOPIC_FILES, topic_messages
+from surveillance.runs.files import TICKS_FILE, topic_file, topic_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def read_contributions(directory: Path) -> Iterator[tuple[int, list[Contribution
     Misused
         If the run has no contributions, or they cannot be read.
     """
-    path = directory / TOPIC_FILES[CONTRIBUTIONS]
+    path = topic_file(directory, CONTRIBUTIONS)
     seen: set[tuple[str, int, int]] = set()
     for number, line in enumerate(topic_messages(directory, CONTRIBUTIONS), 1):
         message = _read(path, number, line)

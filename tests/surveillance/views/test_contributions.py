@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import gzip
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from backports import zstd
 
 from surveillance.domain.contribution import Contribution
 from surveillance.domain.errors import Misused
@@ -23,7 +23,7 @@ ROW = Contribution(1, "US", "unknown", [("product:P", None)], [("pt:E", 0, None)
 def write(directory: Path, *messages: bytes) -> None:
     (directory / "topics").mkdir()
     lines = b"".join(message + b"\n" for message in messages)
-    (directory / TOPIC_FILES[CONTRIBUTIONS]).write_bytes(gzip.compress(lines))
+    (directory / TOPIC_FILES[CONTRIBUTIONS]).write_bytes(zstd.compress(lines))
 
 
 def test_a_batch_that_was_written_again_counts_once(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_keys_are_those_of_the_rows_and_those_known_before(tmp_path: Path) -> No
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     write(tmp_path, *encode_output("revise/0", 3, Output([ROW], [])), b'{"type":"batch"')
 
-    with pytest.raises(Misused, match=r"gz:3: cannot be read"):
+    with pytest.raises(Misused, match=r"zst:3: cannot be read"):
         list(read_contributions(tmp_path))
 
 
