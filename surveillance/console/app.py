@@ -18,10 +18,11 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from surveillance.console import cases, inbox, lists, log_pages, programme
+from surveillance.console import cases, exports, inbox, lists, log_pages, programme
 from surveillance.console.asked import Asked, NotThere
 from surveillance.console.compare import compare
-from surveillance.console.exports import FILES, File
+from surveillance.console.exports import File
+from surveillance.console.figure_page import FIGURE_FILES, figure
 from surveillance.console.kept import Known
 from surveillance.console.matter import matter
 from surveillance.console.pages import STATIC, Page, render, static
@@ -62,11 +63,13 @@ PAGES: dict[str, Callable[[Known, Asked], Page]] = {
     "/event": lists.event,
     "/programmes": programme.programmes,
     "/programme": programme.programme,
+    "/figure": figure,
     "/search": lists.search,
     "/feed": log_pages.feed,
     "/data": log_pages.data,
     "/system": log_pages.system,
 }
+FILES = exports.FILES | FIGURE_FILES
 NAVIGATION = {
     "/inbox": "Inbox",
     "/programmes": "Programmes",

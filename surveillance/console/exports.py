@@ -33,7 +33,7 @@ class File(NamedTuple):
     n_rows: int
 
 
-def _csv(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> File:
+def csv_file(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> File:
     """Make a CSV file; a text that a spreadsheet would take for a formula is quoted."""
     text = io.StringIO(newline="")
     writer, n = csv.writer(text), 0
@@ -66,7 +66,7 @@ def _cases_xlsx(known: Known, asked: Asked) -> File:
 
 def _inbox_csv(known: Known, asked: Asked) -> File:
     rows = inbox.inbox_rows(known, asked)
-    return _csv("matters.csv", inbox.CSV_COLUMNS, map(inbox.csv_row, rows))
+    return csv_file("matters.csv", inbox.CSV_COLUMNS, map(inbox.csv_row, rows))
 
 
 def _inbox_json(known: Known, asked: Asked) -> File:
@@ -81,7 +81,7 @@ def _matter_json(known: Known, asked: Asked) -> File:
 def _cases_csv(known: Known, asked: Asked) -> File:
     found = cases.listing_of(known, asked)
     rows = [*found.cases, *found.not_counted]
-    return _csv("cases.csv", FILE_COLUMNS, map(file_row, rows))
+    return csv_file("cases.csv", FILE_COLUMNS, map(file_row, rows))
 
 
 def _cases_json(known: Known, asked: Asked) -> File:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from surveillance.domain.finding import Look
     from surveillance.views.series import Point
 
 WIDTH, HEIGHT = 640, 220
@@ -79,21 +78,6 @@ def draw_series(series: Sequence[Point]) -> dict[str, Markup]:
     }  # fmt: skip
 
 
-def draw_looks(looks: Sequence[Look]) -> Markup:
-    """Draw the statistic of a test against its boundary.
-
-    Parameters
-    ----------
-    looks : sequence of Look
-        At least two, of one test, ascending.
-    """
-    days = [one.on for one in looks]
-    statistic = Line("statistic", "observed", [one.statistic for one in looks])
-    boundary = Line("boundary", "expected", [one.boundary for one in looks])
-    scale = looks[0].scale.replace("_", " ")
-    return draw("Statistic against boundary", scale, days, [statistic, boundary])
-
-
 class Mark(NamedTuple):
     """Something on a patient's lane: its kind, and days since the first dose."""
 
@@ -120,16 +104,21 @@ def draw_lanes(lanes: Sequence[Lane]) -> Markup | None:
     """
     if not lanes:
         return None
-    height = LANE * len(lanes) + TOP + BOTTOM
+    bottom = LANE * len(lanes) + TOP
+    height = bottom + BOTTOM + 14
     left = 20 + LETTER * max(len(one.name[:N_LETTERS]) for one in lanes)
-    ticks = _ticks(0.0, float(max(1, *(one.n_days for one in lanes))))
+    ticks = ticks_of(0.0, float(max(1, *(one.n_days for one in lanes))))
     x = Scale(0.0, ticks[-1], left, WIDTH - RIGHT)
     parts = [
         f'<line x1="{x.at(tick)}" x2="{x.at(tick)}" '
-        f'y1="{TOP}" y2="{height - BOTTOM}" class="grid"/>'
-        f'<text x="{x.at(tick)}" y="{height - 10}" text-anchor="middle">{number(tick)}</text>'
+        f'y1="{TOP}" y2="{bottom}" class="grid"/>'
+        f'<text x="{x.at(tick)}" y="{bottom + 18}" text-anchor="middle">{number(tick)}</text>'
         for tick in ticks
     ]
+    parts.append(
+        f'<text x="{WIDTH - RIGHT}" y="{bottom + 34}" text-anchor="end" class="unit">'
+        "days since the first dose</text>"
+    )
     for row, lane in enumerate(lanes):
         y = TOP + LANE * row + LANE / 2
         name = escape(visible(lane.name[:N_LETTERS]))
@@ -180,7 +169,7 @@ def draw(
         A value that is marked by a line across.
     """
     values = [value for line in lines for value in line.values if value is not None]
-    ticks = _ticks(min([*values, 0.0]), max([*values, mark or 0.0, 0.0]))
+    ticks = ticks_of(min([*values, 0.0]), max([*values, mark or 0.0, 0.0]))
     x = Scale(days[0].toordinal(), days[-1].toordinal(), LEFT, WIDTH - RIGHT)
     y = Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
     inner = [
@@ -197,7 +186,7 @@ def draw(
     return Markup(head + "".join(inner) + "</svg>")  # noqa: S704 - texts in it are escaped
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks_of(low: float, high: float) -> list[float]:
     """Return round values that hold a range."""
     if high <= low:
         high = low + 1.0

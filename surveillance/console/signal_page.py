@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from surveillance.configuration.types import Criterion
 from surveillance.console.asked import NotThere, shown
-from surveillance.console.figures import draw_looks, draw_series
 from surveillance.console.inbox import LISTED
 from surveillance.console.matter import page_of
 from surveillance.console.pages import Page, name_of
-from surveillance.console.programme import looks_of
+from surveillance.console.programme_data import looks_of, name_of_test
+from surveillance.console.programme_figures import statistic
+from surveillance.console.signal_figures import over_time
 from surveillance.domain.finding import Finding
 from surveillance.register.columns import SIGNAL_ID
 from surveillance.register.reader import Chosen
@@ -84,13 +85,13 @@ def signal(known: Known, asked: Asked) -> Page:
             "watches": {k: v for k, v in findings.items() if not isinstance(v, Finding)},
             "against": _against(known, item, findings, listing, day),
             "tests": [
-                draw_looks(looks)
+                statistic(looks, name_of_test(one), one.programme, day.on)
                 for one in findings.values()
                 if not isinstance(one, Finding) and len(looks := looks_of(known, one, day)) > 1
             ],
             "point": series[-1] if series else None,
             "series": series,
-            "figure": draw_series(series) if len(series) > 1 else None,
+            "figures": over_time(series, item.product, item.event, day.on),
             "parts": [(one, BASES.get(one.name, ""), one.name in NEGATIVE) for one in item.parts],
             "steps": steps_of(held, made),
             "listing": listing,

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from reading_pages import Shown, Site
 
-from surveillance.console.app import HEADERS, NAVIGATION, PAGES
-from surveillance.console.exports import FILES
+from surveillance.console.app import FILES, HEADERS, NAVIGATION, PAGES
 from surveillance.register.database import sqlite_url
 
 STARTS = ("/", "/case?id=R-5", "/event?key=pt%3AIntussusception", "/data?code=not_json",
