@@ -27,6 +27,7 @@ MODULES = {  # of surveillance.cli, each with its commands, in the order of the 
     "propose": ("propose", "approve", "withdraw", "proposals"),
     "keys": ("keys",),
     "assess": ("assess",),
+    "form": ("form",),
     "law": ("law",),
     "lifecycle": ("lifecycle",),
     "results": ("findings", "priors", "signals", "series", "backtest", "detectors"),

@@ -23,6 +23,27 @@ from surveillance.domain.values import Country
 BandName = Annotated[str, Meta(pattern="^[A-Z][A-Z0-9]{0,9}$")]
 Days = Annotated[int, Meta(ge=0, le=3_660)]
 Field = Literal["ground", "ladder_step", "merged_into", "until", "band", "public_reason"]
+Section = Literal[
+    "previous_awareness", "strength_of_evidence", "clinical_relevance", "conclusion"
+]  # GVP Module IX Rev 1, IX.B.3
+Filled = Literal[
+    "label",
+    "other_products",
+    "decisions",
+    "publicity",
+    "counts",
+    "criteria",
+    "onset",
+    "challenges",
+    "causality",
+    "matter",
+    "patients",
+    "quality",
+    "lots",
+    "seriousness",
+    "outcomes",
+    "indication",
+]
 
 
 class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +132,15 @@ class CaseClock(_Part, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=366)]
 
 
+class FormField(_Part, frozen=True, kw_only=True):
+    """A question of the form of the validation, and what of the log is filled in beside it."""
+
+    section: Section
+    code: Slug
+    asks: Words
+    filled_by: Filled | None = None  # None: people alone can answer it
+
+
 class LifeCycle(_Part, frozen=True, kw_only=True):
     """`lifecycle.toml`: the table of what people may do.
 
@@ -126,6 +156,7 @@ class LifeCycle(_Part, frozen=True, kw_only=True):
     transition: tuple[Transition, ...] = ()
     clock: tuple[Clock, ...] = ()
     case_clock: tuple[CaseClock, ...] | None = None  # None: those that ship
+    form_field: tuple[FormField, ...] | None = None  # None: those that ship
 
     def __post_init__(self) -> None:
         roles, statuses = [one.name for one in self.role], [one.name for one in self.status]
@@ -135,6 +166,7 @@ class LifeCycle(_Part, frozen=True, kw_only=True):
         require_once("transition", actions)
         require_once("clock", [one.code for one in self.clock])
         require_once("case_clock", [one.code for one in self.case_clock or ()])
+        require_once("form_field", [one.code for one in self.form_field or ()])
         for one in self.transition:
             place = f"transition {one.action}"
             people = (*one.roles, *one.proposers, *one.approvers)
@@ -150,6 +182,11 @@ class LifeCycle(_Part, frozen=True, kw_only=True):
     def case_clocks(self) -> tuple[CaseClock, ...]:
         """The time limits of single cases: the table's own, or those that ship."""
         return shipped_case_clocks() if self.case_clock is None else self.case_clock
+
+    @property
+    def form_fields(self) -> tuple[FormField, ...]:
+        """The form of the validation: the table's own, or that which ships."""
+        return shipped_form_fields() if self.form_field is None else self.form_field
 
     @property
     def first_status(self) -> Status:
@@ -188,6 +225,19 @@ def shipped_case_clocks() -> tuple[CaseClock, ...]:
     """Return the time limits of single cases that ship with the program."""
     file = files("surveillance") / "configuration" / "case_clocks.toml"
     return msgspec.toml.decode(file.read_bytes(), type=_CaseClocks).case_clock
+
+
+class _Form(_Part, frozen=True, kw_only=True):
+    """`validation_form.toml`."""
+
+    form_field: tuple[FormField, ...]
+
+
+@lru_cache(maxsize=1)
+def shipped_form_fields() -> tuple[FormField, ...]:
+    """Return the form of the validation that ships with the program."""
+    file = files("surveillance") / "configuration" / "validation_form.toml"
+    return msgspec.toml.decode(file.read_bytes(), type=_Form).form_field
 
 
 def _require_known(place: str, names: Iterable[str], known: list[str]) -> None:
