@@ -21,11 +21,14 @@ from litestar.response import Redirect
 from surveillance.console import cases, exports, inbox, lists, log_pages, programme
 from surveillance.console.asked import Asked, NotThere
 from surveillance.console.compare import compare
+from surveillance.console.desk_page import desk
 from surveillance.console.exports import File
 from surveillance.console.figure_page import FIGURE_FILES, figure
 from surveillance.console.kept import Known
 from surveillance.console.matter import matter
+from surveillance.console.meeting import meeting
 from surveillance.console.pages import STATIC, Page, render, static
+from surveillance.console.review import review
 from surveillance.console.signal_page import signal
 from surveillance.domain.errors import Away, Misused
 from surveillance.views.written import visible
@@ -54,6 +57,9 @@ HEADERS = {
 }
 PAGES: dict[str, Callable[[Known, Asked], Page]] = {
     "/inbox": inbox.inbox,
+    "/desk": desk,
+    "/r/{name:str}": review,
+    "/meeting": meeting,
     "/compare": compare,
     "/m/{name:str}": matter,
     "/s/{name:str}": signal,
@@ -72,6 +78,8 @@ PAGES: dict[str, Callable[[Known, Asked], Page]] = {
 FILES = exports.FILES | FIGURE_FILES
 NAVIGATION = {
     "/inbox": "Inbox",
+    "/desk": "Reviews",
+    "/meeting": "Meeting",
     "/programmes": "Programmes",
     "/search": "Search",
     "/feed": "Feed",

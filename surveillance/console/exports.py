@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from surveillance.console import cases, inbox, log_pages
+from surveillance.console import cases, desk_page, inbox, log_pages
 from surveillance.console.matter import page_of
 from surveillance.console.sheets import workbook
 from surveillance.views.listing_rows import FILE_COLUMNS, file_row, unformula
@@ -74,6 +74,19 @@ def _inbox_json(known: Known, asked: Asked) -> File:
     return _json("matters.json", rows, len(rows))
 
 
+def _desk_csv(known: Known, asked: Asked) -> File:
+    return csv_file("waiting.csv", desk_page.COLUMNS, desk_page.file_rows(known, asked))
+
+
+def _desk_xlsx(known: Known, asked: Asked) -> File:
+    return _xlsx("waiting.xlsx", desk_page.COLUMNS, desk_page.file_rows(known, asked))
+
+
+def _desk_json(known: Known, asked: Asked) -> File:
+    rows = desk_page.chosen_rows(known, asked)
+    return _json("waiting.json", rows, len(rows))
+
+
 def _matter_json(known: Known, asked: Asked) -> File:
     return _json("matter.json", page_of(known, asked.name, known.day(asked.at)), 1)
 
@@ -103,6 +116,9 @@ FILES: dict[str, Callable[[Known, Asked], File]] = {
     "/inbox.csv": _inbox_csv,
     "/inbox.xlsx": _inbox_xlsx,
     "/inbox.json": _inbox_json,
+    "/desk.csv": _desk_csv,
+    "/desk.xlsx": _desk_xlsx,
+    "/desk.json": _desk_json,
     "/m/{name:str}/matter.json": _matter_json,
     "/cases.csv": _cases_csv,
     "/cases.xlsx": _cases_xlsx,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from surveillance.console.asked import paged
 from surveillance.console.bars import draw_weeks
+from surveillance.console.desk import LABELS, counts
 from surveillance.console.pages import ABSENT, Page
 from surveillance.domain.finding import Finding
 from surveillance.domain.names import identity
@@ -86,7 +87,9 @@ def inbox(known: Known, asked: Asked) -> Page:
         "Inbox",
         {
             "day": day,
-            "views": {view: _n_of(day, view) for view in _VIEWS},
+            "views": view_counts(day),
+            "waits": counts(known, day),
+            "labels": LABELS,
             "view": asked.one_of("view", tuple(_VIEWS)),
             "sort": asked.one_of("sort", SORTS),
             "bands": _bands(known, day),
@@ -158,8 +161,9 @@ def _names(one: WaitingMatter, wanted: str) -> bool:
     )
 
 
-def _n_of(day: Day, view: str) -> int:
-    return sum(map(_VIEWS[view], day.work.matters))
+def view_counts(day: Day) -> dict[str, int]:
+    """Return how many matters each list of the inbox holds."""
+    return {view: sum(map(keep, day.work.matters)) for view, keep in _VIEWS.items()}
 
 
 def _band_names(known: Known) -> list[str]:

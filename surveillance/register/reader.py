@@ -30,6 +30,7 @@ from surveillance.register.keys import KeyKind, key_id
 from surveillance.register.look_reader import LookReader
 from surveillance.register.outcome_reader import OutcomeReader
 from surveillance.register.queries import KEYS, all_rows, each_row, named
+from surveillance.register.review_reader import ReviewReader
 from surveillance.triage.case_assessments import ACTION as ASSESS
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class RegisterReader:
         self.cases = CaseReader(self._engine)
         self.outcomes = OutcomeReader(self._engine)
         self.looks = LookReader(self._engine)
+        self.reviews = ReviewReader(self._engine)
 
     def configuration(self) -> Configuration | None:
         """Return the configuration of the last epoch; None where the register was not given it."""

@@ -45,16 +45,18 @@ class KeyState(Struct, frozen=True, kw_only=True):
     registered_by: str
 
 
-def proposals_of(reader: RegisterReader) -> list[ProposalState]:
+def proposals_of(reader: RegisterReader, until: int | None = None) -> list[ProposalState]:
     """Return every proposal that was admitted, the latest last.
 
     Parameters
     ----------
     reader : RegisterReader
         The register.
+    until : int, optional
+        As known at the end of this epoch; without it as known now.
     """
     found: dict[str, ProposalState] = {}
-    records = reader.all_person_records()
+    records = reader.all_person_records(until)
     for epoch, one in records:
         if isinstance(one, Proposal):
             name = signatures.digest(one)

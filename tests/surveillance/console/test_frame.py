@@ -63,8 +63,12 @@ def test_every_link_leads_to_a_page_or_a_file(pages: dict[str, Shown]) -> None:
     }
 
 
-def test_links_lead_to_every_page_and_every_file(pages: dict[str, Shown]) -> None:
+def test_links_lead_to_every_page_and_every_file(pages: dict[str, Shown], decided: Site) -> None:
     paths = {kind_of(one).partition("?")[0] for one in pages}
+    desk = decided.page("/desk")  # where people have decided something
+    for link in (*desk.links_to("/desk."), *desk.links_to("/r/")):
+        assert decided.page(link).status == 200
+        paths.add(kind_of(link).partition("?")[0])
     wanted = {one.replace("{name:str}", "ID") for one in (*PAGES, *FILES)}
 
     assert wanted - paths == {"/programmes", "/programme"}  # this configuration has none

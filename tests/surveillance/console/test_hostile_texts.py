@@ -14,7 +14,7 @@ TAGS = {
     "html", "head", "meta", "title", "link", "script", "body", "a", "header", "div", "nav", "form",
     "label", "input", "button", "p", "span", "strong", "code", "main", "h1", "h2", "h3", "table",
     "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "br", "ul", "li", "dl", "dt", "dd",
-    "section", "details", "summary", "figure", "figcaption", "svg", "path", "line", "text",
+    "ol", "section", "details", "summary", "figure", "figcaption", "svg", "path", "line", "text",
     "footer", "dialog", "kbd", "del", "ins",
 }  # fmt: skip
 SCRIPTS = 1  # the module of the console
@@ -86,6 +86,7 @@ def test_whatever_is_searched_for_comes_out_as_text(hostile: Site, given: str) -
     for address, name in (
         ("/inbox", "at"), ("/inbox", "view"), ("/inbox", "sort"), ("/inbox", "from"),
         ("/case", "id"), ("/product", "key"), ("/event", "key"), ("/data", "code"),
+        ("/desk", "list"), ("/desk", "from"), ("/meeting", "at"),
     ):  # fmt: skip
         page = hostile.page(address, **{name: text})
         require_text(page)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -15,6 +16,8 @@ from calling import ROOT
 from chromium import chromium
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
+from surveillance.views.desk import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,6 +26,7 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 N_RULES_THAT_APPLY = 10
 PATHS = (
     "/inbox?view=all", "/inbox?view=back", "/inbox?view=all&at=1999-02-10", "/search?q=rota",
+    "/desk", "/desk?list=clocks", "/meeting",
     "/feed", "/data?code=not_json", "/system", "/case?id=R-5", "/case?id=R-4",
     "/compare?against=1999-02-01&kind=changed", "/event?key=group%3Aintussusception",
     "/product?key=group%3Arotashield", "/nothing", "/inbox?at=1970-01-01",
@@ -61,16 +65,29 @@ def _complain(visit: Visit, line: ConsoleMessage) -> None:
         visit.complaints.append(line.text)
 
 
-@pytest.fixture(scope="module")
-def address(run: Path) -> Iterator[str]:
+@contextmanager
+def served(run: Path) -> Iterator[str]:
+    """Start the console over a run; return its address."""
     command = (sys.executable, "-m", "surveillance", "console", "--from-run", str(run))
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as served:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert served.stdout is not None
-            line = served.stdout.readline()
+            assert process.stdout is not None
+            line = process.stdout.readline()
             yield next(word for word in line.split() if word.startswith("http")).rstrip("/")
         finally:
-            served.terminate()
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def address(run: Path) -> Iterator[str]:
+    with served(run) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def decided_address(decided_run: Path) -> Iterator[str]:
+    with served(decided_run) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +140,30 @@ def test_no_page_breaks_a_rule_of_wcag_that_a_program_can_check(
             found[path] = results.generate_report()
 
     assert found == {}
+    page.close()
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_pages_of_what_people_decided_fit_and_break_no_rule(
+    browser: Browser, decided_address: str, width: int, *, is_dark: bool
+) -> None:
+    page, _, complaints = visiting(browser, width, is_dark=is_dark)
+    with urllib.request.urlopen(f"{decided_address}/desk") as answer:  # noqa: S310
+        requests = sorted(set(re.findall(r"/r/R-\w+", answer.read().decode())))
+    found: dict[str, str] = {}
+
+    for path in (*(f"/desk?list={kind}" for kind in KINDS), "/meeting", "/inbox", *requests):
+        page.goto(decided_address + path)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+        results = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
+        assert len(results.response["passes"]) > N_RULES_THAT_APPLY, path
+        if results.violations_count:
+            found[path] = results.generate_report()
+
+    assert len(requests) > 1
+    assert found == {}
+    assert complaints == []
     page.close()
 
 
