@@ -31,7 +31,7 @@ def print_page(page: MatterPage) -> None:
     if page.reviews:
         rows = [
             (
-                one.ground, one.rule, one.opened_on, one.answer or "open",
+                one.ground, one.rule, one.opened_on, one.answer_in_words,
                 one.ladder_step or ABSENT, one.answered_on or ABSENT,
             )
             for one in page.reviews

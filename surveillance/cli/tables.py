@@ -292,7 +292,7 @@ def _unsigned(shown: Iterable[Signal]) -> Iterator[str]:
 
 
 def _reviews(item: Signal) -> str:
-    answers = Counter(review.answer or "open" for review in item.reviews)
+    answers = Counter(review.answer_in_words for review in item.reviews)
     return ", ".join(f"{n} {answer}" for answer, n in answers.items()) or ABSENT
 
 

@@ -53,6 +53,12 @@ class Review(Struct, frozen=True, kw_only=True, omit_defaults=True):
     answer: Literal["upheld", "not_upheld"] | None = None
     answered_on: date | None = None
     ladder_step: str | None = None  # that people chose with the answer
+    is_signed: bool | None = None  # the answer, by everybody who gave it; None: not answered
+
+    @property
+    def answer_in_words(self) -> str:
+        """The answer, or that it is open; an answer that nobody signed is marked."""
+        return f"{self.answer or 'open'}{', unsigned' if self.is_signed is False else ''}"
 
 
 class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -43,6 +43,7 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
     ladder_step: str | None  # that people chose when they answered it
     is_signed: bool | None  # by everybody who decided the latest step; None: nobody did
     configuration: str
+    review_is_signed: bool | None = None  # its answer; None: it is open, or there is none
 
 
 class PublishState(msgspec.Struct):
@@ -121,6 +122,7 @@ class Publish:
             review=_review(signal),
             ladder_step=signal.reviews[-1].ladder_step if signal.reviews else None,
             is_signed=_is_signed(signal.history[-1]),
+            review_is_signed=signal.reviews[-1].is_signed if signal.reviews else None,
             configuration=signal.configuration,
         )
         return outward(

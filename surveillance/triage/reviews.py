@@ -141,7 +141,11 @@ def with_answer(
 ) -> tuple[Review, ...]:
     """Return requests, one of them answered with a step of the ladder."""
     now = msgspec.structs.replace(
-        answered, answer=answer, answered_on=on, ladder_step=decision.ladder_step
+        answered,
+        answer=answer,
+        answered_on=on,
+        ladder_step=decision.ladder_step,
+        is_signed=decision.is_signed,
     )
     return tuple(now if review is answered else review for review in reviews)
 

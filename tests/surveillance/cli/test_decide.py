@@ -28,6 +28,7 @@ class Decided(NamedTuple):
     closed: str
     feed: list[Any]
     code: int
+    run: Path
 
 
 def _decide(folder: Path, signal: str, action: str, at: datetime, role: str, second: str) -> None:
@@ -68,7 +69,10 @@ def decided(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Decided:
     run = longwatch("replay", "folder", records, "--out", folder / "run")
 
     feed = [row["data"] for row in rows_of(folder / "run" / "feed.ndjson")]
-    return Decided(before, _signals(folder / "run"), answered, refuted, closed, feed, run.code)
+    return Decided(
+        before, _signals(folder / "run"), answered, refuted, closed, feed, run.code,
+        folder / "run",
+    )  # fmt: skip
 
 
 def test_a_decision_moves_its_signal_and_no_other(decided: Decided) -> None:
@@ -100,7 +104,22 @@ def test_a_review_that_was_opened_is_answered_and_the_status_stays(decided: Deci
     assert [review["answer"] for review in after["reviews"]] == ["upheld"]
     assert after["reviews"][0]["answered_on"] == "2026-05-04"
     assert after["reviews"][0]["ladder_step"] == "restrict"
+    assert after["reviews"][0]["is_signed"] is False
     assert after["status"] == before["status"]
+
+
+def test_every_table_and_record_states_that_nobody_signed_an_answer(decided: Decided) -> None:
+    answered = decided.after[decided.answered]
+    matter = longwatch("matter", answered["matter_id"], "--from-run", decided.run).out
+    signals = longwatch("signals", "--from-run", decided.run, "--limit", "9999").out
+    ids = {name for name, one in decided.after.items() if one["matter_id"] == answered["matter_id"]}
+    entries = [row for row in decided.feed if row["signal_id"] in ids and row["review"] == "upheld"]
+
+    assert "upheld, unsigned" in " ".join(matter.replace("│", " ").split())
+    assert "1 upheld, unsigned" in " ".join(signals.replace("│", " ").split())
+    assert {row["review_is_signed"] for row in entries} == {False}
+    others = [row for row in decided.feed if row["review"] != "upheld"]
+    assert {row["review_is_signed"] for row in others} == {None}
 
 
 def test_the_feed_publishes_open_refuted_and_closed_signals_alike(decided: Decided) -> None:

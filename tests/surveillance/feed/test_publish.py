@@ -64,6 +64,26 @@ def test_an_entry_tells_of_a_review_and_its_answer() -> None:
     assert answered.status == "detected"
 
 
+@pytest.mark.parametrize(
+    ("keys", "is_signed"),
+    [
+        ({}, False),
+        ({"key_id": "K-0123456789abcdef"}, False),  # one of two
+        ({"key_id": "K-0123456789abcdef", "approver_key_id": "K-fedcba9876543210"}, True),
+    ],
+)
+def test_an_entry_states_whether_both_signed_the_answer(
+    keys: dict[str, str], *, is_signed: bool
+) -> None:
+    triage = TriagedEpochs(review=(ReviewRule(name="r", ground="eu_harmful"),))
+    desk = PublishedEpochs()
+
+    (opened,) = desk.close(triage.signal(a_finding()))
+    (answered,) = desk.close(triage.signal(a_decision(SIGNAL, "reject_review", **keys)))
+
+    assert (opened.review_is_signed, answered.review_is_signed) == (None, is_signed)
+
+
 @pytest.mark.parametrize(("n", "shown", "fewer"), [(1, None, 3), (2, None, 3), (3, 3, None)])
 def test_counts_below_the_smallest_cell_are_hidden(
     n: int, shown: int | None, fewer: int | None

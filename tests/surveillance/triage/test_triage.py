@@ -310,6 +310,7 @@ def test_a_review_is_answered_by_people_and_not_opened_again(action: Any, answer
 
     (review,) = signal.reviews
     assert (review.answer, review.answered_on) == (answer, desk.today)
+    assert (review.is_signed, review.answer_in_words) == (False, f"{answer}, unsigned")
     assert signal.status == opened.status == "detected"
     assert kinds(desk.close(a_finding(n_fatal=2, change="grown"))) == []
     again = desk.passed_over(a_decision(SIGNAL, action, decision_id="again"))
