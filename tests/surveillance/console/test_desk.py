@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from surveillance.views.desk import KINDS
 REVIEW = review_id(Matter(*ASKED).matter_id, "danger_to_health")
 ANSWER = review_id(Matter(*ANSWERED).matter_id, "danger_to_health")
 DAYS = ("2024-03-09", "2024-03-18", "2024-04-11")
+JUDGING = re.compile(r"\b(caus\w+|recommend\w*|safe|unsafe|safely)\b", re.IGNORECASE)
 PAGES = [*(f"/desk?list={kind}" for kind in KINDS), "/meeting"]
 
 
@@ -206,3 +208,17 @@ def test_a_hold_or_limit_is_not_over_on_its_last_day(decided: Site) -> None:
 
     assert on_the_day["eu_confirmation"]["is_overdue"] is False
     assert after["eu_confirmation"]["is_overdue"] is True
+
+
+def test_nothing_but_the_law_itself_speaks_of_safety(decided: Site) -> None:
+    listed = rows(decided, "reviews", str(LAST))
+    for address in ("/desk", "/meeting", f"/r/{REVIEW}", f"/r/{ANSWER}"):
+        words = decided.page(address).words
+        for quoted in (
+            "difference from what is expected is no cause",
+            *(one["about"] for one in listed),
+            *(one["code"].replace("_", " ") for one in listed),
+            *(one["code"] for one in listed),
+        ):
+            words = words.replace(quoted, "")
+        assert JUDGING.search(words) is None, address

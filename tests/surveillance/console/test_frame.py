@@ -27,7 +27,7 @@ def kind_of(address: str) -> str:
     """Return an address without the values in it."""
     path, _, query = address.partition("?")
     names = "&".join(sorted(re.findall(r"(\w+)=", query)))
-    return f"{re.sub(r'/[MS]-[0-9a-f]+', '/ID', path)}?{names}"
+    return f"{re.sub(r'/[MSR]-[0-9a-f]+', '/ID', path)}?{names}"
 
 
 @pytest.fixture(scope="module")
