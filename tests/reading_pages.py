@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from typing import TYPE_CHECKING
 
@@ -78,6 +80,14 @@ class Shown:
         """Return the facts at the head of a page by their names."""
         found = self.tree.xpath("//dl[@class='facts']/div")
         return {_squeezed(each.findtext("dt")): _words(each.find("dd")) for each in found}
+
+
+def rows_of(site: Site, address: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV file, which states how many there are."""
+    answer = site.client.get(address)
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert answer.headers["x-row-count"] == str(len(rows))
+    return rows
 
 
 def _words(element: HtmlElement) -> str:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from surveillance.console import programme_figures, signal_figures
+from surveillance.console import (
+    level_figures,
+    patient_figures,
+    programme_figures,
+    signal_figures,
+)
 from surveillance.console.asked import NotThere, address
 from surveillance.console.exports import File, csv_file
 from surveillance.console.pages import Page
@@ -21,6 +26,8 @@ N_ROWS = 500  # of a page; the file has all
 FIGURES: dict[str, Callable[[Known, Asked], Figure]] = {
     **signal_figures.FIGURES,
     **programme_figures.FIGURES,
+    **patient_figures.FIGURES,
+    **level_figures.FIGURES,
 }
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from surveillance.console.level_figures import follow_up, levels
 from surveillance.console.pages import Page
+from surveillance.console.patient_figures import biomarker, codes_of, constructs_of, courses
 from surveillance.console.programme_data import (
     histories_at,
     latest_of,
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
 
     from surveillance.console.asked import Asked
     from surveillance.console.kept import Known
+    from surveillance.console.taken import Figure
     from surveillance.domain.finding import Look
+    from surveillance.programmes.histories import History
+    from surveillance.views.day import Day
 
 N_TESTS = 200  # of single patients
 
@@ -84,8 +89,24 @@ def programme(known: Known, asked: Asked) -> Page:
             "budgets": list(_budgets(of_many)),
             "histories": histories,
             "lanes": lanes(histories, name, day.on),
+            "shown": _figures(known, name, histories, day),
         },
     )
+
+
+def _figures(known: Known, name: str, histories: list[History], day: Day) -> list[Figure]:
+    """Return the figures of levels, patients and follow-up that the designs ask for."""
+    programmes = known.configuration().programmes
+    found = [
+        levels(known, name, day),
+        *(courses(programmes, name, one, histories, day.on) for one in constructs_of(histories)),
+        *(
+            biomarker(programmes, name, one, histories, day.on)
+            for one in codes_of(programmes, name)
+        ),
+        follow_up(programmes, name, histories, day.on),
+    ]
+    return [one for one in found if one is not None]
 
 
 def _listed(name: str, latest: Sequence[Look]) -> Listed:

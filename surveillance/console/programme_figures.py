@@ -154,7 +154,7 @@ def _statistic(looks: Sequence[Look]) -> Markup:
     keys, height = legend(shapes, 52, 0)
     top = height + 22
     unit = f'<text x="0" y="{top - 8}" class="unit">{scale}</text>'
-    frame = Frame(52, top, WIDTH - 64, 190)
+    frame = Frame(52, top, WIDTH - 72, 190)
     return whole(
         "Statistic against boundary", top + 226, [*keys, unit, *panel(frame, x, y, shapes)]
     )

@@ -433,5 +433,35 @@ def size_of(design: LostEffect, occasion: Occasion, n_patients: float) -> float:
     n_patients : float
         Patients of a unit, on average.
     """
-    sizes = [one.dispersion for one in occasion.history.endpoint[design.endpoint] if one.dispersion]
+    return size_in(occasion.history.endpoint[design.endpoint], n_patients)
+
+
+def size_in(strata: tuple[Stratum, ...], n_patients: float) -> float:
+    """Return the size of the negative binomial of so many patients of some strata together.
+
+    Parameters
+    ----------
+    strata : tuple of Stratum
+        Of one endpoint.
+    n_patients : float
+        Patients of a unit, on average.
+    """
+    sizes = [one.dispersion for one in strata if one.dispersion]
     return max(1.0, min(sizes) * n_patients) if sizes else math.inf
+
+
+def posterior_of(
+    events: tuple[int, ...], expected: tuple[float, ...], dispersion: float
+) -> platform.Posterior:
+    """Estimate rate ratios of constructs, shared over a platform.
+
+    Parameters
+    ----------
+    events : tuple of int
+        Of each construct.
+    expected : tuple of float
+        Of each, if the effect is kept.
+    dispersion : float
+        Size of the negative binomial of a construct.
+    """
+    return _posterior(events, expected, dispersion)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from surveillance.configuration.programmes import Visits
 from surveillance.domain.finding import Look
@@ -77,6 +78,48 @@ def next_due(design: Visits, history: History, on: date) -> date | None:
     days = _missed_from(design, history)
     place = bisect_right(days, on.toordinal())
     return date.fromordinal(days[place]) if place < len(days) else None
+
+
+class Due(NamedTuple):
+    """A visit of the schedule, over all patients."""
+
+    day: int  # after the first dose
+    n_due: int  # patients whose day and grace have passed while they were followed
+    n_done: int  # of those, with a contact near the day
+
+
+def compliance(design: Visits, histories: list[History], on: date) -> list[Due]:
+    """Count for each visit of the schedule how many patients were due, and how many came.
+
+    Parameters
+    ----------
+    design : Visits
+        The schedule.
+    histories : list of History
+        Treated patients.
+    on : date
+        The day of the look.
+
+    Returns
+    -------
+    list of Due
+        In the order of the schedule, as far as anybody was due.
+    """
+    due: dict[int, int] = {}
+    missed: dict[int, int] = {}
+    for history in histories:
+        first, end = history.first_dose_on, history.ended_on
+        if first is None:
+            continue
+        overdue_from = {day - design.grace_days - 1 for day in _missed_from(design, history)}
+        for planned_on in planned(design, first):
+            is_open = end is None or planned_on <= end
+            if not is_open or planned_on + timedelta(days=design.grace_days) >= on:
+                break
+            day = (planned_on - first).days
+            due[day] = due.get(day, 0) + 1
+            missed[day] = missed.get(day, 0) + (planned_on.toordinal() in overdue_from)
+    return [Due(day, n, n - missed[day]) for day, n in sorted(due.items())]
 
 
 def _missed_from(design: Visits, history: History) -> list[int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from decided_run import make_decided_run
+from programme_run import make_programme_run
 from reading_pages import Site
 
 
@@ -22,3 +23,14 @@ def decided_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def decided(decided_run: Path) -> Site:
     return Site(decided_run)
+
+
+@pytest.fixture(scope="session")
+def treated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run of two small programmes."""
+    return make_programme_run(tmp_path_factory.mktemp("treated"))
+
+
+@pytest.fixture(scope="session")
+def programmes(treated: Path) -> Site:
+    return Site(treated)

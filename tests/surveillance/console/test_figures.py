@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import struct
 from hashlib import sha256
 from importlib.resources import files
@@ -12,8 +10,8 @@ from pathlib import Path
 import pytest
 from answers import Look
 from lxml import etree
-from programme_run import CONSTRUCTS, EVENTS, make_programme_run
-from reading_pages import Shown, Site
+from programme_run import CONSTRUCTS, EVENTS
+from reading_pages import Shown, Site, rows_of
 from small_run import PAIR
 
 from surveillance.console.figure_page import FIGURES
@@ -23,23 +21,6 @@ SIGNAL = f"/s/{signal_id(*PAIR, 'safety')}"
 PNG = b"\x89PNG\r\n\x1a\n"
 EFFECT = "effect_construct|construct:K1|pt:Hepatic failure|"
 FONT = "7da195a74c55bef988d0d48f9508bd5d849425c1770dba5d7bfc6ce9ed848954"
-
-
-@pytest.fixture(scope="module")
-def treated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_programme_run(tmp_path_factory.mktemp("treated"))
-
-
-@pytest.fixture(scope="module")
-def programmes(treated: Path) -> Site:
-    return Site(treated)
-
-
-def rows_of(site: Site, address: str) -> list[dict[str, str]]:
-    answer = site.client.get(address)
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
-    assert answer.headers["x-row-count"] == str(len(rows))
-    return rows
 
 
 def links(page: Shown, ending: str) -> dict[str, str]:

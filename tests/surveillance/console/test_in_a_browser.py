@@ -65,6 +65,14 @@ def _complain(visit: Visit, line: ConsoleMessage) -> None:
         visit.complaints.append(line.text)
 
 
+PROGRAMME_PATHS = (
+    "/programmes", "/programme?name=P1", "/programme?name=P2", "/programme?name=P1&at=2024-02-10",
+    "/figure?figure=levels&name=P1", "/figure?figure=patients&name=P1",
+    "/figure?figure=courses&name=P1&construct=K1", "/figure?figure=follow-up&name=P1",
+    "/figure?figure=biomarker&name=P1&code=ammonia", "/figure?figure=nothing",
+)  # fmt: skip
+
+
 @contextmanager
 def served(run: Path) -> Iterator[str]:
     """Start the console over a run; return its address."""
@@ -87,6 +95,12 @@ def address(run: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def decided_address(decided_run: Path) -> Iterator[str]:
     with served(decided_run) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address_of_programmes(treated: Path) -> Iterator[str]:
+    with served(treated) as found:
         yield found
 
 
@@ -164,6 +178,32 @@ def test_pages_of_what_people_decided_fit_and_break_no_rule(
     assert len(requests) > 1
     assert found == {}
     assert complaints == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_pages_of_programmes_fit_and_break_no_rule(
+    browser: Browser, address_of_programmes: str, width: int, *, is_dark: bool
+) -> None:
+    page, requested, complaints = visiting(browser, width, is_dark=is_dark)
+    found: dict[str, str] = {}
+
+    for path in PROGRAMME_PATHS:
+        page.goto(address_of_programmes + path)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+        small = page.evaluate(
+            "[...document.querySelectorAll('.take a')].filter(one => "
+            "one.getBoundingClientRect().height < 24).length"
+        )
+        assert small == 0, path
+        results = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
+        if results.violations_count:
+            found[path] = results.generate_report()
+
+    assert found == {}
+    assert complaints == []
+    assert [one for one in requested if not one.startswith(f"{address_of_programmes}/")] == []
     page.close()
 
 
