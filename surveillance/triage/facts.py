@@ -11,9 +11,12 @@ import numpy as np
 
 from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.triage.labels import UNKNOWN, Flags
-from surveillance.triage.priority import BITS_OF_FULL_STRENGTH, DAYS_A_MONTH, Facts
-
-DIGITS_OF_FULL_STRENGTH = 4.0  # of the background's probability
+from surveillance.triage.priority import (
+    BITS_OF_FULL_STRENGTH,
+    DAYS_A_MONTH,
+    DIGITS_OF_FULL_STRENGTH,
+    Facts,
+)
 
 
 class Judged(NamedTuple):

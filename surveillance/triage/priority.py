@@ -20,6 +20,7 @@ from surveillance.domain.signal import PriorityPart
 Floats = NDArray[np.float64]
 
 BITS_OF_FULL_STRENGTH = 3.0  # the lower limit: at least eight times what was expected
+DIGITS_OF_FULL_STRENGTH = 4.0  # of a chance: once in ten thousand times
 BITS_OF_FULL_SIZE = 4.0  # the estimate: sixteen times
 BITS_OF_FULL_IMPACT = 7.0  # a hundred and twenty-seven cases beyond what was expected
 SERIOUS_AT_MOST = 0.7  # a pair without deaths stays below one with
@@ -89,8 +90,9 @@ def _uncut(facts: Facts) -> dict[str, Part]:
     beyond = np.log2((facts.n + 0.5) / (facts.expected + 0.5))
     recent = np.log2((facts.n_recent + 0.5) / (facts.recent_expected + 0.5))
     excess = np.maximum(facts.n - facts.expected, 0.0)
+    strength = _strength(facts)
     return {
-        "strength": Part(facts.evidence / BITS_OF_FULL_STRENGTH, facts.evidence),
+        "strength": Part(strength / BITS_OF_FULL_STRENGTH, strength),
         "size": Part(beyond / BITS_OF_FULL_SIZE, beyond),
         "severity": _severity(facts),
         "novelty": _novelty(facts),
@@ -102,6 +104,24 @@ def _uncut(facts: Facts) -> dict[str, Part]:
         "stimulated": _stimulated(facts),
         "indication": Part(facts.is_indication, facts.is_indication),
     }
+
+
+def _strength(facts: Facts) -> Floats:
+    """Return bits: the lower limit of the IC; of a watched event what its chance is worth, if more.
+
+    No lower limit of one case can be above 0, however improbable that case is without the product.
+    What is looked at from the first case on is as strong as it is improbable (0012).
+    """
+    evidence = np.array(facts.evidence, np.float64)
+    watched = np.flatnonzero(np.equal(facts.is_watched, 1.0))
+    if watched.size:
+        from scipy.special import gammainc  # noqa: PLC0415 - slow to load, and seldom needed
+
+        n, expected = np.asarray(facts.n)[watched], np.asarray(facts.expected)[watched]
+        digits = -np.log10(gammainc(n, expected))  # of so many or more, by Poisson
+        bits = digits * (BITS_OF_FULL_STRENGTH / DIGITS_OF_FULL_STRENGTH)
+        evidence[watched] = np.fmax(evidence[watched], bits)
+    return evidence
 
 
 def _cut(values: Floats) -> Floats:

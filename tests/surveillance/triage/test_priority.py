@@ -1,6 +1,6 @@
 """The parts of a priority can be computed by hand, and make up the score."""
 
-from math import log2, nan
+from math import exp, log2, log10, nan
 from typing import Any
 
 import msgspec
@@ -63,6 +63,37 @@ def test_parts_worked_by_hand() -> None:
 )
 def test_parts_at_their_limits(changes: dict[str, float], part: str, value: float) -> None:
     assert computed(**changes)[part] == value
+
+
+@pytest.mark.parametrize(
+    ("n", "expected", "chance"),
+    [  # of so many or more, by Poisson, worked by hand
+        (1, 0.0334, 1 - exp(-0.0334)),
+        (1, 0.0025, 1 - exp(-0.0025)),
+        (2, 0.5, 1 - 1.5 * exp(-0.5)),
+    ],
+)
+def test_a_watched_event_is_as_strong_as_it_is_improbable(
+    n: int, expected: float, chance: float
+) -> None:
+    watched = computed(evidence=-2.3, n=n, expected=expected, is_watched=1)
+
+    assert watched["strength"] == round(-log10(chance) / 4, 4)
+    assert computed(evidence=-2.3, n=n, expected=expected)["strength"] == 0.0
+
+
+@given(st.integers(1, 500), st.floats(1e-9, 500), st.floats(-10, 12))
+def test_watching_an_event_never_makes_it_weaker(n: int, expected: float, ic: float) -> None:
+    changes = {"n": n, "expected": expected, "evidence": ic}
+
+    assert computed(**changes, is_watched=1)["strength"] >= computed(**changes)["strength"]
+
+
+@pytest.mark.parametrize("expected", [nan, 0.0])
+def test_without_an_expectation_the_strength_of_a_watched_event_is_its_own(expected: float) -> None:
+    found = computed(evidence=1.5, expected=expected, is_watched=1)["strength"]
+
+    assert found == (0.5 if np.isnan(expected) else 1.0)  # what cannot come is full evidence
 
 
 def test_severity_does_not_end_at_one_death() -> None:
