@@ -16,9 +16,13 @@ from typing import TYPE_CHECKING, Any
 from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.response import Redirect
 
 from surveillance.console import cases, exports, inbox, lists, log_pages, programme
+from surveillance.console.api import reading
+from surveillance.console.api.answers import PROBLEM, misread, problem
 from surveillance.console.asked import Asked, NotThere
 from surveillance.console.compare import compare
 from surveillance.console.desk_page import desk
@@ -76,6 +80,13 @@ PAGES: dict[str, Callable[[Known, Asked], Page]] = {
     "/system": log_pages.system,
 }
 FILES = exports.FILES | FIGURE_FILES
+_DESCRIBED = OpenAPIConfig(
+    title="longwatch",
+    version="1",
+    description="What the console shows, for programs: read only, as of any day.",
+    path="/api",
+    render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+)
 NAVIGATION = {
     "/inbox": "Inbox",
     "/desk": "Reviews",
@@ -101,6 +112,7 @@ def console(results: Results, place: str) -> Litestar:
     known = Known(results, place)
     known.configuration()  # a register without one has no matters: told at once
     handlers = [
+        *reading.HANDLERS,
         _to_the_inbox,
         _static,
         *(_page(known, path, page) for path, page in PAGES.items() if _is_here(known, path)),
@@ -113,7 +125,7 @@ def console(results: Results, place: str) -> Litestar:
     return Litestar(
         handlers,
         state=State({"known": known}),
-        openapi_config=None,
+        openapi_config=_DESCRIBED,
         exception_handlers={Exception: explain},
         before_send=[_guard],
         before_request=_require_host,
@@ -142,12 +154,12 @@ async def _require_host(request: Request[Any, Any, Any]) -> None:
         raise NotThere(421, what, why, "open it by http://127.0.0.1 and its port")
 
 
-@get("/", sync_to_thread=False)
+@get("/", sync_to_thread=False, include_in_schema=False)
 def _to_the_inbox() -> Redirect:
     return Redirect("/inbox", status_code=307)
 
 
-@get("/static/{name:str}", sync_to_thread=False)
+@get("/static/{name:str}", sync_to_thread=False, include_in_schema=False)
 def _static(request: Request[Any, Any, Any]) -> Response[bytes]:
     name = str(request.path_params["name"])
     if name not in STATIC:
@@ -157,7 +169,7 @@ def _static(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 def _page(known: Known, path: str, page: Callable[[Known, Asked], Page]) -> HTTPRouteHandler:
-    @get(path, sync_to_thread=True, name=path)
+    @get(path, sync_to_thread=True, name=path, include_in_schema=False)
     def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
         asked = _asked(request)
         return _html(render(page(known, asked), asked, _frame(known, asked)), 200)
@@ -166,7 +178,7 @@ def _page(known: Known, path: str, page: Callable[[Known, Asked], Page]) -> HTTP
 
 
 def _file(known: Known, path: str, make: Callable[[Known, Asked], File]) -> HTTPRouteHandler:
-    @get(path, sync_to_thread=True, name=path)
+    @get(path, sync_to_thread=True, name=path, include_in_schema=False)
     def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
         made = make(known, _asked(request))
         headers = {
@@ -218,8 +230,12 @@ def _bare(known: Known) -> dict[str, Any]:
 
 def _explained(known: Known, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Return the page about an error: what, why, and what to do."""
-    found = _named(error)
-    asked = Asked(request.url.path, {}, "")
+    found, path = _named(error), request.url.path
+    if path.startswith("/api"):
+        found = misread(error) or found
+        content = problem(found, path)
+        return Response(content, media_type=PROBLEM, status_code=found.status)
+    asked = Asked(path, {}, "")
     page = Page("error.html", found.what, {"error": found})
     return _html(render(page, asked, _bare(known)), found.status)
 

@@ -156,6 +156,8 @@ class RegisterReader:
         criterion: str | None = None,
         first: bool = False,
         limit: int | None = None,
+        since: int = 0,
+        skip: int = 0,
     ) -> Iterator[AnyFinding]:
         """Read findings in the order in which they were emitted, however many there are.
 
@@ -169,6 +171,8 @@ class RegisterReader:
             Only the first time that each criterion was met for each pair.
         limit : int, optional
             At most so many, from the first on.
+        since, skip : int
+            Begin with this epoch, and there behind so many.
 
         Yields
         ------
@@ -180,9 +184,11 @@ class RegisterReader:
         query = named(table).where(condition)
         if first:
             query = query.where(table.c.finding_id.in_(_first_met(condition)))
+        if since:
+            query = query.where(table.c.epoch >= since)
         names = (KEYS["product"].c.key, KEYS["event"].c.key)
         query = query.order_by(table.c.epoch, *names, table.c.criterion, table.c.finding_id)
-        for row in self._each(query.limit(limit)):
+        for row in self._each(query.limit(limit).offset(skip or None)):
             yield finding_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
 
     def newest_findings(
@@ -279,6 +285,7 @@ class RegisterReader:
         level: str | None = None,
         ids: Iterable[str] | None = None,
         limit: int | None = None,
+        skip: int = 0,
     ) -> Iterator[Signal]:
         """Read signals as they stood at the end of a day, by priority, however many there are.
 
@@ -294,6 +301,8 @@ class RegisterReader:
             Only these.
         limit : int, optional
             At most so many, from the greatest priority on.
+        skip : int
+            Begin behind so many.
 
         Yields
         ------
@@ -309,7 +318,7 @@ class RegisterReader:
             some = some.join(products, products.c.key_id == table.c.product)
             some = some.where(products.c.level == level)
         # First which, as far as it goes from an index; only then the rows.
-        which = some.order_by(*order).limit(limit).subquery()
+        which = some.order_by(*order).limit(limit).offset(skip or None).subquery()
         both = (
             table.c.signal_id == which.c.signal_id,
             table.c.valid_from == which.c.valid_from,
