@@ -24,6 +24,7 @@ from surveillance.console import cases, exports, inbox, lists, log_pages, progra
 from surveillance.console.api import reading
 from surveillance.console.api.answers import PROBLEM, misread, problem
 from surveillance.console.asked import Asked, NotThere
+from surveillance.console.atom import feed_atom
 from surveillance.console.compare import compare
 from surveillance.console.desk_page import desk
 from surveillance.console.exports import File
@@ -79,7 +80,7 @@ PAGES: dict[str, Callable[[Known, Asked], Page]] = {
     "/data": log_pages.data,
     "/system": log_pages.system,
 }
-FILES = exports.FILES | FIGURE_FILES
+FILES = exports.FILES | FIGURE_FILES | {"/feed.atom": feed_atom}
 _DESCRIBED = OpenAPIConfig(
     title="longwatch",
     version="1",

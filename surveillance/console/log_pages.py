@@ -31,6 +31,8 @@ N_CHARACTERS = 400  # of a refused record
 class _Event(msgspec.Struct):
     """A CloudEvent of the feed."""
 
+    id: str
+    source: str
     time: datetime
     data: FeedEntry
 
@@ -41,6 +43,8 @@ class Published(NamedTuple):
     at: datetime
     entry: FeedEntry
     line: bytes
+    id: str  # these two: of the CloudEvent
+    source: str
 
 
 class Refusals(NamedTuple):
@@ -81,7 +85,7 @@ def published(known: Known, at: date | None) -> list[Published]:
 
 def _published(line: bytes) -> Published:
     event = _decode_event(line)
-    return Published(event.time, event.data, line)
+    return Published(event.time, event.data, line, event.id, event.source)
 
 
 def data(known: Known, asked: Asked) -> Page:
