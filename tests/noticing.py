@@ -161,7 +161,7 @@ class SmtpReceiver:
 
     def __init__(self) -> None:
         self.mails: list[tuple[str, bytes]] = []
-        self.misbehaves = ""  # at: "data", "quit"
+        self.misbehaves = ""  # at: "greeting", "data", "quit"
         self.ending = threading.Event()
         self.address = ("", 0)
 
@@ -173,6 +173,8 @@ class SmtpReceiver:
     def handle(self, handler: socketserver.StreamRequestHandler) -> None:
         """Speak with one client."""
         to = ""
+        while self.misbehaves == "greeting" and not self.ending.wait(0.05):
+            handler.wfile.write(b"220-and more\r\n")  # each line in time, and no end of them
         handler.wfile.write(b"220 here\r\n")
         while line := handler.rfile.readline():
             word = line[:4].upper().strip()

@@ -183,26 +183,29 @@ class EmailChannel:
     def deliver(self, notice: Notice, address: str) -> None:
         """Send one notice to one address; it is delivered when the server has taken it."""
         message = self._message(notice, address)
-        server: smtplib.SMTP | None = None
+        server = self._server()
         try:
-            server = self._connected()
-            connection = server
-            with _bounded(lambda: connection.sock):
+            with _bounded(lambda: server.sock):
+                server.connect(self._host, self._port)  # reads the greeting
                 self._log_in(server)
                 server.sendmail(self._receiver.sender, [address], message.as_bytes())
         except (OSError, smtplib.SMTPException, ValueError) as error:
             raise NotDelivered(f"{type(error).__name__}: {error}") from None
         finally:
-            if server is not None:
-                _let_go(server)
+            _let_go(server)
 
-    def _connected(self) -> smtplib.SMTP:
-        if self._receiver.security == "tls":
-            context = ssl.create_default_context()
-            return smtplib.SMTP_SSL(
-                self._host, self._port, self._domain, timeout=SECONDS, context=context
+    def _server(self) -> smtplib.SMTP:
+        """Return a client that is not connected yet: its constructor would wait without bound."""
+        server = (
+            smtplib.SMTP_SSL(
+                local_hostname=self._domain, timeout=SECONDS, context=ssl.create_default_context()
             )
-        return smtplib.SMTP(self._host, self._port, self._domain, timeout=SECONDS)
+            if self._receiver.security == "tls"
+            else smtplib.SMTP(local_hostname=self._domain, timeout=SECONDS)
+        )
+        # The name that a certificate is checked for; only the constructor sets it.
+        server._host = self._host  # type: ignore[attr-defined] # noqa: SLF001
+        return server
 
     def _log_in(self, server: smtplib.SMTP) -> None:
         if self._receiver.security == "starttls":

@@ -27,6 +27,8 @@ from surveillance.stream.retrying import Retrying
 
 N_MESSAGES_A_COMMIT = 500
 POLL_MS = 500
+SECONDS_KEPT = 90 * 86_400.0  # the content of what was sent; its id stays for good
+SECONDS_A_DAY = 86_400.0
 SECONDS_TO_END = 12.0  # a little longer than a receiver may take to answer
 _SIGNALS = TopicPartition(SIGNALS, 0)
 _MADE_ANEW = "the topics were made anew, or messages were removed"
@@ -80,6 +82,7 @@ class NoticeFollower:
         self._retrying = Retrying(log=report)
         self._place: Place | None = None
         self._target: int | None = None
+        self._forgets_at = 0.0
 
     def run(self, *, until_caught_up: bool) -> None:
         """Follow and send until told to end, or until all is read that was there at the start.
@@ -184,7 +187,15 @@ class NoticeFollower:
         whole = [one for one in taken if one is not None]
         if whole and self._place is not None:
             self._place = self._deriving.keep(self._outbox, self._place, whole)
+        self._forget()
         self._show_waiting()
+
+    def _forget(self) -> None:
+        """Drop once a day what was sent long ago."""
+        now = self._clock()
+        if now >= self._forgets_at:
+            self._outbox.forget_sent(now - SECONDS_KEPT)
+            self._forgets_at = now + SECONDS_A_DAY
 
     def _show_waiting(self) -> None:
         if self._place is None:

@@ -294,6 +294,25 @@ class Outbox:
         with database.reached(self._engine) as connection:
             connection.execute(statement)
 
+    def forget_sent(self, before: float) -> int:
+        """Drop the content of notices that were delivered long ago; return how many.
+
+        Their ids stay, so that none can be put into the outbox again and be sent twice.
+
+        Parameters
+        ----------
+        before : float
+            Seconds since 1970: of those delivered by then.
+        """
+        columns = _notices.c
+        statement = (
+            update(_notices)
+            .where(columns.sent_at <= before, func.length(columns.document) > 0)
+            .values(document=b"")
+        )
+        with database.reached(self._engine) as connection:
+            return connection.execute(statement).rowcount
+
     def waiting(self) -> dict[str, Waiting]:
         """Return what waits, by receiver, for those that are no longer configured too."""
         columns = _notices.c

@@ -172,6 +172,26 @@ def test_a_server_that_refuses_the_address_or_hangs_up_is_no_delivery(smtp: Smtp
         mailing(smtp.server).deliver(NOTICE, "duty@example.org")
 
 
+def test_a_greeting_that_never_ends_is_no_delivery(
+    smtp: SmtpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "SECONDS_IN_ALL", 0.3)
+    smtp.misbehaves = "greeting"
+
+    with pytest.raises(NotDelivered, match="SMTPServerDisconnected"):
+        mailing(smtp.server).deliver(NOTICE, "duty@example.org")
+
+    assert smtp.mails == []
+
+
+def test_a_certificate_is_checked_for_the_name_of_the_server() -> None:
+    for security in ("none", "starttls", "tls"):
+        server = mailing("mail.example.org:25", security=security)._server()
+
+        assert server._host == "mail.example.org"  # type: ignore[attr-defined]
+        assert server.sock is None
+
+
 def test_a_mail_that_was_taken_is_delivered_however_the_connection_ends(
     smtp: SmtpReceiver,
 ) -> None:

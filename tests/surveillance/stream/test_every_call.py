@@ -87,6 +87,10 @@ class NoOutbox(Outbox):
     def waiting(self) -> dict[str, Waiting]:
         return {}
 
+    def forget_sent(self, before: float) -> int:
+        assert before
+        return 0
+
     def close(self) -> None:
         """Nothing to let go of."""
 
