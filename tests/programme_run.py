@@ -7,11 +7,13 @@ from datetime import timedelta
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
 from small_run import CONFIGURATION, encode, given, versions
 from treated import before, dose, end, enrolment, event, on, value, visit
 
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.reader import read_configuration
+from surveillance.domain.case import CaseVersion, Dose
 from surveillance.domain.outcome import MissedVisit, OutcomeRecord
 from surveillance.runs.replay import replay
 
@@ -133,7 +135,21 @@ def make_programme_run(folder: Path) -> Path:
     return folder / "run"
 
 
-def _moved(version: Any, by: timedelta) -> Any:  # noqa: ANN401 - a case version
-    from msgspec.structs import replace  # noqa: PLC0415 - only here
+def _moved(version: CaseVersion, by: timedelta) -> CaseVersion:
+    """Return a case so much later; one of ROTASHIELD with a dose ten days before, and an onset.
 
-    return replace(version, received_on=version.received_on + by)
+    The onset of R-3 is on the third day after the dose, and so on; that of R-0 lies before it.
+    """
+    received_on = version.received_on + by
+    name, _, number = version.case_id.partition("-")
+    if name != "R":
+        return replace(version, received_on=received_on)
+    first = received_on - timedelta(days=10)
+    onset = first + timedelta(days=int(number) or -1)
+    (product,), (happened,) = version.products, version.events
+    return replace(
+        version,
+        received_on=received_on,
+        products=(replace(product, doses=(Dose(start_on=first),)),),
+        events=(replace(happened, onset_on=onset),),
+    )

@@ -202,7 +202,7 @@ def _rows(known: Known, day: Day, found: Sequence[WaitingMatter]) -> list[Row]:
     configuration = known.configuration()
     whole = whole_signals(known.source, (one.matter.best for one in found), day.on)
     compared, labels = Comparison(known.reader, configuration), Labels(configuration)
-    same = _same_cases(known, day)
+    same = same_cases(known, day)
     rows = []
     for one in found:
         item = whole[one.matter.best.signal_id]
@@ -218,7 +218,7 @@ def _rows(known: Known, day: Day, found: Sequence[WaitingMatter]) -> list[Row]:
     return rows
 
 
-def _same_cases(known: Known, day: Day) -> SameCases:
+def same_cases(known: Known, day: Day) -> SameCases:
     """Return what finds neighbours on the list of a day; it keeps the cases that it has read."""
     found: SameCases = known.kept(
         ("same", day.on, day.epoch),

@@ -13,6 +13,7 @@ from surveillance.screening.keys import Naming
 from surveillance.views.case_assessments import CaseAssessments
 from surveillance.views.day import Day, day_of
 from surveillance.views.line_listing import LineListing, Pair, line_listing
+from surveillance.views.masking import masking
 from surveillance.views.refused import read_refused
 from surveillance.views.results import Results
 from surveillance.views.series import points, sums_in_register
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from surveillance.domain.refused_record import RefusedRecord
     from surveillance.register.keys import KeyKind
     from surveillance.register.reader import EpochRow
+    from surveillance.views.masking import Unmasked
     from surveillance.views.series import Point
 
 N_KEPT = 64  # of days, listings and series, the latest asked for
@@ -153,6 +155,18 @@ class Known:
             lambda: points(
                 sums_in_register(self.reader, [(product, event)])[product, event], "month", on
             ),
+        )
+        return found
+
+    def masking(self, product: str, event: str, on: date) -> list[Unmasked]:
+        """Return measures of a pair without the reports of other products; none without a case."""
+        epoch = self.reader.cases.epoch_on(on)
+        series = self.series(product, event, on)
+        if epoch is None or not series:
+            return []
+        found: list[Unmasked] = self._others.get(
+            ("masking", product, event, epoch),
+            lambda: masking(self.reader.counted, (product, event), series[-1].n_total, epoch),
         )
         return found
 

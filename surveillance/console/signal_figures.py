@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from surveillance.console.cases import known_key
 from surveillance.console.figures import draw_series
+from surveillance.console.onset_figure import onset
 from surveillance.console.pages import name_of
 from surveillance.console.taken import Figure
 
@@ -64,7 +65,13 @@ def _over_time(known: Known, asked: Asked) -> tuple[Figure, Figure]:
     return over_time(known.series(product, event, on), product, event, on)
 
 
+def _onset(known: Known, asked: Asked) -> Figure:
+    product, event, on = pair_of(known, asked)
+    return onset(known.listing(product, event, on), on)
+
+
 FIGURES: dict[str, Callable[[Known, Asked], Figure]] = {
     "cases": lambda known, asked: _over_time(known, asked)[0],
     "limits": lambda known, asked: _over_time(known, asked)[1],
+    "onset": _onset,
 }

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from surveillance.configuration.types import Criterion
 from surveillance.console.asked import NotThere, shown
-from surveillance.console.inbox import LISTED
+from surveillance.console.criteria_table import beside
+from surveillance.console.inbox import LISTED, same_cases
 from surveillance.console.matter import page_of
+from surveillance.console.onset_figure import onset
 from surveillance.console.pages import Page, name_of
 from surveillance.console.programme_data import looks_of, name_of_test
 from surveillance.console.programme_figures import statistic
@@ -91,6 +93,17 @@ def signal(known: Known, asked: Asked) -> Page:
             ],
             "point": series[-1] if series else None,
             "series": series,
+            "beside": beside(
+                (item.product, item.event),
+                known.configuration().criteria.criterion,
+                item.support,
+                findings,
+                series[-1] if series else None,
+            ),
+            "masking": known.masking(item.product, item.event, day.on) if counted else [],
+            "onset": onset(listing, day.on) if listing and listing.cases else None,
+            "copies": _copies(listing),
+            "same": same_cases(known, day).of(item) if counted else None,
             "figures": over_time(series, item.product, item.event, day.on),
             "parts": [(one, BASES.get(one.name, ""), one.name in NEGATIVE) for one in item.parts],
             "steps": steps_of(held, made),
@@ -192,6 +205,15 @@ def _against(
     if item.n_changes:
         found.append(("changes after data had been seen", item.n_changes, "; ".join(item.changes)))
     return list(dict.fromkeys(found))
+
+
+def _copies(listing: LineListing | None) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the cases with a marked duplicate, each with its copies."""
+    return [
+        (one.case_id, one.duplicates)
+        for one in (listing.cases if listing else ())
+        if one.duplicates
+    ]
 
 
 def _over(item: Signal) -> str:

@@ -25,6 +25,7 @@ from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import Signal, SignalOutline, SignalStep, Status
 from surveillance.register import database, schema
 from surveillance.register.case_reader import CaseReader
+from surveillance.register.counted_reader import CountedReader
 from surveillance.register.documents import AnyFinding, finding_of, signal_of
 from surveillance.register.keys import KeyKind, key_id
 from surveillance.register.look_reader import LookReader
@@ -111,6 +112,7 @@ class RegisterReader:
     def __init__(self, url: str) -> None:
         self._engine = database.open_existing(url)
         self.cases = CaseReader(self._engine)
+        self.counted = CountedReader(self._engine)
         self.outcomes = OutcomeReader(self._engine)
         self.looks = LookReader(self._engine)
         self.reviews = ReviewReader(self._engine)

@@ -31,7 +31,11 @@ def links(page: Shown, ending: str) -> dict[str, str]:
 
 def shown(site: Site, programmes: Site) -> list[tuple[Site, Shown]]:
     page = programmes.page("/programme", name="P1")
-    return [(site, site.page(SIGNAL)), (programmes, page)]
+    return [
+        (site, site.page(SIGNAL)),
+        (programmes, programmes.page(SIGNAL)),
+        (programmes, page),
+    ]
 
 
 def test_every_figure_is_on_a_page_and_can_be_taken_as_each_kind_of_file(
@@ -40,6 +44,8 @@ def test_every_figure_is_on_a_page_and_can_be_taken_as_each_kind_of_file(
     taken: set[str] = set()
     for of, page in shown(site, programmes):
         for name, address in links(page, ".svg").items():
+            if name in taken:
+                continue
             first, again = (of.client.get(address) for _ in range(2))
             assert first.status_code == 200, address
             assert first.content == again.content
@@ -66,8 +72,10 @@ def test_a_figure_has_an_address_of_its_own_with_its_day_and_all_its_numbers(
             assert "at=" in address
             alone = of.page(address)
             rows = rows_of(of, address.replace("/figure?", "/figure.csv?"))
-            table = alone.table(f"{len(rows):,} row")
-            assert len(table) == len(rows)
+            if rows:
+                assert len(alone.table(f"{len(rows):,} row")) == len(rows)
+            else:
+                assert "There are none at the end of" in alone.words
             assert alone.tree.xpath("//figcaption") == alone.tree.xpath("//figure/figcaption")
             assert "known" in alone.words
 
