@@ -88,12 +88,15 @@ def _state(one: WaitingMatter) -> tuple[object, ...]:
 
 def _rows(known: Known, then: Day, now: Day, pairs: Sequence[Pair]) -> list[Row]:
     names = [one.best.signal_id for one in pairs]
-    before, after = (known.reader.states_at(names, day.epoch) for day in (then, now))
+    before, after = (
+        {one.signal_id: one for one in day.of(known.reader.states_at(names, day.epoch).values())}
+        for day in (then, now)
+    )
     return [
         Row(
             one,
-            then.numbers.get(name, before.get(name)),
-            now.numbers.get(name, after.get(name)),
+            before.get(name),
+            after.get(name),
         )
         for one, name in zip(pairs, names, strict=True)
     ]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from surveillance.domain.refused_record import RefusedRecord
     from surveillance.register.keys import KeyKind
     from surveillance.register.reader import EpochRow
+    from surveillance.views.as_of import NumbersOfDay
     from surveillance.views.masking import Unmasked
     from surveillance.views.series import Point
 
@@ -79,6 +80,18 @@ class KeptResults(Results):
             kept[epoch] = super().configuration()
         return kept.get(epoch)
 
+    def numbers_at(self, on: date) -> NumbersOfDay | None:
+        """Return the numbers of a day that a page was asked for lately; None for others."""
+        kept: dict[date, NumbersOfDay] = self.__dict__.get("_numbers", {})
+        return kept.get(on)
+
+    def keep_numbers(self, on: date, numbers: NumbersOfDay | None) -> None:
+        """Keep the numbers of a day of a run, as long as those of few others follow."""
+        kept: dict[date, NumbersOfDay] = self.__dict__.get("_numbers", {})
+        if numbers is not None:  # a new dict: another thread may be reading the old one
+            latest = [(day, one) for day, one in kept.items() if day != on][1 - N_KEPT_DAYS :]
+            self.__dict__["_numbers"] = dict([*latest, (on, numbers)])
+
 
 class Known:
     """Answers what pages ask, from what is kept where it can.
@@ -126,7 +139,12 @@ class Known:
             )
         on = last if at is None else at
         epoch = self.reader.cases.epoch_on(on)
-        found: Day = self._days.get((on, epoch), lambda: day_of(self.source, on))
+        found: Day = self._days.get((on, epoch), lambda: self._computed(on))
+        return found
+
+    def _computed(self, on: date) -> Day:
+        found = day_of(self.source, on)
+        self.source.keep_numbers(on, found.numbers)
         return found
 
     def days(self) -> dict[int, date]:

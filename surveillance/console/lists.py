@@ -38,9 +38,7 @@ def _signals_of(known: Known, asked: Asked, kind: KeyKind) -> Page:
     day, key = known.day(asked.at), known_key(known, kind, asked.required("key"))
     product, event = (key, None) if kind == "product" else (None, key)
     chosen = Chosen(product, event, day.on)
-    found = [
-        day.numbers.get(one.signal_id, one) for one in known.reader.each_signal(chosen)
-    ]  # in the order of the latest findings
+    found = day.of(known.reader.each_signal(chosen))
     found.sort(key=lambda one: (-one.priority, one.signal_id))
     return Page(
         "signals_of.html",

@@ -121,7 +121,7 @@ def _signal(known: Known, signal_id: str, day: Day) -> tuple[Signal, Signal]:
         what = f"{shown(signal_id)} is not a signal on {day.on}"
         remedy = "take one from the inbox, or choose a later day"
         raise NotThere(404, what, "a signal begins with its first finding", remedy)
-    return held, day.numbers.get(signal_id, held)
+    return held, day.of([held])[0]
 
 
 def _latest(known: Known, item: Signal, day: Day) -> dict[str, AnyFinding]:

@@ -25,8 +25,9 @@ N_NAMES_A_QUERY = 500
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
+    from pathlib import Path
 
-    from surveillance.configuration.types import Weights
+    from surveillance.configuration.types import Configuration, Weights
     from surveillance.domain.product import Level
     from surveillance.domain.signal import Status
     from surveillance.triage.priority import Facts
@@ -51,24 +52,105 @@ def signals_as_of(source: Results, signals: Sequence[Signal], on: date) -> list[
         In the same order. Those of sequential tests, and all of a register without its run, keep
         the numbers of `evaluated_on`.
     """
+    if (kept := source.numbers_at(on)) is not None:
+        return kept.of(signals)
     configuration = source.configuration()
     if source.directory is None or configuration is None:
         return list(signals)
     pairs = [(item.product, item.event) for item in signals]
-    counted = CountedRun(source.directory, pairs=pairs)
-    counted.to_the_end_of(on)
-    places = counted.places(pairs)
-    chosen = [number for number, item in enumerate(signals) if is_screened(item)]
-    chosen = [number for number in chosen if places[number] >= 0]
-    facts = counted.facts(places[chosen], on)
-    watched = np.array([signals[number].is_sentinel for number in chosen], np.bool_)
-    facts = facts._replace(is_watched=np.where(watched, 1.0, np.nan))
-    facts = Labels(configuration).added(facts, [pairs[number] for number in chosen], on)
-    found = list(signals)
-    updated = _updated([found[number] for number in chosen], facts, configuration.triage.weights)
-    for number, item in zip(chosen, updated, strict=True):
-        found[number] = msgspec.structs.replace(item, evaluated_on=on)
-    return found
+    return NumbersOfDay(source.directory, configuration, pairs, on).of(signals)
+
+
+class NumbersOfDay:
+    """The numbers of pairs at the end of a day, for as many signals as ask for them.
+
+    Parameters
+    ----------
+    directory : Path
+        Of a run, whose contributions are summed.
+    configuration : Configuration
+        With the weights of the priority, and the labels.
+    pairs : sequence of tuple of str
+        Product and event of every signal that may ask.
+    on : date
+        The day.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        configuration: Configuration,
+        pairs: Sequence[tuple[str, str]],
+        on: date,
+    ) -> None:
+        self._on, self._weights = on, configuration.triage.weights
+        self._labels = Labels(configuration)
+        counted = CountedRun(directory, pairs=pairs)
+        counted.to_the_end_of(on)
+        places = counted.places(pairs)
+        found = np.flatnonzero(places >= 0)
+        self._facts = counted.facts(places[found], on)
+        self._rows = {pairs[one]: row for row, one in enumerate(found.tolist())}
+
+    def of(self, signals: Sequence[Signal]) -> list[Signal]:
+        """Return signals with these numbers, in the same order; those of sequential tests as is.
+
+        Parameters
+        ----------
+        signals : sequence of Signal
+            As they stood on that day.
+        """
+        chosen = self._counted(signals)
+        found = list(signals)
+        held = [found[number] for number in chosen]
+        for number, item in zip(
+            chosen, _updated(held, self._facts_of(held), self._weights), strict=True
+        ):
+            found[number] = msgspec.structs.replace(item, evaluated_on=self._on)
+        return found
+
+    def of_outlines(self, outlines: Sequence[SignalOutline]) -> list[SignalOutline]:
+        """Return what lists need of signals with these numbers, in the same order.
+
+        Parameters
+        ----------
+        outlines : sequence of SignalOutline
+            As they stood on that day.
+        """
+        chosen = self._counted(outlines)
+        found = list(outlines)
+        facts = self._facts_of([found[number] for number in chosen])
+        scores = priority.scores(priority.parts(facts), self._weights).tolist()
+        n, serious, fatal = (
+            column.astype(np.int64).tolist() for column in (facts.n, facts.n_serious, facts.n_fatal)
+        )
+        has_excess = (np.nan_to_num(facts.evidence) > 0).tolist()
+        for row, number in enumerate(chosen):
+            found[number] = msgspec.structs.replace(
+                found[number],
+                priority=scores[row],
+                n=n[row],
+                n_serious=serious[row],
+                n_fatal=fatal[row],
+                has_excess=has_excess[row],
+            )
+        return found
+
+    def _counted(self, signals: Sequence[AnySignal]) -> list[int]:
+        """Return the places of the signals that cases are counted for."""
+        return [
+            number
+            for number, item in enumerate(signals)
+            if is_screened(item) and (item.product, item.event) in self._rows
+        ]
+
+    def _facts_of(self, signals: Sequence[AnySignal]) -> Facts:
+        pairs = [(item.product, item.event) for item in signals]
+        rows = np.array([self._rows[pair] for pair in pairs], np.int64)
+        watched = np.array([item.is_sentinel for item in signals], np.bool_)
+        facts = type(self._facts)(*(column[rows] for column in self._facts))
+        facts = facts._replace(is_watched=np.where(watched, 1.0, np.nan))
+        return self._labels.added(facts, pairs, self._on)
 
 
 def open_signals(source: Results, on: date, level: Level | None = None) -> list[Signal]:
@@ -127,8 +209,8 @@ def whole_signals(source: Results, chosen: Iterable[AnySignal], on: date) -> dic
     found = {one.signal_id: one for one in held if isinstance(one, Signal)}
     names = [one.signal_id for one in held if one.signal_id not in found]
     for first in range(0, len(names), N_NAMES_A_QUERY):
-        some = names[first : first + N_NAMES_A_QUERY]
-        found |= {one.signal_id: one for one in source.reader.signals(Chosen(until=on), ids=some)}
+        some = source.reader.signals(Chosen(until=on), ids=names[first : first + N_NAMES_A_QUERY])
+        found |= {one.signal_id: one for one in signals_as_of(source, some, on)}
     return found
 
 

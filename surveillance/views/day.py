@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from surveillance.domain.errors import Misused
 from surveillance.register.reader import Chosen
 from surveillance.triage.matters import Matters
-from surveillance.views.as_of import listable_signals, signals_as_of
+from surveillance.views.as_of import NumbersOfDay
 from surveillance.views.ranking import rank_matters
 from surveillance.views.worklist import worklist
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from surveillance.domain.signal import AnySignal, Signal
+    from surveillance.domain.signal import Signal
     from surveillance.views.ranking import RankedMatter
     from surveillance.views.results import Results
     from surveillance.views.worklist import WaitingMatter, Worklist
@@ -32,7 +32,7 @@ class Day(NamedTuple):
     epoch: int
     work: Worklist
     n_open: int  # signals, whether they are on the list or not
-    numbers: Mapping[str, Signal]  # every signal with the numbers of the day; empty for a register
+    numbers: NumbersOfDay | None  # of every pair; None for a register, where signals keep theirs
     members: Mapping[str, Sequence[str]]  # names of the signals of each matter, those to come too
     places: Mapping[str, WaitingMatter]  # on the list, by matter
 
@@ -40,6 +40,11 @@ class Day(NamedTuple):
         """Return a matter as it stands on the list; None if it is not on it."""
         found = self.places.get(matter_id)
         return None if found is None else found.matter
+
+    def of(self, signals: Iterable[Signal]) -> list[Signal]:
+        """Return signals that stood on the day, with the numbers of the day where it has them."""
+        held = list(signals)
+        return held if self.numbers is None else self.numbers.of(held)
 
 
 def day_of(source: Results, on: date) -> Day:
@@ -61,23 +66,24 @@ def day_of(source: Results, on: date) -> Day:
     if epoch is None:
         raise Misused(str(on), "is before the first day of the log", "name a later day")
     configuration = source.required_configuration()
-    numbers, listable = _signals(source, on)
+    pairs = source.reader.pairs_of_signals()
+    numbers = _numbers(source, pairs.values(), on)
+    listable = source.reader.outlines(Chosen(until=on), configuration.lifecycle.open_statuses)
+    if numbers is not None:
+        listable = numbers.of_outlines(listable)
     ranked = rank_matters(listable, configuration.triage, on)
     work = worklist(source, ranked, on)
     matters = Matters(configuration)
     members: dict[str, list[str]] = {}
-    for name, pair in source.reader.pairs_of_signals().items():
+    for name, pair in pairs.items():
         members.setdefault(matters.of(*pair).matter_id, []).append(name)
     places = {one.matter.best.matter_id: one for one in work.matters}
     return Day(on, epoch, work, len(listable), numbers, members, places)
 
 
-def _signals(source: Results, on: date) -> tuple[dict[str, Signal], Sequence[AnySignal]]:
-    """Return all signals of a run with the numbers of a day, and those that may be listed."""
+def _numbers(source: Results, pairs: Iterable[tuple[str, str]], on: date) -> NumbersOfDay | None:
+    """Return the numbers of the signals of a run at the end of a day; a register has none."""
     if source.directory is None:
-        return {}, listable_signals(source, on)
-    statuses = source.required_configuration().lifecycle.open_statuses
-    standing = signals_as_of(source, list(source.reader.each_signal(Chosen(until=on))), on)
-    return {one.signal_id: one for one in standing}, [
-        one for one in standing if one.status in statuses
-    ]
+        return None
+    configuration = source.required_configuration()
+    return NumbersOfDay(source.directory, configuration, list(dict.fromkeys(pairs)), on)

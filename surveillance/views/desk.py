@@ -17,7 +17,7 @@ from surveillance.views.as_of import N_NAMES_A_QUERY
 from surveillance.views.proposals import ProposalState, proposals_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from datetime import date
 
     from surveillance.configuration.law import Ground
@@ -198,8 +198,7 @@ def _states(reader: RegisterReader, names: Iterable[str], day: Day) -> dict[str,
     found: dict[str, Signal] = {}
     for first in range(0, len(ordered), N_NAMES_A_QUERY):
         found |= reader.states_at(ordered[first : first + N_NAMES_A_QUERY], day.epoch)
-    numbers: Mapping[str, Signal] = day.numbers
-    return {name: numbers.get(name, one) for name, one in found.items()}
+    return {one.signal_id: one for one in day.of(found.values())}
 
 
 def _brought(signal: Signal) -> Step:

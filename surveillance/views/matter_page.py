@@ -193,9 +193,9 @@ class _Page:
 
     def _of_the_day(self, standing: Sequence[Signal]) -> list[Signal]:
         """Return signals with the numbers of the day."""
-        if self._known is None or not self._known.numbers:
+        if self._known is None:
             return signals_as_of(self._source, standing, self._day)
-        return [self._known.numbers[one.signal_id] for one in standing]
+        return self._known.of(standing)
 
     def _stands(self, matter_id: str) -> WaitingMatter | None:
         """Return where the matter stands on the list; None if it is not on it."""

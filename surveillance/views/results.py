@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from surveillance.configuration.types import Configuration
+    from surveillance.views.as_of import NumbersOfDay
     from surveillance.views.series import Sums
 
 
@@ -50,6 +51,10 @@ class Results:
         if self.directory is not None:
             return sums_by_day(self.directory, pairs)
         return sums_in_register(self.reader, pairs)
+
+    def numbers_at(self, on: date) -> NumbersOfDay | None:  # noqa: ARG002 - where a day is kept
+        """Return the numbers of a day where they are at hand: a command computes what it needs."""
+        return None
 
     def counted_keys(self) -> tuple[list[str], list[str]]:
         """Return the keys of all products and events that a case counted under."""

@@ -10,12 +10,17 @@ from threading import Event
 from typing import Any
 
 import pytest
+from decided_run import LAST
 from reading_pages import Site
 
 from surveillance.console import kept
 from surveillance.console.app import PAGES
 from surveillance.domain.errors import Away
+from surveillance.views import as_of
+from surveillance.views.as_of import open_signals, whole_signals
+from surveillance.views.counted import CountedRun
 from surveillance.views.day import day_of
+from surveillance.views.results import open_results
 
 
 @pytest.fixture
@@ -108,3 +113,45 @@ def test_a_register_that_is_away_is_asked_for_again_later(
     assert page.status == 503
     assert "does not answer" in page.words
     assert "try again later" in page.words
+
+
+@pytest.mark.parametrize("day", [date(2024, 3, 11), date(2024, 3, 20), LAST])
+def test_a_list_has_the_numbers_that_whole_signals_have(decided_run: Path, day: date) -> None:
+    source = open_results(decided_run, None)
+    listed = {
+        one.signal_id: one
+        for each in day_of(source, day).work.matters
+        for one in each.matter.signals
+    }
+    whole = {one.signal_id: one for one in open_signals(source, day)}
+
+    assert listed
+    for name, one in listed.items():
+        for field in ("n", "n_serious", "n_fatal", "priority", "matter_id", "status", "first_on"):
+            assert getattr(one, field) == getattr(whole[name], field)
+        assert one.has_excess == (whole[name].evidence > 0)  # type: ignore[union-attr]
+    assert whole_signals(source, listed.values(), day) == {name: whole[name] for name in listed}
+
+
+def test_the_contributions_of_a_day_are_summed_once_for_all_its_pages(
+    decided_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def noted(directory: Path, **known: Any) -> CountedRun:  # noqa: ANN401 - as it is called
+        read.append(directory)
+        return CountedRun(directory, **known)
+
+    monkeypatch.setattr(as_of, "CountedRun", noted)
+    site = Site(decided_run)
+    inbox = site.page("/inbox?view=all")
+    for address in (
+        *inbox.links_to("/m/"),
+        "/desk",
+        "/meeting",
+        "/inbox.csv",
+        "/product?key=product:BETA",
+    ):
+        assert site.page(address).status == 200
+
+    assert read == [decided_run]
