@@ -233,9 +233,9 @@ def _explained(known: Known, request: Request[Any, Any, Any], error: Exception) 
     """Return the page about an error: what, why, and what to do."""
     found, path = _named(error), request.url.path
     if path.startswith("/api"):
-        found = misread(error) or found
+        found, allowed = misread(error) or found, getattr(error, "headers", None)
         content = problem(found, path)
-        return Response(content, media_type=PROBLEM, status_code=found.status)
+        return Response(content, media_type=PROBLEM, status_code=found.status, headers=allowed)
     asked = Asked(path, {}, "")
     page = Page("error.html", found.what, {"error": found})
     return _html(render(page, asked, _bare(known)), found.status)

@@ -61,7 +61,10 @@ At = Annotated[
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=N_ITEMS_MAX, description="Items of a page.")]
 NextPage = Annotated[
-    str | None, QueryParameter(max_length=100, description="`next` of the page before, as it is.")
+    str | None,
+    QueryParameter(
+        pattern="^[A-Za-z0-9_-]{4,100}$", description="`next` of the page before, as it is."
+    ),
 ]
 _Decorator = Callable[[Callable[..., Response[bytes]]], HTTPRouteHandler]
 Key = Annotated[str | None, QueryParameter(max_length=1_000, description="A key, as rows have it.")]
@@ -79,11 +82,11 @@ def _read(path: str, summary: str, of: Any, *others: int) -> _Decorator:  # noqa
     of : type
         Of the answer.
     others : int
-        Statuses of the problems that it may answer with, beside 400.
+        Statuses of the problems that it may answer with, beside 400 and 404.
     """
     problems = {
         status: ResponseSpec(Problem, generate_examples=False, media_type=PROBLEM)
-        for status in (400, *others)
+        for status in (400, 404, *others)
     }
     return get(
         ROOT + path,
@@ -123,7 +126,12 @@ def _sent(request: Asking, answer: Answer) -> Response[bytes]:
     return Response(answer.content, media_type=JSON, headers=headers)
 
 
-@_read("/epochs", "Epochs, the oldest first: when each closed, and what was in force.", Listed[Any])
+@_read(
+    "/epochs",
+    "Epochs, the oldest first: when each closed, and what was in force.",
+    Listed[Any],
+    410,
+)
 def epochs(
     request: Asking, *, at: At = None, cursor: NextPage = None, limit: Limit = N_ITEMS
 ) -> Response[bytes]:
@@ -134,7 +142,7 @@ def epochs(
     return _sent(request, listed(known, day, page, found[page.n_before :]))
 
 
-@_read("/matters", "Matters on the list, the greatest priority first.", Listed[Any])
+@_read("/matters", "Matters on the list, the greatest priority first.", Listed[Any], 410)
 def matters(
     request: Asking,
     *,
@@ -161,16 +169,14 @@ def _ranked(known: Known, day: Day, found: list[WaitingMatter]) -> Iterable[dict
         yield ranked_matter(one, best, public.of(best))
 
 
-@_read(
-    "/matters/{matter_id:str}", "A matter: its signals now and when last seen.", Single[Any], 404
-)
+@_read("/matters/{matter_id:str}", "A matter: its signals now and when last seen.", Single[Any])
 def matter(request: Asking, *, matter_id: FromPath[str], at: At = None) -> Response[bytes]:
     """Return one matter as `longwatch matter` does."""
     known, day = _known(request), _known(request).day(at)
     return _sent(request, single(known, day, matter_of(known, matter_id, day)))
 
 
-@_read("/signals", "Signals, the greatest priority first.", Listed[Signal], 404)
+@_read("/signals", "Signals, the greatest priority first.", Listed[Signal], 410)
 def signals(
     request: Asking,
     *,
@@ -207,7 +213,7 @@ def _chosen(known: Known, day: Day, product: str | None, event: str | None) -> C
     )
 
 
-@_read("/signals/{signal_id:str}", "A signal as it stood.", Single[Signal], 404)
+@_read("/signals/{signal_id:str}", "A signal as it stood.", Single[Signal])
 def signal(request: Asking, *, signal_id: FromPath[str], at: At = None) -> Response[bytes]:
     """Return one signal."""
     known, day = _known(request), _known(request).day(at)
@@ -224,7 +230,7 @@ def _signal(known: Known, day: Day, signal_id: str) -> Signal:
     return found[signal_id]
 
 
-@_read("/signals/{signal_id:str}/steps", "What was decided about a signal.", Listed[Any], 404)
+@_read("/signals/{signal_id:str}/steps", "What was decided about a signal.", Listed[Any], 410)
 def steps(
     request: Asking,
     *,
@@ -241,7 +247,7 @@ def steps(
     return _sent(request, listed(known, day, page, rows[page.n_before :]))
 
 
-@_read("/findings", "Findings in the order in which they were made.", Listed[Any], 404)
+@_read("/findings", "Findings in the order in which they were made.", Listed[Any], 410)
 def findings(
     request: Asking,
     *,
@@ -263,7 +269,7 @@ def findings(
     return _sent(request, listed(known, day, page, found, lambda one: one.epoch))
 
 
-@_read("/cases", "The line listing of a pair: those that count, then the others.", Listed[Any], 404)
+@_read("/cases", "The line listing of a pair: those that count, then the others.", Listed[Any], 410)
 def cases(
     request: Asking,
     *,
@@ -282,7 +288,7 @@ def cases(
     return _sent(request, listed(known, day, page, rows[page.n_before :]))
 
 
-@_read("/cases/{case_id:str}", "A case with all its versions.", Single[Any], 404)
+@_read("/cases/{case_id:str}", "A case with all its versions.", Single[Any])
 def case(request: Asking, *, case_id: FromPath[str], at: At = None) -> Response[bytes]:
     """Return one case as `longwatch case` does."""
     known, day = _known(request), _known(request).day(at)
@@ -293,7 +299,7 @@ def case(request: Asking, *, case_id: FromPath[str], at: At = None) -> Response[
 def _keys(kind: KeyKind) -> HTTPRouteHandler:
     """Return the function that lists the keys of a kind."""
 
-    @_read(f"/{kind}s", f"Keys of every {kind} that a case was ever found under.", Listed[str])
+    @_read(f"/{kind}s", f"Keys of every {kind} that a case was ever found under.", Listed[str], 410)
     def keys(
         request: Asking,
         *,
@@ -313,7 +319,7 @@ def _keys(kind: KeyKind) -> HTTPRouteHandler:
     return keys
 
 
-@_read("/looks", "Looks of the tests of outcomes, the oldest first.", Listed[Any])
+@_read("/looks", "Looks of the tests of outcomes, the oldest first.", Listed[Any], 410)
 def looks(
     request: Asking,
     *,
@@ -331,7 +337,7 @@ def looks(
     return _sent(request, listed(known, day, page, islice(found, page.n_before, None)))
 
 
-@_read("/refused", "What could not be used, by code and place, whatever the day.", Listed[Any])
+@_read("/refused", "What could not be used, by code and place, whatever the day.", Listed[Any], 410)
 def refused(
     request: Asking, *, at: At = None, cursor: NextPage = None, limit: Limit = N_ITEMS
 ) -> Response[bytes]:
@@ -357,7 +363,7 @@ def configuration(request: Asking) -> Response[bytes]:
     return _sent(request, single(known, day, known.configuration()))
 
 
-@_read("/feed", "What was published, the oldest first, as CloudEvents.", Listed[Any], 404)
+@_read("/feed", "What was published, the oldest first, as CloudEvents.", Listed[Any], 410)
 def feed(
     request: Asking, *, at: At = None, cursor: NextPage = None, limit: Limit = N_ITEMS
 ) -> Response[bytes]:
