@@ -13,7 +13,7 @@ from treated import before, dose, end, enrolment, event, on, value, visit
 
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.reader import read_configuration
-from surveillance.domain.case import CaseVersion, Dose
+from surveillance.domain.case import CaseVersion, Dose, Patient
 from surveillance.domain.outcome import MissedVisit, OutcomeRecord
 from surveillance.runs.replay import replay
 
@@ -76,6 +76,7 @@ EVENTS = {"one": (60, 130, 150, 170, 175, 190, 195, 200), "two": (40,), "four": 
 CONSTRUCTS = {"one": "K1", "two": "K1", "three": "K2", "four": "K2", "five": "L1"}
 BASELINES = {"one": 1, "two": 0, "three": 4}
 MISSED = {"four": 90}
+COUNTRIES = ("DE", "FR", "GB", "US", "JP", "IT", "ES", "CH", "AT", "NL")
 
 
 def outcomes() -> list[OutcomeRecord]:
@@ -135,6 +136,18 @@ def make_programme_run(folder: Path) -> Path:
     return folder / "run"
 
 
+def patient_of(case_id: str) -> dict[str, Any]:
+    """Return who a case is about and where it came from, by its number."""
+    number = int(case_id.partition("-")[2])
+    sex = ("female", "male", None)[number % 3]
+    age = (None, 1.0, 5.0, 40.0, 70.0)[number % 5]
+    return {
+        "patient": Patient(sex=sex, age_years=age),  # type: ignore[arg-type]
+        "country": COUNTRIES[number % len(COUNTRIES)],
+        "reporter": "physician" if number % 2 else "unknown",
+    }
+
+
 def _moved(version: CaseVersion, by: timedelta) -> CaseVersion:
     """Return a case so much later; one of ROTASHIELD with a dose ten days before, and an onset.
 
@@ -142,6 +155,7 @@ def _moved(version: CaseVersion, by: timedelta) -> CaseVersion:
     """
     received_on = version.received_on + by
     name, _, number = version.case_id.partition("-")
+    version = replace(version, **patient_of(version.case_id))
     if name != "R":
         return replace(version, received_on=received_on)
     first = received_on - timedelta(days=10)

@@ -17,6 +17,7 @@ from surveillance.views.masking import masking
 from surveillance.views.refused import read_refused
 from surveillance.views.results import Results
 from surveillance.views.series import points, sums_in_register
+from surveillance.views.strata import Reports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from surveillance.views.as_of import NumbersOfDay
     from surveillance.views.masking import Unmasked
     from surveillance.views.series import Point
+    from surveillance.views.strata import Stratified
 
 N_KEPT = 64  # of days, listings and series, the latest asked for
+N_KEPT_REPORTS = 2  # of days: some thirty bytes for each case
 N_KEPT_DAYS = 6  # a day of ten thousand signals takes some tens of megabytes
 
 
@@ -108,6 +111,7 @@ class Known:
         self.place = place
         self.source = KeptResults(results.reader, results.directory)
         self.reader = results.reader
+        self._reports = Kept(N_KEPT_REPORTS)
         self._days, self._others = Kept(N_KEPT_DAYS), Kept(N_KEPT)
 
     def configuration(self) -> Configuration:
@@ -185,6 +189,17 @@ class Known:
         found: list[Unmasked] = self._others.get(
             ("masking", product, event, epoch),
             lambda: masking(self.reader.counted, (product, event), series[-1].n_total, epoch),
+        )
+        return found
+
+    def strata(self, product: str, event: str, on: date) -> Stratified:
+        """Return a pair within strata; every report of the day is read once."""
+        epoch = self.reader.cases.epoch_on(on)
+        reports: Reports = self._reports.get(
+            epoch, lambda: Reports(self.reader.counted, epoch or 0)
+        )
+        found: Stratified = self._others.get(
+            ("strata", product, event, epoch), lambda: reports.of(product, event)
         )
         return found
 

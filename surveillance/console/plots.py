@@ -273,7 +273,8 @@ def forest(title: str, axis: Axis, rows: Sequence[Estimate], mark: float) -> Mar
         The value of no difference.
     """
     row, top = 20, 10
-    left = 16 + LETTER * max(len(one.name) for one in rows)
+    indent = 12 if any(one.is_head for one in rows) else 0
+    left = 16 + indent + LETTER * max(len(one.name) for one in rows)
     right = WIDTH - 14 - LETTER * max(len(one.written) for one in rows)
     frame = Frame(left, top, max(right - left, 120.0), row * len(rows))
     across = axis.scale(frame.left, frame.left + frame.width)
@@ -286,7 +287,8 @@ def forest(title: str, axis: Axis, rows: Sequence[Estimate], mark: float) -> Mar
     for place, one in enumerate(rows):
         y = top + row * (place + 0.5)
         style = ' class="name"' if one.is_head else ""
-        parts.append(f'<text x="0" y="{y + 4:.1f}"{style}>{escape(visible(one.name))}</text>')
+        x, name = 0 if one.is_head else indent, escape(visible(one.name))
+        parts.append(f'<text x="{x}" y="{y + 4:.1f}"{style}>{name}</text>')
         parts += _interval(axis, across, one, y)
         written = escape(visible(one.written))
         parts.append(f'<text x="{WIDTH}" y="{y + 4:.1f}" text-anchor="end">{written}</text>')

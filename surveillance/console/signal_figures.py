@@ -8,6 +8,7 @@ from surveillance.console.cases import known_key
 from surveillance.console.figures import draw_series
 from surveillance.console.onset_figure import onset
 from surveillance.console.pages import name_of
+from surveillance.console.strata_figure import strata
 from surveillance.console.taken import Figure
 
 if TYPE_CHECKING:
@@ -70,8 +71,14 @@ def _onset(known: Known, asked: Asked) -> Figure:
     return onset(known.listing(product, event, on), on)
 
 
+def _strata(known: Known, asked: Asked) -> Figure:
+    product, event, on = pair_of(known, asked)
+    return strata(known.strata(product, event, on), product, event, on)
+
+
 FIGURES: dict[str, Callable[[Known, Asked], Figure]] = {
     "cases": lambda known, asked: _over_time(known, asked)[0],
     "limits": lambda known, asked: _over_time(known, asked)[1],
     "onset": _onset,
+    "strata": _strata,
 }

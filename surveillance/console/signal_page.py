@@ -14,6 +14,7 @@ from surveillance.console.pages import Page, name_of
 from surveillance.console.programme_data import looks_of, name_of_test
 from surveillance.console.programme_figures import statistic
 from surveillance.console.signal_figures import over_time
+from surveillance.console.strata_figure import strata
 from surveillance.domain.finding import Finding
 from surveillance.register.columns import SIGNAL_ID
 from surveillance.register.reader import Chosen
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
 
     from surveillance.console.asked import Asked
     from surveillance.console.kept import Known
+    from surveillance.console.taken import Figure
     from surveillance.domain.finding import WatchFinding
     from surveillance.domain.signal import Signal, Support
     from surveillance.register.documents import AnyFinding
     from surveillance.views.day import Day
     from surveillance.views.line_listing import LineListing
+    from surveillance.views.series import Point
 
 N_CASES = 20
+N_CASES_STRATIFIED = 50_000  # of the log: a second or two, once for each day
 _REPORTS = "reports among reports; no rate in patients"
 _OUTCOMES = "events of treated patients, at the rate that the design takes for untreated ones"
 BASES = {
@@ -102,6 +106,7 @@ def signal(known: Known, asked: Asked) -> Page:
             ),
             "masking": known.masking(item.product, item.event, day.on) if counted else [],
             "onset": onset(listing, day.on) if listing and listing.cases else None,
+            "strata": _strata(known, item, series, day),
             "copies": _copies(listing),
             "same": same_cases(known, day).of(item) if counted else None,
             "figures": over_time(series, item.product, item.event, day.on),
@@ -205,6 +210,14 @@ def _against(
     if item.n_changes:
         found.append(("changes after data had been seen", item.n_changes, "; ".join(item.changes)))
     return list(dict.fromkeys(found))
+
+
+def _strata(known: Known, item: Signal, series: Sequence[Point], day: Day) -> Figure | None:
+    """Return the strata; none where the log is so large that they are for who asks for them."""
+    if not series or series[-1].n_total > N_CASES_STRATIFIED:
+        return None
+    found = known.strata(item.product, item.event, day.on)
+    return strata(found, item.product, item.event, day.on)
 
 
 def _copies(listing: LineListing | None) -> list[tuple[str, tuple[str, ...]]]:

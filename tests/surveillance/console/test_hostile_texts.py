@@ -15,7 +15,7 @@ TAGS = {
     "label", "input", "button", "p", "span", "strong", "code", "main", "h1", "h2", "h3", "table",
     "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "br", "ul", "li", "dl", "dt", "dd",
     "ol", "section", "details", "summary", "figure", "figcaption", "svg", "path", "line", "text",
-    "footer", "dialog", "kbd", "del", "ins",
+    "footer", "dialog", "kbd", "del", "ins", "circle",
 }  # fmt: skip
 SCRIPTS = 1  # the module of the console
 

@@ -15,7 +15,9 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from calling import ROOT
 from chromium import chromium
 from playwright.sync_api import Browser, ConsoleMessage, Page
+from small_run import PAIR
 
+from surveillance.triage.triage import signal_id
 from surveillance.views.desk import KINDS
 
 if TYPE_CHECKING:
@@ -70,6 +72,9 @@ PROGRAMME_PATHS = (
     "/figure?figure=levels&name=P1", "/figure?figure=patients&name=P1",
     "/figure?figure=courses&name=P1&construct=K1", "/figure?figure=follow-up&name=P1",
     "/figure?figure=biomarker&name=P1&code=ammonia", "/figure?figure=nothing",
+    f"/s/{signal_id(*PAIR, 'safety')}",
+    f"/figure?figure=strata&product={PAIR[0]}&event={PAIR[1]}",
+    f"/figure?figure=onset&product={PAIR[0]}&event={PAIR[1]}",
 )  # fmt: skip
 
 
