@@ -10,6 +10,7 @@ is pooled.
 from __future__ import annotations
 
 from datetime import date
+from operator import attrgetter
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
@@ -165,10 +166,17 @@ OutcomeRecord = (
 
 def day_of_outcome(record: OutcomeRecord) -> date:
     """Return the day on which it happened, or was planned."""
-    match record:
-        case Enrolled(enrolled_on=day) | TreatmentGiven(given_on=day) | FollowUp(seen_on=day):
-            return day
-        case MissedVisit(planned_on=day) | Measurement(taken_on=day):
-            return day
-        case EndpointEvent(occurred_on=day) | Intervention(started_on=day) | Ended(ended_on=day):
-            return day
+    day: date = _DAY_OF[type(record)](record)
+    return day
+
+
+_DAY_OF = {
+    Enrolled: attrgetter("enrolled_on"),
+    TreatmentGiven: attrgetter("given_on"),
+    FollowUp: attrgetter("seen_on"),
+    MissedVisit: attrgetter("planned_on"),
+    Measurement: attrgetter("taken_on"),
+    EndpointEvent: attrgetter("occurred_on"),
+    Intervention: attrgetter("started_on"),
+    Ended: attrgetter("ended_on"),
+}

@@ -10,9 +10,9 @@ dose. What cannot be counted is counted apart, and stated with every look.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -32,6 +32,7 @@ from surveillance.domain.outcome import (
 
 DAYS_A_YEAR = 365.25
 _LAST_DAY = date.max.toordinal()
+Found = TypeVar("Found")
 
 
 class History(msgspec.Struct):
@@ -64,20 +65,36 @@ class History(msgspec.Struct):
     @property
     def ended_on(self) -> date | None:
         """The day after which no time at risk accrues; the earliest of those recorded."""
+        return self._once("ended_on", self._ended_on)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether follow-up ended without a death."""
+        return self._once("is_lost", self._is_lost)
+
+    def _once(self, name: str, compute: Callable[[], Found]) -> Found:
+        """Compute what is asked at every look and depends on the records alone."""
+        if name not in self.memo:
+            self.memo[name] = compute()
+        found: Found = self.memo[name]
+        return found
+
+    def _ended_on(self) -> date | None:
         days = [end.ended_on for end in self.ends]
         days += [visit.seen_on for visit in self.visits if visit.is_last]
         days += [event.occurred_on for event in self.events if event.is_fatal]
         return min(days, default=None)
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether follow-up ended without a death."""
+    def _is_lost(self) -> bool:
         died = any(end.kind == "death" for end in self.ends)
         died = died or any(event.is_fatal for event in self.events)
         return self.ended_on is not None and not died
 
     def last_contact(self) -> date | None:
         """Return the last day on which anything was recorded about the patient."""
+        return self._once("last_contact", self._last_contact)
+
+    def _last_contact(self) -> date | None:
         seen: list[OutcomeRecord] = [*self.doses, *self.visits, *self.events, *self.measurements]
         days = [day_of_outcome(item) for item in seen]
         return max(days, default=None)
@@ -99,15 +116,13 @@ class History(msgspec.Struct):
         return until if self.ended_on is None else min(until, self.ended_on)
 
 
-def unseen_days(history: History, on: date, silence_days: int) -> int:
-    """Count the days since the first dose in which a living patient was not followed.
+def seen_until(history: History, silence_days: int) -> int:
+    """Return the last day, as an ordinal, until which a patient was followed or was dead.
 
     Parameters
     ----------
     history : History
         The patient.
-    on : date
-        The day of the look.
     silence_days : int
         How long after a contact the patient still counts as followed.
     """
@@ -118,7 +133,7 @@ def unseen_days(history: History, on: date, silence_days: int) -> int:
         is_open = until is not None and (history.ended_on is None or history.is_lost)
         known = history.memo[asked] = until.toordinal() if until and is_open else _LAST_DAY
     last: int = known
-    return max(0, on.toordinal() - last)
+    return last
 
 
 def histories_of(records: Iterable[OutcomeRecord]) -> dict[str, History]:
@@ -304,7 +319,14 @@ def left_out(histories: Iterable[History], endpoints: Collection[str]) -> tuple[
         One sentence for each kind of thing that was left out.
     """
     wanted = frozenset(map(identity, endpoints))
-    counts = [_left_out(history, wanted) for history in histories]
+    asked = ("left_out", wanted)
+    counts = [
+        found
+        for history in histories
+        if (found := history.memo.get(asked) or _left_out(history, wanted)) != _NONE
+    ]
+    if not counts:
+        return ()
     n_untreated, n_before, n_after, n_deaths, n_seen = map(sum, zip(_NONE, *counts, strict=True))
     sentences = (
         (n_untreated, "of patients without a dose"),

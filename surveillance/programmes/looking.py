@@ -66,7 +66,7 @@ class Occasion:
         """All programmes of the platform with the same design."""
         return self.members()
 
-    @property
+    @cached_property
     def silence_days(self) -> int:
         """How long after a contact a patient still counts as followed."""
         if self.visits is None:
@@ -118,9 +118,9 @@ class Occasion:
             "product": self.unit_key(level, unit),
             "event": key("pt", event),
             "n_patients": len(risk),
-            "n_events": sum(one.n_events for one in risk),
-            "n_fatal": sum(one.n_fatal for one in risk),
-            "person_days": sum(one.days for one in risk),
+            "n_events": sum([one.n_events for one in risk]),
+            "n_fatal": sum([one.n_fatal for one in risk]),
+            "person_days": sum([one.days for one in risk]),
             "expected": 0.0,
             "has_crossed": values["is_crossing"],
             "notes": notes,

@@ -29,7 +29,7 @@ from surveillance.programmes.histories import (
     History,
     at_risk,
     left_out,
-    unseen_days,
+    seen_until,
 )
 from surveillance.programmes.looking import Member, Occasion
 from surveillance.programmes.natural_history import stratum_of, upper_rate
@@ -60,8 +60,19 @@ def looks(design: LostEffect, occasion: Occasion) -> Iterator[Look]:
         by_construct = level == "construct"
         units = _risk(design, occasion, occasion.own, by_construct=by_construct)
         alpha = budget * share / (n_constructs if by_construct else 1)
+        # That of all units is computed at once: one call costs as much as twenty patients.
+        evidence.of([one for risk in units.values() for one in _compared(design, occasion, risk)])
         for unit, risk in sorted(units.items()):
             yield _look(design, occasion, (level, unit), risk, (alpha, evidence))
+
+
+def _compared(
+    design: LostEffect, occasion: Occasion, risk: list[AtRisk]
+) -> list[tuple[AtRisk, _Against]]:
+    """Return the patients who fit a stratum of natural history, with what each is compared with."""
+    strata = occasion.history.endpoint[design.endpoint]
+    placed = [(one, _against(design, strata, one.history, occasion.name)) for one in risk]
+    return [(one, against) for one, against in placed if against.stratum is not None]
 
 
 def _risk(
@@ -146,9 +157,8 @@ def _look(
     risk: list[AtRisk],
     spending: tuple[float, _Evidence],
 ) -> Look:
-    strata, (alpha, evidence) = occasion.history.endpoint[design.endpoint], spending
-    placed = [(one, _against(design, strata, one.history, occasion.name)) for one in risk]
-    compared = [(one, against) for one, against in placed if against.stratum is not None]
+    alpha, evidence = spending
+    compared = _compared(design, occasion, risk)
     logs = _multiplied(evidence.of(compared))
     together = combine.Design(len(logs), independence=_INDEPENDENT, alpha=alpha)
     found = last_look(combine.init, combine.step, together, [combine.Observation(log_e=logs)])
@@ -157,8 +167,8 @@ def _look(
     if where[0] == "programme":
         noted += [one for one in occasion.own.patients.values() if not one.doses]
     notes = list(left_out(noted, {design.endpoint}))
-    if len(compared) < len(placed):
-        n = len(placed) - len(compared)
+    if len(compared) < len(risk):
+        n = len(risk) - len(compared)
         notes.append(f"not compared: {n} patients fit no stratum of natural history")
     return occasion.look(
         *where,
@@ -194,10 +204,12 @@ def _bounds(
     Whoever is lost because of events has more of them than is seen. At best none had an event
     since; at worst all had those of the untreated.
     """
+    on, silence_days = occasion.on.toordinal(), occasion.silence_days
     unseen = [
-        (unseen_days(one.history, occasion.on, occasion.silence_days), against.kept)
+        (on - last, against.kept)
         for one, against in compared
-        if where[0] != "construct" or upper(one.history.doses[-1].construct) == where[1]
+        if (last := seen_until(one.history, silence_days)) < on
+        and (where[0] != "construct" or upper(one.history.doses[-1].construct) == where[1])
     ]
     n_days = sum(days for days, _ in unseen)
     if not n_days:
@@ -398,9 +410,7 @@ def seen_and_expected(
     risk : list of AtRisk
         Patients of one unit.
     """
-    strata = occasion.history.endpoint[design.endpoint]
-    pairs = [(one, _against(design, strata, one.history, occasion.name)) for one in risk]
-    compared = [(one, against) for one, against in pairs if against.stratum is not None]
+    compared = _compared(design, occasion, risk)
     expected = math.fsum([against.kept * one.years for one, against in compared])
     return sum(one.n_events for one, _ in compared), expected
 

@@ -124,10 +124,10 @@ def compliance(design: Visits, histories: list[History], on: date) -> list[Due]:
 
 def _missed_from(design: Visits, history: History) -> list[int]:
     """Return the days from which on each visit without a contact near it is overdue, in order."""
-    if history.first_dose_on is None:
-        return []
     known = history.memo.get("visits")
     if known is None or known[0] is not design:
+        if history.first_dose_on is None:
+            return []
         grace = design.grace_days
         contacts = [visit.seen_on.toordinal() for visit in history.visits]
         contacts += [measured.taken_on.toordinal() for measured in history.measurements]
