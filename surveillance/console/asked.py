@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 Row = TypeVar("Row")
 N_CHARACTERS_SHOWN = 200  # of what was typed, in a message about it
@@ -112,7 +112,12 @@ class Asked(NamedTuple):
         return address(path, {**parameters, **at})
 
     def same(self, **changes: object) -> str:
-        """Return the address of this page with other parameters; empty ones are left out."""
+        """Return the address of this page with other parameters; empty ones are left out.
+
+        Where the first row is set anew, so is the row that a page follows.
+        """
+        if "from" in changes:
+            changes = {"after": "", "before": ""} | changes
         return address(self.path, {**self.query, **changes})
 
 
@@ -129,19 +134,46 @@ class Rows(NamedTuple, Generic[Row]):
         return self._asdict() | {"rows": self.rows if rows is None else rows}
 
 
-def paged(found: Sequence[Row], asked: Asked, n: int) -> Rows[Row]:
+def paged(
+    found: Sequence[Row], asked: Asked, n: int, name: Callable[[Row], str] | None = None
+) -> Rows[Row]:
     """Return the rows of the page that is asked for.
+
+    Parameters
+    ----------
+    found : sequence
+        Of the whole list.
+    asked : Asked
+        With ``from``, the number of the first row, or else ``after`` or ``before`` a row.
+    n : int
+        Rows of a page.
+    name : callable, optional
+        Names a row; without it rows have only numbers. A page that follows a row stays the same
+        when others come in above it.
 
     Raises
     ------
     NotThere
         If there is no such row.
     """
-    first = asked.first_row
+    first = asked.first_row if name is None else _first(found, asked, n, name)
     if first and first >= len(found):
         why = f"there are {len(found):,} rows"
         raise NotThere(404, f"There is no row {first:,}", why, "go back to the first page")
     return Rows(found[first : first + n], first, len(found), n)
+
+
+def _first(found: Sequence[Row], asked: Asked, n: int, name: Callable[[Row], str]) -> int:
+    """Return the number of the first row of a page that follows a row, or precedes it."""
+    for side, step in (("after", 1), ("before", -n)):
+        wanted = asked.text(side)
+        if wanted:
+            for number, row in enumerate(found):
+                if name(row) == wanted:
+                    return max(number + step, 0)
+            what = f"{shown(wanted)} is not on this list"
+            raise NotThere(404, what, "the page follows it", "go back to the first page")
+    return asked.first_row
 
 
 def address(path: str, parameters: dict[str, object]) -> str:

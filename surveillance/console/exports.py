@@ -10,6 +10,7 @@ import msgspec
 
 from surveillance.console import cases, desk_page, inbox, log_pages
 from surveillance.console.matter import page_of
+from surveillance.console.palette import palette
 from surveillance.console.sheets import workbook
 from surveillance.views.listing_rows import FILE_COLUMNS, file_row, unformula
 from surveillance.views.plain import plain
@@ -106,6 +107,11 @@ def _case_json(known: Known, asked: Asked) -> File:
     return _json("case.json", cases.history_of(known, asked), 1)
 
 
+def _search_json(known: Known, asked: Asked) -> File:
+    found = palette(known, asked)
+    return _json("search.json", found, len(found))
+
+
 def _feed_lines(known: Known, asked: Asked) -> File:
     found = log_pages.published(known, asked.at)
     content = b"".join(one.line + b"\n" for one in found)
@@ -124,5 +130,6 @@ FILES: dict[str, Callable[[Known, Asked], File]] = {
     "/cases.xlsx": _cases_xlsx,
     "/cases.json": _cases_json,
     "/case.json": _case_json,
+    "/search.json": _search_json,
     "/feed.ndjson": _feed_lines,
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from surveillance.console.asked import paged
 from surveillance.console.bars import draw_weeks
 from surveillance.console.desk import LABELS, counts
+from surveillance.console.facets import facets, narrowed
 from surveillance.console.pages import ABSENT, Page
 from surveillance.domain.finding import Finding
 from surveillance.domain.names import identity
@@ -80,7 +81,7 @@ def inbox(known: Known, asked: Asked) -> Page:
     """Return the inbox."""
     day = known.day(asked.at)
     found = chosen_matters(known, day, asked)
-    page = paged(found, asked, N_ROWS)
+    page = paged(found, asked, N_ROWS, lambda one: one.matter.best.matter_id)
     rows = _rows(known, day, page.rows)
     return Page(
         "inbox.html",
@@ -93,6 +94,7 @@ def inbox(known: Known, asked: Asked) -> Page:
             "view": asked.one_of("view", tuple(_VIEWS)),
             "sort": asked.one_of("sort", SORTS),
             "bands": _bands(known, day),
+            "facets": facets(known, day, asked, _in_view(day, asked)),
             "n_queued": sum(one.is_queued for one in day.work.matters),
             "n_within": sum(one.is_waiting and not one.is_queued for one in day.work.matters),
             "n_behind": day.n_open - sum(len(one.matter.signals) for one in day.work.matters),
@@ -129,15 +131,20 @@ def csv_row(row: dict[str, Any]) -> list[object]:
 
 def chosen_matters(known: Known, day: Day, asked: Asked) -> list[WaitingMatter]:
     """Return the matters that are asked for, in the order that is asked for."""
+    found = narrowed(known, day, asked, _in_view(day, asked))
+    order = {name: number for number, name in enumerate(_band_names(known))}
+    return sorted(found, key=_order(asked.one_of("sort", SORTS), order))
+
+
+def _in_view(day: Day, asked: Asked) -> list[WaitingMatter]:
+    """Return the matters of a list, of a band and with a name, in the order of the priority."""
     view, band = asked.one_of("view", tuple(_VIEWS)), asked.text("band")
     wanted = identity(asked.text("q"))
-    found = [
+    return [
         one
         for one in day.work.matters
         if _VIEWS[view](one) and band in ("", one.band) and _names(one, wanted)
     ]
-    order = {name: number for number, name in enumerate(_band_names(known))}
-    return sorted(found, key=_order(asked.one_of("sort", SORTS), order))
 
 
 def _is_suppressed(one: WaitingMatter) -> bool:

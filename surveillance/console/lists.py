@@ -73,14 +73,26 @@ class Found(NamedTuple):
 def search(known: Known, asked: Asked) -> Page:
     """Return what has a name like the one that is searched for."""
     day, given = known.day(asked.at), asked.text("q").strip()
-    if len(given) > N_CHARACTERS_MAX:
-        why = f"it has {len(given):,} characters, and no name has more than {N_CHARACTERS_MAX}"
-        raise NotThere(400, "That is too long to search for", why, "search for a part of it")
-    found = _find(known, day, given) if given else None
+    found = find(known, day, require_short(given)) if given else None
     return Page("search.html", "Search", {"found": found, "given": given, "n_most": N_FOUND})
 
 
-def _find(known: Known, day: Day, given: str) -> Found:
+def require_short(given: str) -> str:
+    """Return what is searched for.
+
+    Raises
+    ------
+    NotThere
+        If it is longer than any name.
+    """
+    if len(given) > N_CHARACTERS_MAX:
+        why = f"it has {len(given):,} characters, and no name has more than {N_CHARACTERS_MAX}"
+        raise NotThere(400, "That is too long to search for", why, "search for a part of it")
+    return given
+
+
+def find(known: Known, day: Day, given: str) -> Found:
+    """Return what has a name like a text."""
     products, events = (_named(known, kind, given) for kind in ("product", "event"))
     is_signal = SIGNAL_ID.fullmatch(given)
     return Found(

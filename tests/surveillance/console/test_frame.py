@@ -9,6 +9,7 @@ import pytest
 from reading_pages import Shown, Site
 
 from surveillance.console.app import FILES, HEADERS, NAVIGATION, PAGES
+from surveillance.console.facets import FACETS
 from surveillance.register.database import sqlite_url
 
 STARTS = ("/", "/case?id=R-5", "/event?key=pt%3AIntussusception", "/data?code=not_json",
@@ -26,7 +27,9 @@ N_OF_A_KIND = 2  # addresses that differ only in what they name
 def kind_of(address: str) -> str:
     """Return an address without the values in it."""
     path, _, query = address.partition("?")
-    names = "&".join(sorted(re.findall(r"(\w+)=", query)))
+    given = set(re.findall(r"(\w+)=", query))
+    facet = {"facet"} if given & {*FACETS, "band", "sort"} else set()
+    names = "&".join(sorted(given - {*FACETS, "band", "sort"} | facet))
     return f"{re.sub(r'/[MSR]-[0-9a-f]+', '/ID', path)}?{names}"
 
 

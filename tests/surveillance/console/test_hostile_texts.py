@@ -15,7 +15,7 @@ TAGS = {
     "label", "input", "button", "p", "span", "strong", "code", "main", "h1", "h2", "h3", "table",
     "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "br", "ul", "li", "dl", "dt", "dd",
     "ol", "section", "details", "summary", "figure", "figcaption", "svg", "path", "line", "text",
-    "footer", "dialog", "kbd", "del", "ins", "circle",
+    "footer", "dialog", "aside", "kbd", "del", "ins", "circle",
 }  # fmt: skip
 SCRIPTS = 1  # the module of the console
 
@@ -87,6 +87,7 @@ def test_whatever_is_searched_for_comes_out_as_text(hostile: Site, given: str) -
         ("/inbox", "at"), ("/inbox", "view"), ("/inbox", "sort"), ("/inbox", "from"),
         ("/case", "id"), ("/product", "key"), ("/event", "key"), ("/data", "code"),
         ("/desk", "list"), ("/desk", "from"), ("/meeting", "at"),
+        ("/inbox", "portfolio"), ("/inbox", "status"), ("/inbox", "after"), ("/inbox", "before"),
     ):  # fmt: skip
         page = hostile.page(address, **{name: text})
         require_text(page)

@@ -28,7 +28,7 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 N_RULES_THAT_APPLY = 10
 PATHS = (
     "/inbox?view=all", "/inbox?view=back", "/inbox?view=all&at=1999-02-10", "/search?q=rota",
-    "/desk", "/desk?list=clocks", "/meeting",
+    "/desk", "/desk?list=clocks", "/meeting", "/inbox?view=all&due=overdue",
     "/feed", "/data?code=not_json", "/system", "/case?id=R-5", "/case?id=R-4",
     "/compare?against=1999-02-01&kind=changed", "/event?key=group%3Aintussusception",
     "/product?key=group%3Arotashield", "/nothing", "/inbox?at=1970-01-01",
@@ -257,4 +257,61 @@ def test_keys_can_be_switched_off_and_stay_off(browser: Browser, address: str) -
     page.evaluate("document.getElementById('keys-on').click()")
     page.keyboard.press("j")
     assert page.locator("tr.here").count() == 1
+    page.close()
+
+
+def test_a_row_is_looked_at_beside_the_list_by_keys_alone(browser: Browser, address: str) -> None:
+    page, requested, complaints = visiting(browser)
+    page.goto(f"{address}/inbox?view=all")
+
+    page.keyboard.press("Space")  # no row yet: the page scrolls
+    assert page.locator("#peek").is_hidden()
+    page.keyboard.press("j")
+    page.keyboard.press("Space")
+    page.locator("#peek h2").wait_for()
+    assert "Lower limit" in page.locator("#peek").inner_text()
+    results = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
+    assert results.violations_count == 0, results.generate_report()
+    page.keyboard.press("Escape")
+    assert page.locator("#peek").is_hidden()
+
+    assert [one for one in requested if not one.startswith(f"{address}/")] == []
+    assert complaints == []
+    page.close()
+
+
+def test_the_palette_opens_what_it_finds_by_keys_alone(browser: Browser, address: str) -> None:
+    page, _, complaints = visiting(browser)
+    page.goto(f"{address}/system")
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("intuss")
+    page.locator("#palette-list li", has_text="matter, rank").first.wait_for()
+    chosen = page.locator("#palette-q").get_attribute("aria-activedescendant")
+    assert page.locator(f"#{chosen}").get_attribute("aria-selected") == "true"
+    results = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
+    assert results.violations_count == 0, results.generate_report()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/m/M-\w+"))
+    page.keyboard.press("Control+k")
+    assert "recent" in page.locator("#palette-list li").first.inner_text()
+    page.keyboard.press("Escape")
+
+    assert complaints == []
+    page.close()
+
+
+def test_two_keys_go_to_a_page_and_stop_where_keys_are_off(browser: Browser, address: str) -> None:
+    page = visiting(browser).page
+    page.goto(f"{address}/inbox")
+
+    page.keyboard.press("g")
+    page.keyboard.press("m")
+    page.wait_for_url("**/meeting")
+    page.evaluate("document.getElementById('keys-on').click()")
+    page.keyboard.press("g")
+    page.keyboard.press("i")
+    page.keyboard.press("j")
+
+    assert page.url.endswith("/meeting")
     page.close()
