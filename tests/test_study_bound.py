@@ -11,7 +11,7 @@ from scipy import stats
 from bench.study.bound import KEPT, Setting, least_patient_years, most_found
 
 
-def most_powerful(kept: Any, lost: Any, alpha: float) -> float:
+def most_powerful(kept: Any, lost: Any, alpha: float) -> float:  # noqa: ANN401 - laws of SciPy
     """Return the power of the most powerful test of one count, ties decided by chance."""
     limit = int(kept.isf(alpha))
     share = (alpha - kept.sf(limit)) / kept.pmf(limit)
