@@ -37,10 +37,11 @@ if TYPE_CHECKING:
     from surveillance.register.documents import AnyFinding
     from surveillance.views.day import Day
     from surveillance.views.line_listing import LineListing
+    from surveillance.views.masking import Unmasked
     from surveillance.views.series import Point
 
 N_CASES = 20
-N_CASES_STRATIFIED = 50_000  # of the log: a second or two, once for each day
+N_CASES_AT_ONCE = 50_000  # of the log: in a larger one, what reads many is for who asks for it
 _REPORTS = "reports among reports; no rate in patients"
 _OUTCOMES = "events of treated patients, at the rate that the design takes for untreated ones"
 BASES = {
@@ -104,7 +105,7 @@ def signal(known: Known, asked: Asked) -> Page:
                 findings,
                 series[-1] if series else None,
             ),
-            "masking": known.masking(item.product, item.event, day.on) if counted else [],
+            "masking": _masking(known, asked, item, series, day),
             "onset": onset(listing, day.on) if listing and listing.cases else None,
             "strata": _strata(known, item, series, day),
             "copies": _copies(listing),
@@ -212,9 +213,19 @@ def _against(
     return list(dict.fromkeys(found))
 
 
+def _masking(
+    known: Known, asked: Asked, item: Signal, series: Sequence[Point], day: Day
+) -> list[Unmasked]:
+    """Return measures without other products; none where they have to be asked for."""
+    is_asked = asked.one_of("with", ("", "masking")) == "masking"
+    if not series or (series[-1].n_total > N_CASES_AT_ONCE and not is_asked):
+        return []
+    return known.masking(item.product, item.event, day.on)
+
+
 def _strata(known: Known, item: Signal, series: Sequence[Point], day: Day) -> Figure | None:
     """Return the strata; none where the log is so large that they are for who asks for them."""
-    if not series or series[-1].n_total > N_CASES_STRATIFIED:
+    if not series or series[-1].n_total > N_CASES_AT_ONCE:
         return None
     found = known.strata(item.product, item.event, day.on)
     return strata(found, item.product, item.event, day.on)

@@ -12,6 +12,7 @@ from small_run import ACTHIB, PAIR, given
 
 from detectors.masking import masking as masking_of_reports
 from surveillance.configuration.types import CountReached, Exact, Sentinel
+from surveillance.console import signal_page
 from surveillance.console.criteria_table import beside
 from surveillance.triage.triage import signal_id
 from surveillance.views.masking import masking
@@ -102,3 +103,18 @@ def test_a_criterion_for_other_pairs_says_so() -> None:
     )
 
     assert [one.value for one in rows] == ["no case counts", *["does not look at this pair"] * 3]
+
+
+def test_in_a_large_log_what_reads_many_cases_is_for_who_asks_for_it(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal_page, "N_CASES_AT_ONCE", 3)
+    site = Site(run)
+
+    page = site.page(SIGNAL)
+
+    (asked,) = [one for one in page.links_to(SIGNAL) if "with=masking" in one]
+    (strata,) = page.links_to("/figure?figure=strata")
+    assert len(site.page(asked).table("A product with many")) == 2
+    assert site.page(strata).status == 200
+    assert "A product with many" not in page.words
