@@ -160,6 +160,11 @@ def _calls(one: Hostile) -> dict[str, tuple[object, ...]]:
             "safety_physician", "--reason", "[red]long enough[/x]", "--append",
             _within(one.folder, "suppressed[/x]\x1b"),
         ),
+        "assess": (
+            "C-1 é [/b]", "--product", HOSTILE, "--event", "[/b]:smile:", "--by", "[/b]:smile:",
+            "--role", "safety_physician", "--reason", "[red]long enough[/x]", "--who-umc",
+            "possible", *run, "--append", _within(one.folder, "assessed[/x]\x1b"),
+        ),
         "propose": (
             one.signal, "--action", "start_validation", "--by", "[/b]:smile:", "--role",
             "safety_scientist", "--reason", "[red]long enough[/x]", "--append",
@@ -194,6 +199,7 @@ def _calls(one: Hostile) -> dict[str, tuple[object, ...]]:
         "findings": run,
         "looks": run,
         "history": (one.signal, *run),
+        "form validation": (one.signal, *run),
         "priors": run,
         "signals": run,
         "ranking": run,
