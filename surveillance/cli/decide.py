@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def decide(
-    signal_id: Annotated[str, typer.Argument(metavar="SIGNAL", help="As in `longwatch signals`.")],
+    signal_id: Annotated[str, typer.Argument(metavar="SIGNAL", help="A signal, or a matter.")],
     action: Annotated[str, typer.Option(help="As in `longwatch lifecycle`.")],
     by: By,
     role: Role,

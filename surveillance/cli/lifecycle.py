@@ -68,6 +68,7 @@ def _print_transitions(table: LifeCycle) -> None:
 def _transition(one: Transition, statuses: list[str]) -> tuple[str, ...]:
     after = "where it was" if one.returns else one.after or "(stays)"
     before = _from(one.before, statuses) if one.about == "signal" else f"(a {one.about})"
+    before += "; a whole matter" if one.of_matter else ""
     second = _second(one.second_person)
     approvers = f"{second}: {', '.join(one.approvers)}" if second else "-"
     return (

@@ -30,6 +30,7 @@ from surveillance.cli.terminal import a_date
 from surveillance.domain.decision import Proposal
 from surveillance.domain.errors import Misused
 from surveillance.triage import signatures
+from surveillance.triage.matters import is_matter_id
 from surveillance.views.plain import plain
 from surveillance.views.proposals import proposals_of
 from surveillance.views.results import open_results
@@ -50,9 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 def propose(
-    subject: Annotated[
-        str, typer.Argument(metavar="SUBJECT", help="A signal, or a matter that is suppressed.")
-    ],
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="A signal, or a matter.")],
     action: Annotated[str, typer.Option(help="As in `longwatch lifecycle`.")],
     by: By,
     role: Role,
@@ -77,7 +76,8 @@ def propose(
     records.require_one_place(broker, append)
     table = records.require_known(config, action, role)
     one_of(status, [one.name for one in table.status], "--status")
-    about = "matter_id" if action == "suppress" else "signal_id"
+    is_matter = action == "suppress" or is_matter_id(subject)
+    about = "matter_id" if is_matter else "signal_id"
     record, line = records.make(
         {
             "type": "proposal",

@@ -32,7 +32,9 @@ PublicReason = Annotated[str, typer.Option(help="Published word for word.")]
 Until = Annotated[
     str | None, typer.Option(metavar="DATE", help="The day until which to set it aside.")
 ]
-MergedInto = Annotated[str | None, typer.Option(metavar="SIGNAL", help="The signal that goes on.")]
+MergedInto = Annotated[
+    str | None, typer.Option(metavar="SIGNAL", help="The signal or matter that goes on.")
+]
 BandName = Annotated[str | None, typer.Option(help="How urgent it is, as P1.")]
 Append = Annotated[Path | None, typer.Option(help="NDJSON file to append to.")]
 KeyFile = Annotated[

@@ -91,6 +91,7 @@ class Transition(_Part, frozen=True, kw_only=True):
     second_person: SecondPerson = SecondPerson()
     fields: tuple[Field, ...] = ()  # that must be given
     answers: Literal["upheld", "not_upheld"] | None = None  # a request for review
+    of_matter: bool = False  # also of all signals of a matter at once, by one decision
     emerging: bool | None = None  # sets or clears the flag of an emerging safety issue
     days_max: Days | None = None  # from the day of the record until the day it names
 
@@ -251,6 +252,8 @@ def _require_sound(one: Transition) -> None:
     """Require what a row needs to be carried out."""
     if (one.about == "signal") != bool(one.before):
         raise ValueError(f"transition {one.action}: before names statuses, if about a signal")
+    if one.of_matter and (one.about != "signal" or one.answers is not None):
+        raise ValueError(f"transition {one.action}: of_matter is for rows that move signals")
     if one.after is not None and one.returns:
         raise ValueError(f"transition {one.action}: either after or returns, not both")
     may_need = one.second_person != SecondPerson()

@@ -128,7 +128,7 @@ class Admit:
         if isinstance(record, CausalityAssessment):
             return why_not_assessed(self._table, self._work_up, record)
         if isinstance(record, Proposal):
-            return proposals.propose(kept.proposals, record)
+            return proposals.propose(kept.proposals, record, self._table)
         if isinstance(record, Approval):
             return proposals.answer(
                 kept.proposals, record, self._authority, kept.directory, self._table

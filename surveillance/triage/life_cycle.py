@@ -27,6 +27,9 @@ class Fault(NamedTuple):
     remedy: str = FROM_THE_TABLE
 
 
+NO_MATTER = Fault("unknown_matter", "there is no such matter", "take its id from the ranking")
+
+
 class People(NamedTuple):
     """Who acts on a record, and in which roles."""
 
@@ -141,7 +144,7 @@ def why_not_taken(
     if row is None:
         return Fault("unknown_action", f"there is no action {action}")
     if record.matter_id not in matters:
-        return Fault("unknown_matter", "there is no such matter", "take its id from the ranking")
+        return NO_MATTER
     people = _people(record)
     if isinstance(record, Suppression):
         return (

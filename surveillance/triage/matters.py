@@ -7,6 +7,7 @@ configuration alone, so that every reader finds the same one.
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -14,6 +15,19 @@ from surveillance.configuration.groups import Groups
 from surveillance.configuration.types import Configuration, Products
 from surveillance.domain.names import identity, upper
 from surveillance.domain.product import key, split
+
+_MATTER_ID = re.compile(r"M-[0-9a-f]{16}")
+
+
+def is_matter_id(name: str) -> bool:
+    """Tell whether a name is one of a matter, and not one of a signal.
+
+    Examples
+    --------
+    >>> is_matter_id("M-bdaf2d8d595159ac"), is_matter_id("S-c6a6ea72fdf58cc8")
+    (True, False)
+    """
+    return _MATTER_ID.fullmatch(name) is not None
 
 
 class Matter(NamedTuple):

@@ -20,6 +20,7 @@ from surveillance.triage import signatures
 from surveillance.triage.life_cycle import Fault
 from surveillance.triage.people import Authority, Directory
 
+SUPPRESS = "suppress"
 Ended = Literal["approved", "refused", "withdrawn"]
 
 
@@ -30,7 +31,7 @@ class Proposals(msgspec.Struct):
     ended: dict[str, Ended] = {}
 
 
-def propose(state: Proposals, proposal: Proposal) -> Fault | None:
+def propose(state: Proposals, proposal: Proposal, table: LifeCycle) -> Fault | None:
     """Let a proposal wait, or return why it cannot.
 
     Parameters
@@ -39,11 +40,14 @@ def propose(state: Proposals, proposal: Proposal) -> Fault | None:
         Is changed.
     proposal : Proposal
         That was admitted. One of the same bytes is never admitted twice.
+    table : LifeCycle
+        Tells what is decided about a whole matter.
     """
-    is_suppression = proposal.action == "suppress" and proposal.until is not None
-    if proposal.matter_id is not None and not is_suppression:
+    if proposal.matter_id is not None and not _is_of_matter(proposal, table):
+        whole = [one.action for one in table.transition if one.of_matter]
         reason = f"{proposal.action} is nothing that is proposed for a matter"
-        return Fault("unknown_action", reason, "propose suppress, until a day")
+        remedy = f"propose {', '.join([*whole, 'suppress'])}; suppress until a day"
+        return Fault("unknown_action", reason, remedy)
     state.waiting[signatures.digest(proposal)] = proposal
     return None
 
@@ -114,6 +118,13 @@ def withdraw(state: Proposals, withdrawal: Withdrawal) -> Fault | None:
     return None
 
 
+def _is_of_matter(proposal: Proposal, table: LifeCycle) -> bool:
+    if proposal.action == SUPPRESS:
+        return proposal.until is not None
+    row = table.transition_of(proposal.action)
+    return row is not None and row.of_matter
+
+
 def _why_none(state: Proposals, name: str) -> Fault:
     ended = state.ended.get(name)
     if ended is not None:
@@ -151,10 +162,10 @@ def _decided(proposal: Proposal, approval: Approval) -> Decision | Suppression:
         "approver_key_id": approval.key_id,
         "proposal_sha256": approval.proposal_sha256,
     }
-    if proposal.matter_id is not None and proposal.until is not None:
+    if proposal.matter_id and proposal.until and proposal.action == SUPPRESS:
         return Suppression(matter_id=proposal.matter_id, until=proposal.until, **shared)
     return Decision(
-        signal_id=str(proposal.signal_id),
+        signal_id=proposal.signal_id or str(proposal.matter_id),
         action=proposal.action,
         public_reason=proposal.public_reason,
         ground=proposal.ground,

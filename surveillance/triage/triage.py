@@ -47,6 +47,7 @@ from surveillance.triage.bands import band_of
 from surveillance.triage.facts import Judged, facts_of
 from surveillance.triage.labels import Labels
 from surveillance.triage.life_cycle import (
+    NO_MATTER,
     Fault,
     Standing,
     in_public,
@@ -55,7 +56,7 @@ from surveillance.triage.life_cycle import (
     why_not_taken,
     with_step,
 )
-from surveillance.triage.matters import Matters
+from surveillance.triage.matters import Matters, is_matter_id
 from surveillance.triage.reviews import ReviewRequest, ReviewRules, answered_by, with_answer
 from surveillance.triage.working_days import WorkingDays
 
@@ -155,7 +156,7 @@ class TriageFindings:
         decided: list[SignalStep | DecisionPassedOver] = []
         for item in items:  # in the order of the log: a proposal is judged where it stands
             if isinstance(item, Decision):
-                decided.append(self._decide(state, item, epoch, day_of(at), before))
+                decided += self._decided(state, item, epoch, day_of(at), before)
             elif isinstance(item, Proposal):
                 decided += self._judged(state, item, day_of(at))
         seen = [item for item in items if isinstance(item, AboutMatter)]
@@ -233,6 +234,39 @@ class TriageFindings:
                 configuration=self._configuration.digest,
             )
 
+    def _decided(
+        self, state: TriageState, decision: Decision, epoch: int, on: date, before: Before
+    ) -> list[SignalStep | DecisionPassedOver]:
+        """Carry out a decision about one signal, or about all signals of a matter, or none."""
+        if not is_matter_id(decision.signal_id):
+            return [self._decide(state, decision, epoch, on, before)]
+        found = self._of_each(state, decision)
+        if isinstance(found, Fault):
+            return [_passed_over(decision, on, found)]
+        for one in found:  # before any of them moves
+            fault = self._why_not(state, one, state.signals[one.signal_id], on)
+            if fault is not None:
+                return [_passed_over(decision, on, fault)]
+        for one in found:
+            before.setdefault(one.signal_id, state.signals[one.signal_id])
+        return [self._decide(state, one, epoch, on, before) for one in found]
+
+    def _of_each(self, state: TriageState, decision: Decision) -> list[Decision] | Fault:
+        """Return a decision about a matter as one about each signal that it can move."""
+        matter, row = decision.signal_id, self._table.transition_of(decision.action)
+        if row is None or not row.of_matter:
+            whole = ", ".join(one.action for one in self._table.transition if one.of_matter)
+            reason = f"{decision.action} is not decided about a whole matter"
+            return Fault("unknown_action", reason, f"name a signal, or use one of {whole or '-'}")
+        signals = [one for one in state.signals.values() if one.matter_id == matter]
+        if not signals:
+            return NO_MATTER
+        moved = sorted(one.signal_id for one in signals if one.status in row.before)
+        if not moved:
+            reason = f"{decision.action} is possible for none of the {len(signals)} signals"
+            return Fault("wrong_status", reason, "see `longwatch matter` for where they stand")
+        return [msgspec.structs.replace(decision, signal_id=name) for name in moved]
+
     def _decide(
         self, state: TriageState, decision: Decision, epoch: int, on: date, before: Before
     ) -> SignalStep | DecisionPassedOver:
@@ -283,8 +317,9 @@ class TriageFindings:
         """Return why a field of a decision names nothing that there is."""
         law, bands = self._configuration.law, [one.name for one in self._triage.band]
         into = decision.merged_into
-        if into is not None and (into == decision.signal_id or into not in state.signals):
-            return Fault("unknown_signal", f"it cannot go on as {into}", "name another signal")
+        if into is not None and not _may_go_on(state, state.signals[decision.signal_id], into):
+            remedy = "name another signal, or another matter"
+            return Fault("unknown_signal", f"it cannot go on as {into}", remedy)
         known = {
             "ground": (decision.ground, [one.code for one in law.ground]),
             "ladder_step": (decision.ladder_step, [one.code for one in law.action]),
@@ -406,6 +441,13 @@ class TriageFindings:
 def _changed(state: TriageState, before: Before) -> list[str]:
     """Return the names of signals that are not as they were."""
     return [name for name, old in before.items() if state.signals.get(name) is not old]
+
+
+def _may_go_on(state: TriageState, signal: Signal, into: str) -> bool:
+    """Tell whether a signal can be merged into another signal, or into another matter."""
+    if not is_matter_id(into):
+        return into != signal.signal_id and into in state.signals
+    return into != signal.matter_id and any(one.matter_id == into for one in state.signals.values())
 
 
 _NO_SIGNAL = Fault("unknown_signal", "there is no such signal", "take its id from the signals")

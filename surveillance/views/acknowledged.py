@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from surveillance.domain.contribution import FATAL, SERIOUS
 from surveillance.domain.decision import Acknowledgement, Decision, Suppression
+from surveillance.triage.matters import is_matter_id
 from surveillance.triage.reopening import Standing, triggers
 from surveillance.views.as_of import is_screened
 from surveillance.views.matter_lists import kind
@@ -89,8 +90,11 @@ def _matters_of(
     reader: RegisterReader, records: Iterable[tuple[int, Standalone]]
 ) -> dict[str, str]:
     named = {one.signal_id for _, one in records if isinstance(one, Decision)}
-    signals = reader.states_at(named, reader.cases.epoch_on(None) or 0)
-    return {name: signal.matter_id for name, signal in signals.items()}
+    whole = {name for name in named if is_matter_id(name)}  # decided about as a whole
+    signals = reader.states_at(named - whole, reader.cases.epoch_on(None) or 0)
+    return {name: signal.matter_id for name, signal in signals.items()} | {
+        name: name for name in whole
+    }
 
 
 def _seen(one: Standalone, up_to: int, on: date, acted_on: date) -> Seen:

@@ -92,7 +92,9 @@ class Desk:
 
     def _named(self) -> set[str]:
         records = self._reader.person_records(self._day.epoch)
-        found = {one.signal_id for _, one in records if isinstance(one, Decision)}
+        decided = {one.signal_id for _, one in records if isinstance(one, Decision)}
+        members = self._day.members
+        found = {name for one in decided for name in members.get(one, (one,))}
         found |= {one.signal_id for one in self._opened}
         for one in self._proposals:
             found.add(self._about(one))

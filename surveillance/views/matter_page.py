@@ -268,7 +268,7 @@ class _Page:
             (epoch, one)
             for epoch, one in records
             if (
-                one.signal_id in signals
+                one.signal_id in signals or one.signal_id == matter_id
                 if isinstance(one, Decision)
                 else one.matter_id == matter_id
             )
