@@ -1,5 +1,6 @@
 """People with keys of their own, and a desk where their records are admitted and carried out."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -22,6 +23,7 @@ from surveillance.domain.decision import (
     RoleGranted,
     Withdrawal,
 )
+from surveillance.domain.finding import Finding
 from surveillance.domain.signal import DecisionPassedOver, Signal, SignalStep, Step
 from surveillance.log.cells import Cells, nothing_stored
 from surveillance.log.messages import Fact
@@ -118,8 +120,13 @@ SIGNED_ONLY = People(
 class Desk:
     """Admission and triage together, a day an epoch, stored and restored at every close."""
 
-    def __init__(self, people: People = SIGNED_ONLY) -> None:
-        configuration = a_configuration(people=people)
+    def __init__(
+        self,
+        people: People = SIGNED_ONLY,
+        findings: Sequence[Finding] = (a_finding(),),
+        **configured: Any,  # noqa: ANN401 - fields of a configuration
+    ) -> None:
+        configuration = a_configuration(people=people, **configured)
         self._admit = Admit(configuration, 0)
         self._state = self._admit.init(Cells(nothing_stored))
         self._triage = TriagedEpochs(configuration)
@@ -129,8 +136,9 @@ class Desk:
         self.rows: list[FindingsRow] = []  # of admission
         self.decided: list[Decision] = []  # that admission let through
         self.steps: list[Step] = []  # that were made
-        found = self._triage.close(a_finding()).rows
-        self.signal: Signal = next(row for row in found if isinstance(row, Signal))
+        found = [row for row in self._triage.close(*findings).rows if isinstance(row, Signal)]
+        self.signal: Signal = found[0]
+        self.signals: dict[str, Signal] = {one.signal_id: one for one in found}
 
     def takes(self, *records: PersonRecord | bytes) -> list[str]:
         """Close an epoch with records; return the codes of those that had no effect."""
@@ -154,5 +162,5 @@ class Desk:
         self.steps += [one.step for one in found if isinstance(one, SignalStep)]
         for row in found:
             if isinstance(row, Signal):
-                self.signal = row
+                self.signal = self.signals[row.signal_id] = row
         return [one.code for one in passed]

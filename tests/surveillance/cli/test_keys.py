@@ -97,6 +97,30 @@ def test_two_people_at_two_terminals_decide_and_every_page_names_both(terminal: 
     }  # fmt: skip
 
 
+def test_two_people_open_a_whole_matter_again_and_its_page_names_both(terminal: Terminal) -> None:
+    role, by_ann = ("--role", "safety_physician"), ("ann", "propose")
+    terminal.does("ann", "decide", SIGNAL, "--action", "start_validation", *role, *WHY)
+    refuted = terminal.does(*by_ann, SIGNAL, "--action", "refute", *role, *WHY)
+    run = terminal.replay(code=3)
+    signals = longwatch("signals", "--from-run", run, "--json").json()
+    matter = next(one["matter_id"] for one in signals if one["signal_id"] == SIGNAL)
+    opened = terminal.does(*by_ann, matter, "--action", "reopen", *role, *WHY)
+    for made in (refuted, opened):
+        name = made.out.splitlines()[1].split()[-2]
+        run = terminal.replay(code=3)
+        terminal.does("bob", "approve", name[:12], *role, "--from-run", run)
+    run = terminal.replay(code=3)
+
+    steps = longwatch("history", SIGNAL, "--from-run", run, "--json").json()
+    page = longwatch("matter", matter, "--from-run", run, "--json").json()
+
+    assert [one["action"] for one in steps] == ["detect", "start_validation", "refute", "reopen"]
+    assert (steps[3]["decided_by"], steps[3]["approved_by"]) == ("ann", "bob")
+    assert steps[3]["is_signed"]
+    (row,) = [one for one in page["people"] if one["action"] == "reopen"]
+    assert (row["by"], row["approved_by"], row["is_signed"]) == ("ann", "bob", True)
+
+
 def test_what_is_refused_goes_back_to_its_author_with_code_and_remedy(terminal: Terminal) -> None:
     terminal.does("ann", "decide", SIGNAL, "--action", "start_validation",
                   "--role", "committee_chair", *WHY)  # fmt: skip

@@ -112,7 +112,7 @@ def test_where_one_signal_may_not_move_none_does() -> None:
     assert row.code == "outdated_status"
 
 
-def test_two_people_merge_a_matter_by_a_proposal_and_its_approval() -> None:
+def test_what_two_people_propose_about_a_matter_and_may_not_goes_back_to_them() -> None:
     desk, ann, bob = Desk(), Person("ann"), Person("bob")
     role, matter = "committee_chair", desk.signal.matter_id
     desk.takes(*(ADMINISTRATOR.registers(one) for one in (ann, bob)))
