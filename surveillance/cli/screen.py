@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 NOBODY_READS_ON = 141  # as a shell reports a process that SIGPIPE ended
 WIDTH_OF_A_PIPE = 320  # columns, where there is no terminal to ask
-_hidden_in_json = re.compile(f"(?!\n)[{written.HIDDEN}]")
-_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\n"
 visible = written.visible
 _DRAWN = str.maketrans("─│┌┐└┘├┤┬┴┼•", "-|+++++++++o")
 
@@ -113,7 +111,7 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - whatever `plain` takes
     are the same.
     """
     encoded = msgspec.json.format(msgspec.json.encode(plain(value)), indent=2)
-    print_bytes([_safe_json(encoded), b"\n"])
+    print_bytes([written.safe_json(encoded), b"\n"])
 
 
 def print_json_array(values: Iterable[Any]) -> None:
@@ -125,31 +123,20 @@ def _array(values: Iterable[Any]) -> Iterator[bytes]:
     before = b"[\n  "
     for value in values:
         encoded = msgspec.json.format(msgspec.json.encode(plain(value)), indent=2)
-        yield before + _safe_json(encoded.replace(b"\n", b"\n  "))
+        yield before + written.safe_json(encoded.replace(b"\n", b"\n  "))
         before = b",\n  "
     yield b"[]\n" if before.startswith(b"[") else b"\n]\n"
 
 
 def print_json_line(value: Any) -> None:  # noqa: ANN401 - whatever msgspec takes
     """Print JSON on one line, as `print_json` does."""
-    print_bytes([_safe_json(msgspec.json.encode(value)), b"\n"])
-
-
-def _safe_json(encoded: bytes) -> bytes:
-    if not encoded.translate(None, delete=_PRINTABLE):
-        return encoded
-    return _hidden_in_json.sub(_escape_json, encoded.decode()).encode()
-
-
-def _escape_json(found: re.Match[str]) -> str:
-    units = found[0].encode("utf-16-be").hex()
-    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    print_bytes([written.safe_json(msgspec.json.encode(value)), b"\n"])
 
 
 def print_json_lines(lines: Iterable[bytes]) -> None:
     """Print lines of JSON byte for byte; on a terminal as `print_json` does."""
     is_watched = sys.stdout.isatty()
-    print_bytes(_safe_json(line) if is_watched else line for line in lines)
+    print_bytes(written.safe_json(line) if is_watched else line for line in lines)
 
 
 def print_bytes(pieces: Iterable[bytes]) -> None:

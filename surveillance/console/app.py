@@ -29,6 +29,7 @@ from surveillance.console.compare import compare
 from surveillance.console.desk_page import desk
 from surveillance.console.exports import File
 from surveillance.console.figure_page import FIGURE_FILES, figure
+from surveillance.console.form_page import validation
 from surveillance.console.kept import Known
 from surveillance.console.matter import matter
 from surveillance.console.meeting import meeting
@@ -68,6 +69,7 @@ PAGES: dict[str, Callable[[Known, Asked], Page]] = {
     "/compare": compare,
     "/m/{name:str}": matter,
     "/s/{name:str}": signal,
+    "/s/{name:str}/form": validation,
     "/cases": cases.cases,
     "/case": cases.case,
     "/product": lists.product,

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from surveillance.console import cases, desk_page, inbox, log_pages
+from surveillance.console.form_page import form_of
 from surveillance.console.matter import page_of
 from surveillance.console.palette import palette
 from surveillance.console.sheets import workbook
 from surveillance.views.listing_rows import FILE_COLUMNS, file_row, unformula
 from surveillance.views.plain import plain
+from surveillance.views.validation_form import as_markdown
+from surveillance.views.written import safe_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -45,7 +48,8 @@ def csv_file(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
 
 
 def _json(name: str, value: Any, n: int) -> File:  # noqa: ANN401 - whatever `plain` takes
-    content = msgspec.json.format(_encode(plain(value)), indent=2) + b"\n"
+    """Make a JSON file with the bytes of a command's ``--json``."""
+    content = safe_json(msgspec.json.format(_encode(plain(value)), indent=2)) + b"\n"
     return File(content, "application/json", name, n)
 
 
@@ -92,6 +96,17 @@ def _matter_json(known: Known, asked: Asked) -> File:
     return _json("matter.json", page_of(known, asked.name, known.day(asked.at)), 1)
 
 
+def _form_json(known: Known, asked: Asked) -> File:
+    found = form_of(known, asked)
+    return _json("validation.json", found, len(found.fields))
+
+
+def _form_markdown(known: Known, asked: Asked) -> File:
+    found = form_of(known, asked)
+    content = as_markdown(found).encode()
+    return File(content, "text/markdown", "validation.md", len(found.fields))
+
+
 def _cases_csv(known: Known, asked: Asked) -> File:
     found = cases.listing_of(known, asked)
     rows = [*found.cases, *found.not_counted]
@@ -126,6 +141,8 @@ FILES: dict[str, Callable[[Known, Asked], File]] = {
     "/desk.xlsx": _desk_xlsx,
     "/desk.json": _desk_json,
     "/m/{name:str}/matter.json": _matter_json,
+    "/s/{name:str}/form.json": _form_json,
+    "/s/{name:str}/form.md": _form_markdown,
     "/cases.csv": _cases_csv,
     "/cases.xlsx": _cases_xlsx,
     "/cases.json": _cases_json,

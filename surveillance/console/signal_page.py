@@ -72,7 +72,8 @@ class Why(NamedTuple):
 def signal(known: Known, asked: Asked) -> Page:
     """Return the page of a signal."""
     day = known.day(asked.at)
-    held, item = _signal(known, asked.name, day)
+    held = signal_at(known, asked.name, day)
+    item = day.of([held])[0]
     page = page_of(known, held.matter_id, day)
     findings = _latest(known, item, day)
     counted = is_screened(item)
@@ -119,15 +120,21 @@ def signal(known: Known, asked: Asked) -> Page:
     )
 
 
-def _signal(known: Known, signal_id: str, day: Day) -> tuple[Signal, Signal]:
-    """Return a signal as it stood, and with the numbers of the day."""
+def signal_at(known: Known, signal_id: str, day: Day) -> Signal:
+    """Return a signal as it stood.
+
+    Raises
+    ------
+    NotThere
+        If there was none by that day.
+    """
     is_name = SIGNAL_ID.fullmatch(signal_id)
     held = known.reader.states_at([signal_id], day.epoch).get(signal_id) if is_name else None
     if held is None:
         what = f"{shown(signal_id)} is not a signal on {day.on}"
         remedy = "take one from the inbox, or choose a later day"
         raise NotThere(404, what, "a signal begins with its first finding", remedy)
-    return held, day.of([held])[0]
+    return held
 
 
 def _latest(known: Known, item: Signal, day: Day) -> dict[str, AnyFinding]:

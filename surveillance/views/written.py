@@ -14,6 +14,8 @@ HIDDEN = (
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 _hidden = re.compile(f"[{HIDDEN}]")
+_hidden_in_json = re.compile(f"(?!\n)[{HIDDEN}]")
+_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\n"
 
 
 def visible(text: str, encoding: str = "utf-8") -> str:
@@ -44,6 +46,29 @@ def visible(text: str, encoding: str = "utf-8") -> str:
 def escape(character: str) -> str:
     """Return a character as an escape."""
     return character.encode("unicode_escape").decode("ascii")
+
+
+def safe_json(encoded: bytes) -> bytes:
+    r"""Return JSON in which hidden characters are escaped as JSON allows: the values are the same.
+
+    Parameters
+    ----------
+    encoded : bytes
+        JSON in UTF-8.
+
+    Examples
+    --------
+    >>> print(safe_json('["HIB\u202e"]'.encode()).decode())
+    ["HIB\u202e"]
+    """
+    if not encoded.translate(None, delete=_PRINTABLE):
+        return encoded
+    return _hidden_in_json.sub(_escape_json, encoded.decode()).encode()
+
+
+def _escape_json(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def number(value: float | None) -> str:

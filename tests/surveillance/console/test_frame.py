@@ -15,7 +15,7 @@ from surveillance.register.database import sqlite_url
 STARTS = ("/", "/case?id=R-5", "/event?key=pt%3AIntussusception", "/data?code=not_json",
           "/search?q=rota", "/inbox?view=all&at=1999-02-10", "/feed?at=1999-01-10",
           "/compare?against=1999-02-01")  # fmt: skip
-ERRORS = ("/nothing", "/m/M-0", "/s/S-0", "/case?id=none", "/case", "/inbox?at=x",
+ERRORS = ("/nothing", "/m/M-0", "/s/S-0", "/s/S-0/form", "/case?id=none", "/case", "/inbox?at=x",
           "/inbox?view=x", "/inbox?from=-1", "/cases?product=a&event=b", "/static/none",
           "/inbox?from=50")  # fmt: skip
 WORDS = re.compile(

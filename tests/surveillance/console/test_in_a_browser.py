@@ -72,7 +72,7 @@ PROGRAMME_PATHS = (
     "/figure?figure=levels&name=P1", "/figure?figure=patients&name=P1",
     "/figure?figure=courses&name=P1&construct=K1", "/figure?figure=follow-up&name=P1",
     "/figure?figure=biomarker&name=P1&code=ammonia", "/figure?figure=nothing",
-    f"/s/{signal_id(*PAIR, 'safety')}",
+    f"/s/{signal_id(*PAIR, 'safety')}", f"/s/{signal_id(*PAIR, 'safety')}/form",
     f"/figure?figure=strata&product={PAIR[0]}&event={PAIR[1]}",
     f"/figure?figure=onset&product={PAIR[0]}&event={PAIR[1]}",
 )  # fmt: skip
@@ -116,7 +116,7 @@ def pages(address: str) -> list[str]:
     for start, link in (("/inbox?view=all", r"/m/M-\w+"), (r"", r"/s/S-\w+")):
         with urllib.request.urlopen(address + (start or found[-1])) as answer:  # noqa: S310
             found += sorted(set(re.findall(link, answer.read().decode())))
-    return found
+    return [*found, f"{found[-1]}/form"]
 
 
 @pytest.mark.parametrize("width", [320, 1280])
