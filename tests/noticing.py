@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,6 +32,7 @@ CONFIGURATION = a_configuration(
     )
 )
 SECRET = b"0123456789abcdef0123456789abcdef"
+N_LINES = 300  # of a greeting that goes on far longer than an attempt may take
 REASON = "We telephoned the reporter."
 
 
@@ -103,6 +105,7 @@ class HttpReceiver:
     def __init__(self) -> None:
         self.answers: list[int | str] = []
         self.posted: list[Posted] = []
+        self.n_finished = 0  # answers that trickled in to their end
         self.ending = threading.Event()
         self.address = ("", 0)
 
@@ -125,6 +128,7 @@ class HttpReceiver:
                     return
                 handler.wfile.write(bytes([byte]))
                 handler.wfile.flush()
+            self.n_finished += 1
         elif answer == "garbage":
             handler.wfile.write(b"\x00\xffnonsense\r\n\r\n")
         elif isinstance(answer, int):
@@ -161,6 +165,7 @@ class SmtpReceiver:
 
     def __init__(self) -> None:
         self.mails: list[tuple[str, bytes]] = []
+        self.n_greeted = 0
         self.misbehaves = ""  # at: "greeting", "data", "quit"
         self.ending = threading.Event()
         self.address = ("", 0)
@@ -173,8 +178,11 @@ class SmtpReceiver:
     def handle(self, handler: socketserver.StreamRequestHandler) -> None:
         """Speak with one client."""
         to = ""
-        while self.misbehaves == "greeting" and not self.ending.wait(0.05):
-            handler.wfile.write(b"220-and more\r\n")  # each line in time, and no end of them
+        self.n_greeted += 1
+        for _ in range(N_LINES if self.misbehaves == "greeting" else 0):
+            if self.ending.wait(0.05):
+                break
+            handler.wfile.write(b"220-and more\r\n")  # each line in time
         handler.wfile.write(b"220 here\r\n")
         while line := handler.rfile.readline():
             word = line[:4].upper().strip()
@@ -214,6 +222,23 @@ def smtp_receiver() -> Iterator[SmtpReceiver]:
 
     with _serving(Server(("127.0.0.1", 0), Handler), receiver):
         yield receiver
+
+
+@contextmanager
+def silent_address() -> Iterator[tuple[str, int]]:
+    """Give an address on loopback that answers no attempt to connect: its queue is full."""
+    with closing(socket.socket()) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        queued = [socket.socket() for _ in range(3)]  # nobody takes them
+        for one in queued:
+            one.setblocking(False)
+            one.connect_ex(listening.getsockname())
+        try:
+            yield listening.getsockname()
+        finally:
+            for one in queued:
+                one.close()
 
 
 @contextmanager

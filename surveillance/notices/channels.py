@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate
-from threading import Timer
+from threading import Event, Thread
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ from surveillance.notices.wording import Notice
 
 SECONDS = 10.0  # for each answer
 SECONDS_IN_ALL = 30.0  # for one attempt, however slowly the answers trickle in
+SECONDS_BETWEEN_CUTS = 0.2  # once that time is over, until the attempt has ended
 RETRY_AFTER_MAX = 3600.0
 _N_REASON_MAX = 200
 Clock = Callable[[], float]  # seconds since 1970
@@ -240,18 +241,26 @@ def _let_go(server: smtplib.SMTP) -> None:
 
 @contextmanager
 def _bounded(socket_of: Callable[[], socket.socket | None]) -> Iterator[None]:
-    """Cut a connection whose answers take too long in all, though each byte comes in time."""
+    """Cut a connection whose answers take too long in all, though each byte comes in time.
+
+    There is nothing to cut while it is still being made: each address of a host has `SECONDS` for
+    that. What is connected after the time is over is cut then.
+    """
+    is_over = Event()
 
     def cut() -> None:
-        connected = socket_of()
-        if connected is not None:
-            with suppress(OSError):
-                connected.shutdown(socket.SHUT_RDWR)
+        wait = SECONDS_IN_ALL
+        while not is_over.wait(wait):
+            wait = SECONDS_BETWEEN_CUTS
+            connected = socket_of()
+            if connected is not None:
+                with suppress(OSError, ValueError):
+                    connected.shutdown(socket.SHUT_RDWR)
 
-    timer = Timer(SECONDS_IN_ALL, cut)
-    timer.daemon = True
-    timer.start()
+    thread = Thread(target=cut, daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        timer.cancel()
+        is_over.set()
+        thread.join()

@@ -5,12 +5,20 @@ from __future__ import annotations
 import email
 import hmac
 import re
+import socket
 from email import policy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from noticing import SECRET, HttpReceiver, SmtpReceiver, http_receiver, smtp_receiver
+from noticing import (
+    SECRET,
+    HttpReceiver,
+    SmtpReceiver,
+    http_receiver,
+    silent_address,
+    smtp_receiver,
+)
 
 from surveillance.notices import channels
 from surveillance.notices.channels import EmailChannel, NotDelivered, WebhookChannel
@@ -90,7 +98,7 @@ def test_any_answer_of_success_is_a_delivery(http: HttpReceiver, answer: int) ->
         ("close", "RemoteDisconnected"),
         ("garbage", "BadStatusLine"),
         ("hang", "[Tt]ime"),
-        ("trickle", "BadStatusLine"),
+        ("trickle", "BadStatusLine|ConnectionReset"),  # as its next byte comes late or soon
     ],
 )
 def test_anything_else_is_no_delivery_and_is_not_followed(
@@ -104,6 +112,7 @@ def test_anything_else_is_no_delivery_and_is_not_followed(
         webhook(http).deliver(NOTICE, "")
 
     assert len(http.posted) == 1
+    assert http.n_finished == 0
 
 
 def test_a_receiver_that_asks_for_time_gets_it(http: HttpReceiver) -> None:
@@ -182,6 +191,59 @@ def test_a_greeting_that_never_ends_is_no_delivery(
         mailing(smtp.server).deliver(NOTICE, "duty@example.org")
 
     assert smtp.mails == []
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+def test_a_mail_server_that_lets_nobody_connect_is_no_delivery(
+    monkeypatch: pytest.MonkeyPatch, security: str
+) -> None:
+    monkeypatch.setattr(channels, "SECONDS", 0.2)
+    with silent_address() as (host, port), pytest.raises(NotDelivered, match=r"[Tt]ime"):
+        mailing(f"{host}:{port}", security=security).deliver(NOTICE, "duty@example.org")
+
+
+def test_a_webhook_that_lets_nobody_connect_is_no_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "SECONDS", 0.2)
+    with silent_address() as (host, port), pytest.raises(NotDelivered, match=r"[Tt]ime"):
+        WebhookChannel(f"http://{host}:{port}/", SECRET, lambda: NOW).deliver(NOTICE, "")
+
+
+def after_a_silent_one(
+    monkeypatch: pytest.MonkeyPatch, silent: tuple[str, int], answering: tuple[str, int]
+) -> None:
+    """Let a host have two addresses, of which the first uses up the time of the attempt."""
+    monkeypatch.setattr(channels, "SECONDS", 0.6)
+    monkeypatch.setattr(channels, "SECONDS_IN_ALL", 0.1)
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", one) for one in (silent, answering)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+def test_a_greeting_that_never_ends_is_cut_where_connecting_took_all_the_time(
+    smtp: SmtpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smtp.misbehaves = "greeting"
+    with silent_address() as silent:
+        after_a_silent_one(monkeypatch, silent, smtp.address)
+
+        with pytest.raises(NotDelivered, match="Disconnected"):
+            mailing("mail.example.org:25").deliver(NOTICE, "duty@example.org")
+
+    assert smtp.mails == []
+    assert smtp.n_greeted == 1  # the second address was connected to
+
+
+def test_an_answer_that_never_ends_is_cut_where_connecting_took_all_the_time(
+    http: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http.answers = ["trickle"]
+    with silent_address() as silent:
+        after_a_silent_one(monkeypatch, silent, http.address)
+
+        with pytest.raises(NotDelivered):
+            WebhookChannel("http://in.example.org/", SECRET, lambda: NOW).deliver(NOTICE, "")
+
+    assert len(http.posted) == 1
+    assert http.n_finished == 0
 
 
 def test_a_certificate_is_checked_for_the_name_of_the_server() -> None:
