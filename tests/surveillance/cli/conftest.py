@@ -29,6 +29,19 @@ class Demo(NamedTuple):
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    folder = tmp_path_factory.mktemp("demo")
-    answer = longwatch("demo", "--scenario", "ucd-small", "--seed", "1", "--out", folder)
+    return _made(tmp_path_factory, 1)
+
+
+@pytest.fixture(scope="session", params=[1, 2, 3])
+def seeded_demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Return the demo of a seed; for the campaign, since each takes half a minute."""
+    if request.param == 1:
+        found: Demo = request.getfixturevalue("demo")
+        return found
+    return _made(tmp_path_factory, request.param)
+
+
+def _made(tmp_path_factory: pytest.TempPathFactory, seed: int) -> Demo:
+    folder = tmp_path_factory.mktemp(f"demo-{seed}")
+    answer = longwatch("demo", "--scenario", "ucd-small", "--seed", seed, "--out", folder)
     return Demo(answer, folder / "simulation", folder / "run")
