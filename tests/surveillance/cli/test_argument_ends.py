@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # What a value needs beside it, or takes that only another file can give, is tried elsewhere.
 ELSEWHERE = {
-    "--approved-by", "--approver-role", "--design", "--extracted-on", "--outcomes", "--programme",
-    "--scenario", "--state", "NAMES", "RECEIVER", "SCENARIO",
+    "--answer", "--approved-by", "--approver-role", "--design", "--extracted-on", "--outcomes",
+    "--programme", "--scenario", "--state", "NAMES", "RECEIVER", "SCENARIO",
 }  # fmt: skip
 
 

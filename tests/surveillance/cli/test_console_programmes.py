@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,9 +71,10 @@ def test_a_test_is_shown_look_by_look_and_drawn(demo: Demo, demo_site: Site) -> 
     assert [(row["On"], row["Statistic"]) for row in rows] == [
         (each["on"], number(each["statistic"])) for each in wanted
     ]
-    (figure, _) = page.tree.xpath("//svg[not(contains(@class, 'x'))]")
-    (line,) = figure.xpath(".//path[@class='observed']/@d")
-    assert len(re.findall("[ML]", line)) == len(wanted)
+    (figure,) = page.tree.xpath("//svg[starts-with(title, 'Statistic against boundary')]")
+    dots = figure.xpath(".//circle[@r='2.25']")
+    kinds = {each["is_crossing"] for each in wanted}  # each stands in the legend, too
+    assert len(dots) == len(wanted) + len(kinds)
 
 
 def test_what_is_spent_is_within_the_budget_and_the_sum_of_the_tests(
