@@ -212,6 +212,28 @@ def test_pages_of_programmes_fit_and_break_no_rule(
     page.close()
 
 
+def test_paper_has_what_is_read_and_nothing_to_click(browser: Browser, address: str) -> None:
+    page = visiting(browser).page
+    page.emulate_media(media="print")
+    form = f"/s/{signal_id(*PAIR, 'safety')}/form"
+
+    for path in (form, "/inbox?view=all", "/search?q=rota", "/desk"):
+        page.goto(address + path)
+        shown = page.evaluate(
+            "[...document.querySelectorAll('nav, form, button, input, dialog, .take')]"
+            ".filter(one => one.getClientRects().length).map(one => one.outerHTML.slice(0, 80))"
+        )
+        assert shown == [], path
+        assert page.locator("h1").is_visible()
+
+    page.goto(address + form)
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.answer')].map(one => one.getBoundingClientRect().height)"
+    )
+    assert min(heights) > 35  # pixels: there is room to write
+    page.close()
+
+
 def test_the_rules_notice_what_a_page_must_not_do(browser: Browser, address: str) -> None:
     page = visiting(browser).page
     page.goto(f"{address}/inbox?view=all")
