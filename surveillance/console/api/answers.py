@@ -65,6 +65,7 @@ class Problem(msgspec.Struct):
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
     """Where a page of a list begins, and in which epoch the list was begun."""
 
+    asked: str  # a digest of what was asked for: a list has no place in another
     epoch: int
     since: int  # epoch of the first item, where the list is one of epochs; else 0
     n_before: int  # items before it, of that epoch or of the list
@@ -88,6 +89,7 @@ class Answer(NamedTuple):
 class Page(NamedTuple):
     """Which part of a list is asked for: as `Cursor` has it, and how many items."""
 
+    asked: str
     since: int
     n_before: int
     n: int
@@ -106,7 +108,7 @@ class Page(NamedTuple):
         return last, epochs.count(last) + (self.n_before if last == self.since else 0)
 
 
-def page_of(day: Day, cursor: str | None, limit: int) -> Page:
+def page_of(day: Day, cursor: str | None, limit: int, asked: str) -> Page:
     """Return which part of a list is asked for.
 
     Parameters
@@ -117,25 +119,32 @@ def page_of(day: Day, cursor: str | None, limit: int) -> Page:
         Of the page before.
     limit : int
         Items of a page.
+    asked : str
+        The address with its parameters, but for where a page begins and how long it is.
 
     Raises
     ------
     NotThere
-        If the cursor is none of ours, or the day has gone on since the first page.
+        If the cursor is none of ours, or of another list, or the day has gone on since the first
+        page.
     """
+    of = blake2b(asked.encode(), digest_size=6).hexdigest()
     if cursor is None:
-        return Page(0, 0, limit)
+        return Page(of, 0, 0, limit)
     try:
         found = _decode_cursor(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:  # of either decoder
-        found = Cursor(-1, -1, -1)
+        found = Cursor("", -1, -1, -1)
     if min(found.since, found.n_before) < 0 or max(found.since, found.n_before) > _MOST:
         why = "it is no cursor that was given out here"
         raise NotThere(400, "The cursor is not known", why, "take `next` as it is")
+    if found.asked != of:
+        why = "it was given out for another address, or with other parameters"
+        raise NotThere(400, "The cursor is of another list", why, "begin anew, without it")
     if found.epoch != day.epoch:
         why = f"the list was begun in epoch {found.epoch}, and {day.on} ends in {day.epoch}"
         raise NotThere(_GONE, "The list has changed", why, "begin anew, with the same `at`")
-    return Page(found.since, found.n_before, limit)
+    return Page(of, found.since, found.n_before, limit)
 
 
 def listed(
@@ -164,7 +173,7 @@ def listed(
     shown = found[: page.n]
     epochs = None if epoch_of is None else [epoch_of(one) for one in shown]
     more = len(found) > page.n
-    following = Cursor(day.epoch, *page.after(epochs)).text if more else None
+    following = Cursor(page.asked, day.epoch, *page.after(epochs)).text if more else None
     return _answer({"items": [plain(one) for one in shown], "next": following}, known, day)
 
 

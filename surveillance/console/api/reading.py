@@ -19,6 +19,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 from msgspec import Raw
 
+from surveillance.configuration.programmes import criteria_of
 from surveillance.console.api.answers import (
     JSON,
     N_ITEMS,
@@ -118,10 +119,21 @@ def _known(request: Asking) -> Known:
     return known
 
 
+def _list(request: Asking) -> str:
+    """Return which list is asked for, whatever part of it."""
+    parts = sorted(
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name not in {"cursor", "limit"}
+    )
+    return repr((request.url.path, parts))
+
+
 def _sent(request: Asking, answer: Answer) -> Response[bytes]:
     """Send an answer, or that it is the one that the program has."""
     headers = {"etag": answer.mark, "cache-control": "private, no-cache"}
-    if answer.mark in request.headers.get("if-none-match", "").split(", "):
+    held = request.headers.get("if-none-match", "").replace("W/", "").split(",")
+    if {answer.mark, "*"} & {one.strip() for one in held}:
         return Response(b"", status_code=_NOT_MODIFIED, headers=headers)
     return Response(answer.content, media_type=JSON, headers=headers)
 
@@ -137,7 +149,7 @@ def epochs(
 ) -> Response[bytes]:
     """List epochs."""
     known, day = _known(request), _known(request).day(at)
-    page = page_of(day, cursor, limit)
+    page = page_of(day, cursor, limit, _list(request))
     found = [one for one in known.epochs() if one.epoch <= day.epoch]
     return _sent(request, listed(known, day, page, found[page.n_before :]))
 
@@ -155,7 +167,7 @@ def matters(
 ) -> Response[bytes]:
     """List matters as `longwatch ranking` does."""
     known, day = _known(request), _known(request).day(at)
-    page = page_of(day, cursor, limit)
+    page = page_of(day, cursor, limit, _list(request))
     found = [one for one in day.work.matters if one.is_waiting or not waiting]
     some = found[page.n_before : page.n_before + page.n + 1]
     return _sent(request, listed(known, day, page, _ranked(known, day, some)))
@@ -176,7 +188,12 @@ def matter(request: Asking, *, matter_id: FromPath[str], at: At = None) -> Respo
     return _sent(request, single(known, day, matter_of(known, matter_id, day)))
 
 
-@_read("/signals", "Signals, the greatest priority first.", Listed[Signal], 410)
+@_read(
+    "/signals",
+    "Signals, the greatest priority first; numbers of `evaluated_on`.",
+    Listed[Signal],
+    410,
+)
 def signals(
     request: Asking,
     *,
@@ -189,7 +206,7 @@ def signals(
 ) -> Response[bytes]:
     """List signals as `longwatch signals` does."""
     known, day = _known(request), _known(request).day(at)
-    page, chosen = page_of(day, cursor, limit), _chosen(known, day, product, event)
+    page, chosen = page_of(day, cursor, limit, _list(request)), _chosen(known, day, product, event)
     statuses = None if status is None else (_status(known, status),)
     found = known.reader.each_signal(
         chosen, statuses=statuses, limit=page.n + 1, skip=page.n_before
@@ -198,11 +215,22 @@ def signals(
 
 
 def _status(known: Known, given: str) -> str:
-    names = [one.name for one in known.configuration().lifecycle.status]
-    if given not in names:
-        what, why = f"status={shown(given)} is not known", f"it is one of {', '.join(names)}"
-        raise NotThere(400, what, why, "change it")
+    _require(given, [one.name for one in known.configuration().lifecycle.status], "status")
     return given
+
+
+def _criteria(known: Known) -> list[str]:
+    """Return the names of criteria that are configured, or of which there is a finding."""
+    configuration = known.configuration()
+    configured = [one.name for one in configuration.criteria.criterion]
+    configured += criteria_of(configuration.programmes)
+    return sorted({*configured, *known.reader.criteria()})
+
+
+def _require(given: str | None, names: list[str], parameter: str) -> None:
+    if given is not None and given not in names:
+        why = f"it is one of {', '.join(names) or 'none'}"
+        raise NotThere(400, f"{parameter}={shown(given)} is not known", why, "change it")
 
 
 def _chosen(known: Known, day: Day, product: str | None, event: str | None) -> Chosen:
@@ -213,7 +241,11 @@ def _chosen(known: Known, day: Day, product: str | None, event: str | None) -> C
     )
 
 
-@_read("/signals/{signal_id:str}", "A signal as it stood.", Single[Signal])
+@_read(
+    "/signals/{signal_id:str}",
+    "A signal as it stood, with numbers of `evaluated_on`.",
+    Single[Signal],
+)
 def signal(request: Asking, *, signal_id: FromPath[str], at: At = None) -> Response[bytes]:
     """Return one signal."""
     known, day = _known(request), _known(request).day(at)
@@ -241,7 +273,7 @@ def steps(
 ) -> Response[bytes]:
     """List the steps of a signal as `longwatch history` does."""
     known, day = _known(request), _known(request).day(at)
-    page, one = page_of(day, cursor, limit), _signal(known, day, signal_id)
+    page, one = page_of(day, cursor, limit, _list(request)), _signal(known, day, signal_id)
     made = steps_of(one, known.reader.steps(signal_id, day.on))
     rows = [{"number": number, **plain(step)} for number, step in made.items()]
     return _sent(request, listed(known, day, page, rows[page.n_before :]))
@@ -262,7 +294,8 @@ def findings(
 ) -> Response[bytes]:
     """List findings as `longwatch findings` does."""
     known, day = _known(request), _known(request).day(at)
-    page, chosen = page_of(day, cursor, limit), _chosen(known, day, product, event)
+    page, chosen = page_of(day, cursor, limit, _list(request)), _chosen(known, day, product, event)
+    _require(criterion, _criteria(known), "criterion")
     found = known.reader.each_finding(
         chosen, criterion=criterion, limit=page.n + 1, since=page.since, skip=page.n_before
     )
@@ -281,7 +314,7 @@ def cases(
 ) -> Response[bytes]:
     """List the cases of a pair as `longwatch cases` does."""
     known, day = _known(request), _known(request).day(at)
-    page = page_of(day, cursor, limit)
+    page = page_of(day, cursor, limit, _list(request))
     pair = (known_key(known, "product", product), known_key(known, "event", event))
     found = known.listing(*pair, day.on)
     rows = [*found.cases, *found.not_counted]
@@ -299,20 +332,24 @@ def case(request: Asking, *, case_id: FromPath[str], at: At = None) -> Response[
 def _keys(kind: KeyKind) -> HTTPRouteHandler:
     """Return the function that lists the keys of a kind."""
 
-    @_read(f"/{kind}s", f"Keys of every {kind} that a case was ever found under.", Listed[str], 410)
+    @_read(
+        f"/{kind}s",
+        f"Keys of every {kind} in the whole log.",
+        Listed[str],
+        410,
+    )
     def keys(
         request: Asking,
         *,
-        at: At = None,
         q: Annotated[
             str, QueryParameter(max_length=200, description="Only what holds this text.")
         ] = "",
         cursor: NextPage = None,
         limit: Limit = N_ITEMS,
     ) -> Response[bytes]:
-        """List keys."""
-        known, day = _known(request), _known(request).day(at)
-        page = page_of(day, cursor, limit)
+        """List keys, of the whole log."""
+        known, day = _known(request), _known(request).day(None)
+        page = page_of(day, cursor, limit, _list(request))
         found = (one for one in known.keys(kind) if q.lower() in one.lower())
         return _sent(request, listed(known, day, page, islice(found, page.n_before, None)))
 
@@ -332,18 +369,17 @@ def looks(
 ) -> Response[bytes]:
     """List looks as `longwatch looks` does."""
     known, day = _known(request), _known(request).day(at)
-    page = page_of(day, cursor, limit)
+    page = page_of(day, cursor, limit, _list(request))
+    _require(programme, known.programmes(), "programme")
     found = known.reader.looks.each(ChosenLooks(programme, until=day.on))
     return _sent(request, listed(known, day, page, islice(found, page.n_before, None)))
 
 
-@_read("/refused", "What could not be used, by code and place, whatever the day.", Listed[Any], 410)
-def refused(
-    request: Asking, *, at: At = None, cursor: NextPage = None, limit: Limit = N_ITEMS
-) -> Response[bytes]:
+@_read("/refused", "What could not be used, by code and place, of the whole log.", Listed[Any], 410)
+def refused(request: Asking, *, cursor: NextPage = None, limit: Limit = N_ITEMS) -> Response[bytes]:
     """List refused records as `longwatch refused list` does."""
-    known, day = _known(request), _known(request).day(at)
-    page = page_of(day, cursor, limit)
+    known, day = _known(request), _known(request).day(None)
+    page = page_of(day, cursor, limit, _list(request))
     some = known.refused()[page.n_before : page.n_before + page.n + 1]
     rows = [{"place": place_of(one), **plain(one)} for one in some]
     return _sent(request, listed(known, day, page, rows))
@@ -369,7 +405,7 @@ def feed(
 ) -> Response[bytes]:
     """List entries of the feed byte for byte."""
     known, day = _known(request), _known(request).day(at)
-    page = page_of(day, cursor, limit)
+    page = page_of(day, cursor, limit, _list(request))
     entries = published(known, day.on)[page.n_before :]
     return _sent(request, listed(known, day, page, (Raw(one.line) for one in entries)))
 

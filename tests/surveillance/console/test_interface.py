@@ -80,7 +80,6 @@ def refused(
         ("/findings", {}, ("findings",)),
         ("/findings", {"criterion": "ic"}, ("findings", "--criterion", "ic")),
         ("/findings", {"product": PAIR[0]}, ("findings", "--product", PAIR[0])),
-        ("/refused", {}, ("refused", "list")),
         ("/looks", {}, ("looks",)),
     ],
 )
@@ -94,9 +93,7 @@ def test_a_list_has_the_rows_of_its_command(
     *,
     day: str,
 ) -> None:
-    at = [] if command[0] == "refused" else ["--as-of", day]
-
-    wanted = look(*command, "--from-run", run, *at, "--json").json
+    wanted = look(*command, "--from-run", run, "--as-of", day, "--json").json
 
     assert items(site, path, at=day, **parameters) == wanted
 
@@ -139,12 +136,38 @@ def test_an_answer_names_its_day_epoch_configuration_and_generation(site: Site) 
     assert last["configuration"] == epochs[-1]["configuration"]
 
 
-def test_a_list_that_was_begun_on_another_day_is_not_gone_on_with(site: Site) -> None:
-    cursor = read(site, "/findings", at=DAYS[1], limit=1)["next"]
+def test_a_list_is_not_gone_on_with_when_its_day_has(site: Site) -> None:
+    cursor = str(read(site, "/findings", at=DAYS[1], limit=1)["next"])
+    asked, epoch, *place = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=="))
+    earlier = _cursor([asked, epoch - 1, *place])  # as if the day had gone on since
 
-    found = refused(site, f"{V1}/findings", 410, at=DAYS[2], limit=1, cursor=cursor)
+    found = refused(site, f"{V1}/findings", 410, at=DAYS[1], limit=1, cursor=earlier)
 
     assert "begin anew" in found["remedy"]
+
+
+def test_what_was_refused_is_listed_of_the_whole_log(site: Site, run: Path, look: Look) -> None:
+    assert items(site, "/refused") == look("refused", "list", "--from-run", run, "--json").json
+
+
+@pytest.mark.parametrize("path", ["/products", "/events", "/refused", "/configuration"])
+def test_what_is_of_the_whole_log_takes_no_day(site: Site, path: str) -> None:
+    found = refused(site, V1 + path, at=DAYS[0])
+
+    assert "at" in found["title"]
+
+
+def test_a_cursor_has_no_place_in_another_list(site: Site) -> None:
+    cursor = read(site, "/signals", product=PAIR[0], limit=1)["next"]
+
+    assert read(site, "/signals", cursor=cursor, limit=7, product=PAIR[0])["items"]
+    for path, others in (
+        ("/signals", {}),
+        ("/signals", {"product": "group:rotashield"}),
+        ("/findings", {"product": PAIR[0]}),
+    ):
+        found = refused(site, V1 + path, cursor=cursor, **others)
+        assert "another list" in found["title"]
 
 
 def _cursor(value: object) -> str:
@@ -154,8 +177,9 @@ def _cursor(value: object) -> str:
 @pytest.mark.parametrize(
     "cursor",
     [
-        "", "a", "not-one", "é", "a" * 100, _cursor([1]), _cursor([1, 0, -1]), _cursor([1, -1, 0]),
-        _cursor(["1", 0, 0]), _cursor([1, 0, 2**63]), _cursor([1, 2**80, 0]), _cursor({"epoch": 1}),
+        "", "a", "not-one", "é", "a" * 100, _cursor([1]), _cursor(["", 1, 0, -1]),
+        _cursor(["", 1, -1, 0]), _cursor(["", "1", 0, 0]), _cursor(["", 1, 0, 2**63]),
+        _cursor(["", 1, 2**80, 0]), _cursor({"epoch": 1}), _cursor(["", 1, 0, 0]),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("path", LISTS)
@@ -173,6 +197,8 @@ def test_a_cursor_that_was_not_given_out_is_refused(site: Site, path: str, curso
         ("/signals", {"att": "1999-02-10"}, "att"),
         ("/matters/M-0", {"limit": "5"}, "limit"),
         ("/signals", {"status": "finished"}, "finished"),
+        ("/findings", {"criterion": "finished"}, "finished"),
+        ("/looks", {"programme": "finished"}, "finished"),
         ("/cases", {"event": PAIR[1]}, "product"),
         ("/products", {"q": "x" * 201}, "q"),
     ],
@@ -214,7 +240,11 @@ def test_nothing_can_be_written(site: Site) -> None:
 
 def test_an_answer_that_a_program_has_is_not_sent_again(site: Site) -> None:
     first = site.client.get(f"{V1}/signals")
-    again = site.client.get(f"{V1}/signals", headers={"if-none-match": first.headers["etag"]})
+    mark = first.headers["etag"]
+    again = site.client.get(f"{V1}/signals", headers={"if-none-match": mark})
+    for same in (f"W/{mark}", f'"other",{mark}', "*"):
+        found = site.client.get(f"{V1}/signals", headers={"if-none-match": same})
+        assert found.status_code == 304
     other = site.client.get(
         f"{V1}/signals", params={"at": DAYS[0]}, headers={"if-none-match": first.headers["etag"]}
     )
@@ -236,7 +266,8 @@ def test_the_description_names_every_address_with_its_parameters_and_no_page(sit
         assert methods["get"]["summary"]
         assert {"200", "400"} <= methods["get"]["responses"].keys()
         named = [one["name"] for one in methods["get"].get("parameters", [])]
-        assert "at" in named or path == f"{V1}/configuration"
+        whole = ("configuration", "products", "events", "refused")
+        assert ("at" in named) == (path not in {f"{V1}/{one}" for one in whole})
         given = {"matter_id": "M-0", "signal_id": SIGNAL, "case_id": "none"}
         for name, value in given.items():
             path = path.replace(f"{{{name}}}", value)  # noqa: PLW2901 - its place is filled in
