@@ -158,8 +158,8 @@ async def _require_host(request: Request[Any, Any, Any]) -> None:
 
 
 @get("/", sync_to_thread=False, include_in_schema=False)
-def _to_the_inbox() -> Redirect:
-    return Redirect("/inbox", status_code=307)
+def _to_the_inbox(request: Request[Any, Any, Any]) -> Redirect:
+    return Redirect(_asked(request).to("/inbox"), status_code=307)
 
 
 @get("/static/{name:str}", sync_to_thread=False, include_in_schema=False)

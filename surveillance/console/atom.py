@@ -63,7 +63,7 @@ def _entry(root: etree._Element, one: Published) -> None:
     _add(entry, "title", f"{names}: {about.status.replace('_', ' ')}")
     _add(entry, "updated", one.at.isoformat())
     _add(entry, "summary", _summary(about))
-    _add(entry, "content", one.line.decode(), type="application/json")
+    _add(entry, "content", one.line.decode(), type="text")  # JSON as a media type is base64 there
 
 
 def _summary(about: FeedEntry) -> str:

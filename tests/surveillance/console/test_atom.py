@@ -34,6 +34,11 @@ def test_every_entry_holds_a_line_of_the_log_whole_the_newest_first(site: Site, 
     assert found
 
 
+def test_a_reader_takes_the_content_for_text_as_json_would_have_to_be_base64(site: Site) -> None:
+    for one in feed(site, DAYS[-1]).iterfind("a:entry/a:content", NAMES):
+        assert one.get("type") == "text"
+
+
 def test_only_the_newest_are_listed_and_the_count_of_all_is_stated(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
