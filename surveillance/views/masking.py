@@ -59,20 +59,25 @@ def masking(
     -------
     list of Unmasked
         The first over all reports; then the products with most cases of the event, of the same
-        level.
+        level. A group is compared with products: with those that are not in it.
     """
     product, event = pair
     of_event = reader.ids("event", event, epoch)
     of_product = reader.ids("product", product, epoch)
-    level = split(product)[0]
+    is_group = split(product)[0] == "group"
+    level = "product" if is_group else split(product)[0]
     others = {
         key: n
         for key, n in reader.products_with(event, epoch).items()
         if key != product and split(key)[0] == level
     }
-    largest = sorted(others, key=lambda key: (-others[key], key))[:N_MASKERS]
     removed: list[tuple[str | None, frozenset[int]]] = [(None, frozenset())]
-    removed += [(key, reader.ids("product", key, epoch)) for key in largest]
+    for key in sorted(others, key=lambda key: (-others[key], key)):
+        if len(removed) > N_MASKERS:
+            break
+        own = reader.ids("product", key, epoch)
+        if not (is_group and own <= of_product):  # else it is in the group, or only with it
+            removed.append((key, own))
     cells = [
         (
             len(of_product & of_event - gone),

@@ -71,6 +71,8 @@ def test_masking_is_that_of_the_detector_over_all_reports(
     event = np.array([one.event == PAIR[1].split(":")[1] for one in held])
 
     found = masking(reader.counted, PAIR, len(held), epoch)
+    of_group = masking(reader.counted, ("group:rotashield", PAIR[1]), len(held), epoch)
+    assert of_group == found  # of a group of one product: without it, and not of groups
     wanted = masking_of_reports(incidence, event, maskers=[1], targets=[0])
 
     assert [one.without for one in found] == [None, f"product:{ACTHIB}"]
