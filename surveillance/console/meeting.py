@@ -32,6 +32,7 @@ def meeting(known: Known, asked: Asked) -> Page:
         "reviews": [one for one in waits["reviews"] if one.answer is None],
         "urgent": [one for one in new if one.band == first],
         "new": [one for one in new if one.band != first][:N_NEW],
+        "has_budget": day.work.budget is not None,
         "n_new": sum(one.band != first for one in new),
         "running": _running(known, kept.signals),
         "soon": [

@@ -45,7 +45,7 @@ N_CASES_AT_ONCE = 50_000  # of the log: in a larger one, what reads many is for 
 _REPORTS = "reports among reports; no rate in patients"
 _OUTCOMES = "events of treated patients, at the rate that the design takes for untreated ones"
 BASES = {
-    "strength": "lower limit of the IC in bits, or a test's statistic over its boundary",
+    "strength": "lower limit of the IC in bits, or how improbable what was seen is",
     "size": "log2 of (n + 1/2) / (expected + 1/2)",
     "severity": "serious and fatal cases per case",
     "novelty": "months since the product's first report",

@@ -105,8 +105,10 @@ def _counts(held: Held) -> Iterator[str]:
 
 
 def _criteria(held: Held) -> Iterator[str]:
+    is_counted = held.listing is not None  # a sequential test has no limit
+    what = "lower limit of the IC" if is_counted else "log2 of the rate ratio"
     yield (
-        f"lower limit {held.signal.evidence:.3f} bits; first met {held.signal.first_on}; "
+        f"{what} {held.signal.evidence:.3f}; first met {held.signal.first_on}; "
         f"numbers of {held.signal.evaluated_on}"
     )
     for one in held.signal.support:

@@ -103,8 +103,7 @@ def _signal(known: _Known, subject: str) -> Signal:
     if not standing:
         remedy = "take one that `longwatch signals` or `longwatch ranking` lists"
         raise Misused(f"{subject!r}", "is no signal and no matter here, or was not then", remedy)
-    found = signals_as_of(known.source, standing, known.on)
-    return min(found, key=lambda one: (-one.priority, one.signal_id))
+    return min(standing, key=lambda one: (-one.priority, one.signal_id))
 
 
 def _form(known: _Known, signal: Signal) -> ValidationForm:
@@ -245,4 +244,5 @@ def _standing(known: _Known, names: list[str]) -> list[Signal]:
     for first in range(0, len(names), N_NAMES_A_QUERY):
         some = names[first : first + N_NAMES_A_QUERY]
         found += known.source.reader.states_at(some, known.epoch).values()
+    found = signals_as_of(known.source, found, known.on)
     return sorted(found, key=lambda one: (-one.priority, one.signal_id))

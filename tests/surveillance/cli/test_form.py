@@ -101,6 +101,20 @@ def test_a_test_of_outcomes_names_no_reports(demo: Demo) -> None:
     held = _from_log(form)
     assert held["causality"] == ["this signal counts patients' outcomes, and rests on no reports"]
     assert held["cases"][0].startswith(f"n {watched['n']} events of treated patients")
+    assert held["statistics"][0].startswith("log2 of the rate ratio")  # a test has no limit
+
+
+@pytest.mark.parametrize("day", ["1999-02-10", "1999-02-25", "1999-03-02"])
+def test_every_signal_of_the_matter_has_the_numbers_of_the_day(run: Path, day: str) -> None:
+    places = ("--from-run", run, "--as-of", day, "--json")
+    of_day = {one["signal_id"]: one for one in longwatch("ranking", "--signals", *places).json()}
+
+    _, *others = _from_log(_form(run, "--as-of", day))["related_terms"]
+
+    assert others
+    for line in others:
+        signal = of_day[line.rpartition("(")[2].rstrip(")")]
+        assert f": n {signal['n']}, " in line
 
 
 def test_every_filling_has_a_question_and_every_question_its_filling() -> None:
