@@ -82,7 +82,7 @@ def assess(
     """Record how you assess one product and one event of a case: a category, or answers.
 
     The case is looked up in the run or register. A score is computed from the answers. It moves
-    no signal; a later record of yours replaces it.
+    no signal; a later record of yours on the same scale replaces it.
     """
     records.require_one_place(broker, append)
     records.require_known(config, ACTION, role)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from surveillance.domain.decision import CausalityAssessment
     from surveillance.register.reader import RegisterReader
 
+DIFFERENTLY = "assessed differently"
+
 
 class WorkUpShown(Struct, frozen=True, kw_only=True):
     """An item of the work-up, and what a person recorded of it."""
@@ -117,13 +119,22 @@ def of_pair(
 def counted_by_category(latest: Mapping[str, Sequence[AssessedCausality]]) -> dict[str, int]:
     """Count cases by the category of the last assessment of each, the most frequent first.
 
+    A case that people assess differently by one scale is in none of their categories.
+
     Parameters
     ----------
     latest : mapping of str to sequence of AssessedCausality
         By case, in the order of the log.
     """
-    tally = Counter(_group(found[-1]) for found in latest.values() if found)
+    tally = Counter(_together(found) for found in latest.values() if found)
     return dict(sorted(tally.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _together(found: Sequence[AssessedCausality]) -> str:
+    for scale in {one.scale for one in found}:
+        if len({_group(one) for one in found if one.scale == scale}) > 1:
+            return DIFFERENTLY
+    return _group(found[-1])
 
 
 def _group(one: AssessedCausality) -> str:
