@@ -290,7 +290,7 @@ class Construct(_Part, frozen=True, kw_only=True):
     sequence_id: Annotated[str, Meta(max_length=120)] | None = None
 
 
-class Budget(_Part, frozen=True, kw_only=True):
+class ErrorBudget(_Part, frozen=True, kw_only=True):
     """The chance of any false alarm that a programme allows itself, for each family of tests."""
 
     safety: Share | None = None
@@ -331,7 +331,7 @@ class Programme(_Part, frozen=True, kw_only=True):
     disease: Annotated[str, Meta(max_length=250)] | None = None
     approval: Annotated[str, Meta(max_length=500)] = ""  # basis, and the external control used
     natural_history: Slug
-    budget: Budget = Budget()
+    budget: ErrorBudget = ErrorBudget()
     designs: Annotated[tuple[Slug, ...], Meta(min_length=1)]
     construct: Annotated[tuple[Construct, ...], Meta(min_length=1, max_length=N_CONSTRUCTS_MAX)]
 

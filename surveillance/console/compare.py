@@ -20,7 +20,7 @@ N_ROWS = 50
 KINDS = ("came", "went", "changed")
 
 
-class Pair(NamedTuple):
+class ComparedMatter(NamedTuple):
     """A matter on two days; None where it was not on the list."""
 
     matter_id: str
@@ -42,10 +42,10 @@ class Pair(NamedTuple):
         return one.matter.best
 
 
-class Row(NamedTuple):
+class ComparedRow(NamedTuple):
     """A matter on both days, and its signal on both; None where there was no signal."""
 
-    pair: Pair
+    pair: ComparedMatter
     then: AnySignal | None
     now: AnySignal | None
 
@@ -75,10 +75,10 @@ def compare(known: Known, asked: Asked) -> Page:
     )
 
 
-def _pairs(then: Day, now: Day) -> list[Pair]:
+def _pairs(then: Day, now: Day) -> list[ComparedMatter]:
     """Return every matter of either list, by its rank on the later day, then on the earlier."""
     ids = dict.fromkeys([*now.places, *then.places])
-    return [Pair(one, then.places.get(one), now.places.get(one)) for one in ids]
+    return [ComparedMatter(one, then.places.get(one), now.places.get(one)) for one in ids]
 
 
 def _state(one: WaitingMatter) -> tuple[object, ...]:
@@ -86,14 +86,14 @@ def _state(one: WaitingMatter) -> tuple[object, ...]:
     return one.band, best.n, best.n_serious, best.n_fatal, best.status, one.matter.rank.rank
 
 
-def _rows(known: Known, then: Day, now: Day, pairs: Sequence[Pair]) -> list[Row]:
+def _rows(known: Known, then: Day, now: Day, pairs: Sequence[ComparedMatter]) -> list[ComparedRow]:
     names = [one.best.signal_id for one in pairs]
     before, after = (
         {one.signal_id: one for one in day.of(known.reader.states_at(names, day.epoch).values())}
         for day in (then, now)
     )
     return [
-        Row(
+        ComparedRow(
             one,
             before.get(name),
             after.get(name),

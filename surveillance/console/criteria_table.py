@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from surveillance.views.series import Point
 
 
-class Beside(NamedTuple):
+class CriterionShown(NamedTuple):
     """A criterion, with what it looks at and since when it is met."""
 
     name: str
@@ -49,7 +49,7 @@ def beside(
     support: Sequence[Support],
     findings: Mapping[str, AnyFinding],
     point: Point | None,
-) -> list[Beside]:
+) -> list[CriterionShown]:
     """Return every configured criterion, in the order of the configuration.
 
     Parameters
@@ -67,7 +67,7 @@ def beside(
     """
     met = {one.criterion: one for one in support}
     return [
-        Beside(
+        CriterionShown(
             one.name,
             one.version,
             _needs(one),

@@ -23,21 +23,21 @@ LABELS = {
 }
 
 
-class Kept(NamedTuple):
+class DeskOfDay(NamedTuple):
     """What waits at the end of a day."""
 
     rows: list[DeskRow]
     signals: Mapping[str, Signal]  # that people or rules did something about
 
 
-def desk_of(known: Known, day: Day) -> Kept:
+def desk_of(known: Known, day: Day) -> DeskOfDay:
     """Return what waits at the end of a day; it is kept for the pages that follow."""
 
-    def compute() -> Kept:
+    def compute() -> DeskOfDay:
         found = Desk(known.source, day)
-        return Kept(found.rows(), found.signals)
+        return DeskOfDay(found.rows(), found.signals)
 
-    kept: Kept = known.kept(("desk", day.on, day.epoch), compute)
+    kept: DeskOfDay = known.kept(("desk", day.on, day.epoch), compute)
     return kept
 
 

@@ -58,7 +58,7 @@ def _near(known: Known, kind: KeyKind, key: str) -> list[str]:
     return [one for one in known.keys(kind) if one != key and name_of(one) == name_of(key)]
 
 
-class Found(NamedTuple):
+class SearchFound(NamedTuple):
     """What a search found."""
 
     matters: list[str]
@@ -91,11 +91,11 @@ def require_short(given: str) -> str:
     return given
 
 
-def find(known: Known, day: Day, given: str) -> Found:
+def find(known: Known, day: Day, given: str) -> SearchFound:
     """Return what has a name like a text."""
     products, events = (_named(known, kind, given) for kind in ("product", "event"))
     is_signal = SIGNAL_ID.fullmatch(given)
-    return Found(
+    return SearchFound(
         matters=[given] if given in day.members else [],
         signals=list(known.reader.states_at([given], day.epoch).values()) if is_signal else [],
         products=products[:N_FOUND],

@@ -10,7 +10,7 @@ from surveillance.console.grids import N_PANELS, Small, grid
 from surveillance.console.plots import (
     Across,
     Axis,
-    Band,
+    Between,
     Curve,
     Dots,
     Shape,
@@ -155,7 +155,7 @@ def _shapes(one: Course) -> list[Shape]:
     days = [float(_day(one.history, point.on)) for point in one.points]
     pairs = list(zip(days, one.points, strict=True))
     return [
-        Band("untreated, 5 to 95 %", [(x, float(p.low), float(p.high)) for x, p in pairs]),
+        Between("untreated, 5 to 95 %", [(x, float(p.low), float(p.high)) for x, p in pairs]),
         Curve("expected, effect kept", "expected", [(x, p.kept) for x, p in pairs]),
         Curve("events", "observed", [(x, float(p.n_events)) for x, p in pairs], is_step=True),
     ]
@@ -284,7 +284,7 @@ def _points(values: Sequence[Taken], of: Biomarker, x: Axis) -> list[Shape]:
     shapes: list[Shape] = []
     if of.low is not None and of.high is not None:
         ends = (x.ticks[0], x.ticks[-1])
-        shapes.append(Band("reference range", [(end, of.low, of.high) for end in ends]))
+        shapes.append(Between("reference range", [(end, of.low, of.high) for end in ends]))
     else:
         shapes += [Across("end of the range", v) for v in (of.low, of.high) if v is not None]
     shapes.append(Curve("", "thin", [(one.day, one.value) for one in values]))

@@ -64,7 +64,7 @@ class Curve(NamedTuple):
     is_step: bool = False
 
 
-class Band(NamedTuple):
+class Between(NamedTuple):
     """What lies between two limits: place, lower, upper."""
 
     name: str
@@ -94,7 +94,7 @@ class Across(NamedTuple):
     value: float
 
 
-Shape = Curve | Band | Dots | Bars | Across
+Shape = Curve | Between | Dots | Bars | Across
 
 
 def linear(title: str, values: Iterable[float], *, least: float = 1.0) -> Axis:
@@ -183,7 +183,7 @@ def _drawn(
     match shape:
         case Curve():
             yield _curve(shape, [at(*one) for one in shape.points])
-        case Band():
+        case Between():
             there = [at(x, low) for x, low, _ in shape.points]
             back = [at(x, high) for x, _, high in reversed(shape.points)]
             path = "L".join(f"{x} {y}" for x, y in (*there, *back))
@@ -241,7 +241,7 @@ def _key(shape: Shape, x: float, y: float) -> str:
             return f'<path d="M{x:.1f} {y:.1f}h22" class="mark"/>'
         case Dots():
             return _dot(shape.form, f"{x + 11:.1f}", f"{y:.1f}")
-        case Band() | Bars():
+        case Between() | Bars():
             style = shape.style if isinstance(shape, Bars) else "band"
             return f'<path d="M{x:.1f} {y - 5:.1f}h22v10h-22Z" class="{style}"/>'
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 N_TESTS = 200  # of single patients
 
 
-class Listed(NamedTuple):
+class ProgrammeRow(NamedTuple):
     """A programme in the list."""
 
     name: str
@@ -44,7 +44,7 @@ class Listed(NamedTuple):
     last_on: date | None
 
 
-class Budget(NamedTuple):
+class SpentBudget(NamedTuple):
     """How much error the tests of a family may make, and have spent."""
 
     family: str
@@ -109,8 +109,8 @@ def _figures(known: Known, name: str, histories: list[History], day: Day) -> lis
     return [one for one in found if one is not None]
 
 
-def _listed(name: str, latest: Sequence[Look]) -> Listed:
-    return Listed(
+def _listed(name: str, latest: Sequence[Look]) -> ProgrammeRow:
+    return ProgrammeRow(
         name,
         len(latest),
         sum(one.has_crossed for one in latest),
@@ -119,11 +119,11 @@ def _listed(name: str, latest: Sequence[Look]) -> Listed:
     )
 
 
-def _budgets(latest: Sequence[Look]) -> Iterator[Budget]:
+def _budgets(latest: Sequence[Look]) -> Iterator[SpentBudget]:
     """Yield the budget of each family; what has no error rate is no part of one."""
     for family in sorted({one.family for one in latest if one.alpha is not None}):
         of = [one for one in latest if one.family == family and one.alpha is not None]
-        yield Budget(
+        yield SpentBudget(
             family,
             next((one.alpha_budget for one in of if one.alpha_budget is not None), None),
             {one.design: one.alpha_family for one in of},

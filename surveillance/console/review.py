@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 N_ELSEWHERE = 20
 
 
-class Beside(NamedTuple):
+class ThenAndNow(NamedTuple):
     """A signal when the request was opened, and as it stands."""
 
     then: Signal
@@ -72,12 +72,12 @@ def _rule(configuration: Configuration, matter: MatterPage, row: DeskRow) -> Rev
     return next((one for one in configuration.triage.review if one.name in names), None)
 
 
-def _beside(known: Known, day: Day, row: DeskRow) -> Beside:
+def _beside(known: Known, day: Day, row: DeskRow) -> ThenAndNow:
     """Return the signal that met the rule at the end of that day, and at the end of this one."""
     name = row.signal_id or ""
     opened = known.reader.cases.epoch_on(row.since)
     then = known.reader.states_at([name], day.epoch if opened is None else opened)
-    return Beside(then[name], desk_of(known, day).signals[name])
+    return ThenAndNow(then[name], desk_of(known, day).signals[name])
 
 
 def _clocks(signals: Mapping[str, Signal], matter_id: str) -> list[tuple[Signal, RunningClock]]:

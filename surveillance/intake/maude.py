@@ -28,7 +28,7 @@ from surveillance.domain.names import clean
 from surveillance.intake.archive import Bounds, open_file, open_member, open_zip
 from surveillance.intake.file_lines import FileLine, bounded_lines
 from surveillance.intake.format import Read, Topic, Unusable, refuse_ahead, unusable
-from surveillance.intake.maude_case import Report, build_case
+from surveillance.intake.maude_case import MaudeReport, build_case
 from surveillance.intake.row_counts import FileTally, RowCounts
 from surveillance.intake.sorted_rows import SortedRow, pack, unpack
 from surveillance.intake.spool import stable_sort
@@ -312,7 +312,7 @@ def _joined_case(key: int, rows: list[SortedRow], known: _Known) -> Read:
     if not by_part[_MASTER] and not by_part[_DEVICE]:
         raise Refused("orphan_row", f"no report or device has the key {key}", "send all parts")
     masters = by_part[_MASTER]
-    report = Report(
+    report = MaudeReport(
         {"mdr_report_key": str(key)} | (masters[0] if masters else {}),
         tuple(by_part[_DEVICE]),
         tuple(by_part[_PATIENT]),

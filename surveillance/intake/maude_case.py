@@ -65,7 +65,7 @@ _SEXES: dict[str, Sex] = {
 _AGE_UNITS = {"YR": "a", "YEARS": "a", "MO": "mo", "MONTHS": "mo", "WK": "wk", "DA": "d", "DY": "d"}
 
 
-class Report(NamedTuple):
+class MaudeReport(NamedTuple):
     """A report as MAUDE has it: texts under the names of its columns, in lower case."""
 
     master: Mapping[str, str]
@@ -76,10 +76,10 @@ class Report(NamedTuple):
     device_problems: tuple[str, ...] = ()
 
 
-def of_json(tree: Mapping[str, Any]) -> Report:
+def of_json(tree: Mapping[str, Any]) -> MaudeReport:
     """Read a device event of openFDA."""
     patients = _mappings(tree.get("patient"))
-    return Report(
+    return MaudeReport(
         _texts(tree),
         tuple(_texts(each) for each in _mappings(tree.get("device"))),
         tuple(_texts(each) for each in patients),
@@ -135,12 +135,12 @@ class _Fields(Part):
         return self.date(element, _UNITED_STATES.sub(r"\3\1\2", self.string(name)))
 
 
-def build_case(report: Report, parser: str, place: str, sha256: str) -> CaseVersion:
+def build_case(report: MaudeReport, parser: str, place: str, sha256: str) -> CaseVersion:
     """Build a case version from a report on a device.
 
     Parameters
     ----------
-    report : Report
+    report : MaudeReport
         Its parts.
     parser, place, sha256 : str
         What read it, where, and the digest of its bytes.
@@ -188,7 +188,7 @@ def build_case(report: Report, parser: str, place: str, sha256: str) -> CaseVers
     )
 
 
-def _received(report: Report, master: _Fields, notes: list[str]) -> date:
+def _received(report: MaudeReport, master: _Fields, notes: list[str]) -> date:
     """Return the day of receipt, which stands in every part of a report."""
     for values in (report.master, *report.devices, *report.patients):
         found = _Fields(values, notes).when("date_received")
@@ -200,7 +200,7 @@ def _received(report: Report, master: _Fields, notes: list[str]) -> date:
     )
 
 
-def _products(report: Report, notes: list[str]) -> tuple[Product, ...]:
+def _products(report: MaudeReport, notes: list[str]) -> tuple[Product, ...]:
     products = []
     for values in report.devices[:_N_DEVICES_MAX]:
         fields = _Fields(values, notes)
@@ -234,7 +234,7 @@ def _product(fields: _Fields, name: str, brand: str | None, generic: str | None)
     )
 
 
-def _events(report: Report, received_on: date, master: _Fields) -> tuple[Event, ...]:
+def _events(report: MaudeReport, received_on: date, master: _Fields) -> tuple[Event, ...]:
     onset_on = not_ahead("E.i.4", master.when("date_of_event"), received_on, master)
     seriousness = _seriousness(report, master)
     if seriousness.is_serious and not (report.patient_problems or report.device_problems):
@@ -251,7 +251,7 @@ def _events(report: Report, received_on: date, master: _Fields) -> tuple[Event, 
     )[:_N_EVENTS_MAX]
 
 
-def _seriousness(report: Report, master: _Fields) -> Seriousness:
+def _seriousness(report: MaudeReport, master: _Fields) -> Seriousness:
     stated: dict[str, Any] = {}
     for values in report.patients:
         for each in re.split(r"[;,]", values.get("sequence_number_outcome", "")):
@@ -265,7 +265,7 @@ def _seriousness(report: Report, master: _Fields) -> Seriousness:
     return Seriousness(**stated, is_inherited=True)
 
 
-def _patient(report: Report, notes: list[str]) -> Patient:
+def _patient(report: MaudeReport, notes: list[str]) -> Patient:
     if len(report.patients) > 1:
         notes.append(f"patient: the first of {len(report.patients)}; a case is about one")
     if not report.patients:

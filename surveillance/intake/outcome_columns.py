@@ -198,19 +198,19 @@ def _range(low: float | None, high: float | None) -> str:
 # Cells to values
 
 
-class Cells(NamedTuple):
+class SheetRow(NamedTuple):
     """One row: the cells that hold something, by column, and how numbers are written."""
 
     values: Mapping[str, str]
     has_decimal_comma: bool = False
 
 
-def fields_of(row: Cells) -> dict[str, Any]:
+def fields_of(row: SheetRow) -> dict[str, Any]:
     """Turn the cells of a row into the fields of a record.
 
     Parameters
     ----------
-    row : Cells
+    row : SheetRow
         The row.
 
     Returns
@@ -265,7 +265,7 @@ def _foreign(name: str, kind: str) -> Refused:
     return _refused("foreign_column", name, of, "empty the cell, or mend the type")
 
 
-def _own(column: Column, cell: str, row: Cells) -> dict[str, Any]:
+def _own(column: Column, cell: str, row: SheetRow) -> dict[str, Any]:
     below = cell[1:].strip() if column.name == "value" and cell.startswith("<") else None
     if below is None:
         return {column.name: _value(column, cell, row)}
@@ -282,12 +282,12 @@ def _require(columns: Mapping[str, Column], found: Mapping[str, Any]) -> None:
         raise _refused("missing_value", missing[0], f"is empty, and {kind} needs it", "fill it in")
 
 
-def _value(column: Column, cell: str, row: Cells) -> Any:  # noqa: ANN401 - of a JSON object
-    read: Callable[[str, str, Cells], Any] = _READERS[column.holds]
+def _value(column: Column, cell: str, row: SheetRow) -> Any:  # noqa: ANN401 - of a JSON object
+    read: Callable[[str, str, SheetRow], Any] = _READERS[column.holds]
     return read(column.name, cell, row)
 
 
-def _day(name: str, cell: str, _row: Cells) -> str:
+def _day(name: str, cell: str, _row: SheetRow) -> str:
     found = _DAY.fullmatch(cell)
     if found is not None:
         try:
@@ -309,20 +309,20 @@ def _day(name: str, cell: str, _row: Cells) -> str:
     raise _refused("bad_date", name, f"{cell!r} is not a day", _DAYS)
 
 
-def _flag(name: str, cell: str, _row: Cells) -> bool:
+def _flag(name: str, cell: str, _row: SheetRow) -> bool:
     given = cell.lower()
     if given not in _TRUE | _FALSE:
         raise _refused("bad_value", name, f"{cell!r} is neither yes nor no", "give true or false")
     return given in _TRUE
 
 
-def _whole(name: str, cell: str, _row: Cells) -> int:
+def _whole(name: str, cell: str, _row: SheetRow) -> int:
     if not _WHOLE.fullmatch(cell):
         raise _refused("bad_value", name, f"{cell!r} is not a whole number", "give digits alone")
     return int(cell.partition(".")[0])
 
 
-def _number(name: str, cell: str, row: Cells) -> float:
+def _number(name: str, cell: str, row: SheetRow) -> float:
     text = cell
     if row.has_decimal_comma:
         if _THOUSANDS.fullmatch(cell):
@@ -338,11 +338,11 @@ def _number(name: str, cell: str, row: Cells) -> float:
     raise _refused("bad_value", name, f"{cell!r} is not a number", "give a number alone")
 
 
-def _text(_name: str, cell: str, _row: Cells) -> str:
+def _text(_name: str, cell: str, _row: SheetRow) -> str:
     return cell
 
 
-_READERS: Mapping[str, Callable[[str, str, Cells], Any]] = MappingProxyType(
+_READERS: Mapping[str, Callable[[str, str, SheetRow], Any]] = MappingProxyType(
     {"day": _day, "yes or no": _flag, "whole number": _whole, "number": _number, "text": _text}
 )
 _DAYS = "write days as 2024-01-31; in a spreadsheet, give the column that format"

@@ -24,7 +24,7 @@ from surveillance.intake.csv_rows import Layout, RowError, is_blank_row, join_ro
 from surveillance.intake.file_lines import FileLine, bounded_lines
 from surveillance.intake.format import Read, Topic, Unusable, refuse_ahead, unusable
 from surveillance.intake.ndjson import OUTCOMES
-from surveillance.intake.outcome_columns import Cells, fields_of, is_known, names
+from surveillance.intake.outcome_columns import SheetRow, fields_of, is_known, names
 from surveillance.intake.row_counts import FileTally, RowCounts
 from surveillance.intake.text import opened_text
 from surveillance.log.decode import N_BYTES_MAX, decode_outcome
@@ -141,7 +141,7 @@ def _with_column(reason: str) -> str:
     return f"column {found[1]}: {_PATH.sub('', reason)}" if found else reason
 
 
-def _cells(header: _Header, row: _Row) -> Cells:
+def _cells(header: _Header, row: _Row) -> SheetRow:
     cells = row.cells or _split(header, row.line)
     if any(cell.strip() for cell in cells[len(header.columns) :]):
         reason = f"the row has {len(cells)} columns, the header {len(header.columns)}"
@@ -151,7 +151,7 @@ def _cells(header: _Header, row: _Row) -> Cells:
         for name, cell in zip(header.columns, cells, strict=False)
         if name is not None and cell.strip()
     }
-    return Cells(values, has_decimal_comma=header.layout.delimiter == ";")
+    return SheetRow(values, has_decimal_comma=header.layout.delimiter == ";")
 
 
 _QUOTING = "quote cells that hold the delimiter, or save the sheet as CSV (UTF-8) again"

@@ -34,9 +34,9 @@ from surveillance.intake.vaers_case import (
     N_TERM_ROWS_MAX,
     N_VACCINES_MAX,
     Origin,
-    Report,
     Terms,
     Vaccine,
+    VaersData,
     build_case,
     build_withdrawal,
     parse_date,
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from surveillance.intake.withdrawals import Absence
 
 BYTES_IN_MEMORY = 25_165_824  # a year of the 1990s whole; more goes to disk
-_COLUMNS: tuple[type[Report | Vaccine | Terms], ...] = (Report, Vaccine, Terms)
+_COLUMNS: tuple[type[VaersData | Vaccine | Terms], ...] = (VaersData, Vaccine, Terms)
 _DATA, _VAX, _SYMPTOMS = range(3)
 _N_ROWS_MAX = {_VAX: N_VACCINES_MAX, _SYMPTOMS: N_TERM_ROWS_MAX}
 _N_VERSIONS_MAX = 1_000  # of one report, with its rows, in memory at once
@@ -78,13 +78,13 @@ class _Part:
     layout: Layout
     columns: list[str]
     select: Callable[[list[str]], tuple[str, ...]]  # the columns that are used
-    make: type[Report | Vaccine | Terms]
+    make: type[VaersData | Vaccine | Terms]
 
     @property
     def has_order(self) -> bool:
         return "ORDER" in self.columns
 
-    def parse(self, content: bytes) -> Report | Vaccine | Terms:
+    def parse(self, content: bytes) -> VaersData | Vaccine | Terms:
         fields = split_fields(content, self.layout)
         fields.append("")  # at index -1: columns that this year's files lack
         return self.make._make(self.select(fields))
@@ -127,8 +127,8 @@ class _Parts(NamedTuple):
 class _Version:
     """The rows of one version of a report, as they arrive."""
 
-    data: tuple[SortedRow, Report]
-    joined: dict[int, list[tuple[SortedRow, Report | Vaccine | Terms]]] = field(
+    data: tuple[SortedRow, VaersData]
+    joined: dict[int, list[tuple[SortedRow, VaersData | Vaccine | Terms]]] = field(
         default_factory=lambda: {_VAX: [], _SYMPTOMS: []}
     )
 
@@ -324,7 +324,7 @@ def _received(row: FileLine, part: _Part) -> str:
 def _read_header(
     source: VaersFile,
     lines: Iterator[FileLine],
-    make: type[Report | Vaccine | Terms],
+    make: type[VaersData | Vaccine | Terms],
     tally: RowCounts,
     *,
     is_utf8: bool,
@@ -419,7 +419,7 @@ def _take(vaers_id: int, row: SortedRow, part: _Part, found: _Rows) -> None:
     fields = _parse(row, part)
     order = _order_of(fields)
     version = found.versions.get(order)
-    if isinstance(fields, Report):
+    if isinstance(fields, VaersData):
         _take_data(vaers_id, (row, fields), order, part, found)
         return
     if version is None:
@@ -438,7 +438,7 @@ def _orphan(which: str, found: _Rows) -> Refused:
     return Refused("orphan_row", reason, "mend what that row was refused for")
 
 
-def _order_of(fields: Report | Vaccine | Terms) -> int:
+def _order_of(fields: VaersData | Vaccine | Terms) -> int:
     text = fields.order.strip()
     if not text:
         return 1
@@ -449,7 +449,7 @@ def _order_of(fields: Report | Vaccine | Terms) -> int:
 
 
 def _take_data(
-    vaers_id: int, data: tuple[SortedRow, Report], order: int, part: _Part, found: _Rows
+    vaers_id: int, data: tuple[SortedRow, VaersData], order: int, part: _Part, found: _Rows
 ) -> None:
     version = found.versions.get(order)
     if version is None:
@@ -463,7 +463,7 @@ def _take_data(
     part.counts.n_repeated += 1
 
 
-def _parse(row: SortedRow, part: _Part) -> Report | Vaccine | Terms:
+def _parse(row: SortedRow, part: _Part) -> VaersData | Vaccine | Terms:
     try:
         return part.parse(row.content)
     except RowError as error:

@@ -78,7 +78,7 @@ _OUTCOMES: dict[str, Outcome | None] = {
 _NOT_STATED = frozenset({"", "UNK", "N/A"})  # VAX_DOSE_SERIES spells out unknown
 
 
-class Report(NamedTuple):
+class VaersData(NamedTuple):
     """The columns of DATA that are used."""
 
     recvdate: str
@@ -209,7 +209,7 @@ def parse_date(text: str) -> date | None:
 
 def build_case(
     vaers_id: int,
-    report: Report,
+    report: VaersData,
     vaccines: Sequence[Vaccine],
     terms: Sequence[Terms],
     origin: Origin,
@@ -302,7 +302,7 @@ def build_withdrawal(vaers_id: int, on: date, absence: Absence) -> CaseVersion:
     )
 
 
-def _times(report: Report, received_on: date, notes: list[str]) -> _Times:
+def _times(report: VaersData, received_on: date, notes: list[str]) -> _Times:
     onset_on = _day("ONSET_DATE", report.onset_date, received_on, notes)
     vaccinated_on = _day("VAX_DATE", report.vax_date, received_on, notes)
     n_dates = bool(report.onset_date.strip()) + bool(report.vax_date.strip())
@@ -381,7 +381,7 @@ def _country(state: str, *, is_domestic: bool) -> Country | None:
 
 
 def _events(
-    report: Report, terms: Sequence[Terms], times: _Times, notes: list[str]
+    report: VaersData, terms: Sequence[Terms], times: _Times, notes: list[str]
 ) -> tuple[Event, ...]:
     seriousness, outcome, unread = _course(
         report.died,

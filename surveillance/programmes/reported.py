@@ -33,7 +33,7 @@ _END_BITS = 24
 _NO_END = (1 << _END_BITS) - 1
 
 
-class Seen(Protocol):
+class ReportsSeen(Protocol):
     """Reports of a pair."""
 
     @property
@@ -52,7 +52,7 @@ class Seen(Protocol):
 class Reports(Protocol):
     """Where reports are counted."""
 
-    def __call__(self, product: str, event: str, window_days: int | None, /) -> Seen:
+    def __call__(self, product: str, event: str, window_days: int | None, /) -> ReportsSeen:
         """Return what is counted of a pair."""
 
 
@@ -302,7 +302,7 @@ def _extra(look: Look, change: Change) -> dict[str, object]:
 
 
 def _look(
-    test: _Test, exposed: Exposed, seen: Seen, on: date, epoch: int, n_before: dict[str, int]
+    test: _Test, exposed: Exposed, seen: ReportsSeen, on: date, epoch: int, n_before: dict[str, int]
 ) -> Look:
     design, after = test.design, on.toordinal() + 1
     rate = design.background_per_patient_year * design.reported_share
@@ -370,7 +370,7 @@ def _chance(expected: float, n: int) -> float | None:
     return sentinel.background(rate=1.0, person_time=expected, events=n).probability
 
 
-def _notes(design: Reported, exposed: Exposed, seen: Seen) -> Iterator[str]:
+def _notes(design: Reported, exposed: Exposed, seen: ReportsSeen) -> Iterator[str]:
     """State what was assumed or left out."""
     if seen.n_outside:
         yield f"not counted: {seen.n_outside} with an onset after {design.window_days} days"

@@ -17,7 +17,7 @@ Trigger = Change | Literal["expired"]  # the last: a suppression ended
 TRIGGERS: tuple[Change, ...] = get_args(Change)
 
 
-class Standing(NamedTuple):
+class StandingNumbers(NamedTuple):
     """How matters stood: an array each, or of one matter, a number each."""
 
     day: Any  # ordinal
@@ -27,12 +27,14 @@ class Standing(NamedTuple):
     kind: Any  # of the highest criterion that was ever met; see `views.matter_lists.kind`
 
 
-def triggers(now: Standing, then: Standing, rules: Reopen) -> dict[Change, NDArray[np.bool_]]:
+def triggers(
+    now: StandingNumbers, then: StandingNumbers, rules: Reopen
+) -> dict[Change, NDArray[np.bool_]]:
     """Tell which triggers have come about since matters were seen.
 
     Parameters
     ----------
-    now, then : Standing
+    now, then : StandingNumbers
         As they stand, and as they stood when they were seen.
     rules : Reopen
         The triggers of the configuration.
@@ -44,7 +46,7 @@ def triggers(now: Standing, then: Standing, rules: Reopen) -> dict[Change, NDArr
 
     Examples
     --------
-    >>> then = Standing(day=0, n=3, n_serious=3, n_fatal=0, kind=1)
+    >>> then = StandingNumbers(day=0, n=3, n_serious=3, n_fatal=0, kind=1)
     >>> now = then._replace(day=9, n=6, n_fatal=1)
     >>> [name for name, is_met in triggers(now, then, Reopen()).items() if is_met]
     ['cases', 'death']
@@ -62,7 +64,7 @@ def triggers(now: Standing, then: Standing, rules: Reopen) -> dict[Change, NDArr
     return {name: np.asarray(found[name], np.bool_) for name in TRIGGERS}
 
 
-def comes_back(now: Standing, then: Standing, rules: Reopen) -> NDArray[np.bool_]:
+def comes_back(now: StandingNumbers, then: StandingNumbers, rules: Reopen) -> NDArray[np.bool_]:
     """Tell which matters come back, by any trigger.
 
     Parameters

@@ -15,7 +15,7 @@ from msgspec import Struct
 from surveillance.domain.contribution import FATAL, SERIOUS
 from surveillance.domain.decision import Acknowledgement, Decision, Suppression
 from surveillance.triage.matters import is_matter_id
-from surveillance.triage.reopening import Standing, triggers
+from surveillance.triage.reopening import StandingNumbers, triggers
 from surveillance.views.as_of import is_screened
 from surveillance.views.matter_lists import kind
 
@@ -234,9 +234,9 @@ class Comparison:
 
     def _standing(
         self, numbers: Iterable[Numbers], signals: Sequence[AnySignal], epoch: int, on: date
-    ) -> Standing:
+    ) -> StandingNumbers:
         held = [NOTHING, *numbers]
-        return Standing(
+        return StandingNumbers(
             day=on.toordinal(),
             n=max(one.n for one in held),
             n_serious=max(one.n_serious for one in held),

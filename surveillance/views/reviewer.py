@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from surveillance.domain.product import split
-from surveillance.triage.reopening import Standing, comes_back
+from surveillance.triage.reopening import StandingNumbers, comes_back
 
 if TYPE_CHECKING:
     from datetime import date
@@ -70,7 +70,7 @@ class Reviewer:
         self._lists, self._per_week, self._weights = lists, per_week, weights
         self._followed = followed
         self._is_known = np.zeros(n_matters, np.bool_)
-        self._seen = Standing(*(np.zeros(n_matters) for _ in Standing._fields))
+        self._seen = StandingNumbers(*(np.zeros(n_matters) for _ in StandingNumbers._fields))
 
     def look(self, monday: date, day: DayList) -> Week:
         """Look at the first matters of a list, and acknowledge them.
@@ -100,7 +100,7 @@ class Reviewer:
         }
         return Week(monday, tuple(shown), len(copies), len(matters), len(waiting), places)
 
-    def _standing(self, day: DayList) -> Standing:
+    def _standing(self, day: DayList) -> StandingNumbers:
         """Return how every matter stands: by the greatest numbers of its signals."""
         n_matters = len(self._lists.matters)
         n, n_serious, n_fatal = (np.zeros(n_matters) for _ in range(3))
@@ -108,7 +108,7 @@ class Reviewer:
         np.maximum.at(n_serious, day.matters, day.n_serious)
         np.maximum.at(n_fatal, day.matters, day.n_fatal)
         kinds = (self._lists.kinds <= day.on.toordinal()).sum(axis=1)
-        return Standing(np.full(n_matters, day.on.toordinal()), n, n_serious, n_fatal, kinds)
+        return StandingNumbers(np.full(n_matters, day.on.toordinal()), n, n_serious, n_fatal, kinds)
 
     def _choose(self, day: DayList, queue: Ints) -> tuple[list[int], dict[int, int]]:
         """Return the matters that are looked at, and the near-copies that go with each."""

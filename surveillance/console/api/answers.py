@@ -86,7 +86,7 @@ class Answer(NamedTuple):
     mark: str  # ETag
 
 
-class Page(NamedTuple):
+class Portion(NamedTuple):
     """Which part of a list is asked for: as `Cursor` has it, and how many items."""
 
     asked: str
@@ -108,7 +108,7 @@ class Page(NamedTuple):
         return last, epochs.count(last) + (self.n_before if last == self.since else 0)
 
 
-def page_of(day: Day, cursor: str | None, limit: int, asked: str) -> Page:
+def page_of(day: Day, cursor: str | None, limit: int, asked: str) -> Portion:
     """Return which part of a list is asked for.
 
     Parameters
@@ -130,7 +130,7 @@ def page_of(day: Day, cursor: str | None, limit: int, asked: str) -> Page:
     """
     of = blake2b(asked.encode(), digest_size=6).hexdigest()
     if cursor is None:
-        return Page(of, 0, 0, limit)
+        return Portion(of, 0, 0, limit)
     try:
         found = _decode_cursor(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:  # of either decoder
@@ -144,13 +144,13 @@ def page_of(day: Day, cursor: str | None, limit: int, asked: str) -> Page:
     if found.epoch != day.epoch:
         why = f"the list was begun in epoch {found.epoch}, and {day.on} ends in {day.epoch}"
         raise NotThere(_GONE, "The list has changed", why, "begin anew, with the same `at`")
-    return Page(of, found.since, found.n_before, limit)
+    return Portion(of, found.since, found.n_before, limit)
 
 
 def listed(
     known: Known,
     day: Day,
-    page: Page,
+    page: Portion,
     items: Iterable[Any],
     epoch_of: Callable[[Any], int] | None = None,
 ) -> Answer:
@@ -162,7 +162,7 @@ def listed(
         Where it is read from.
     day : Day
         As of which.
-    page : Page
+    page : Portion
         Which part is asked for.
     items : iterable
         From the first one of that part on: records, or what `plain` has made of them.

@@ -16,7 +16,7 @@ from openpyxl import Workbook
 from surveillance.domain.errors import Misused
 from surveillance.domain.outcome import OutcomeRecord
 from surveillance.intake.format import Read, Unusable
-from surveillance.intake.outcome_columns import MEANINGS, Cells, columns_of, fields_of
+from surveillance.intake.outcome_columns import MEANINGS, SheetRow, columns_of, fields_of
 from surveillance.intake.outcome_sheets import Outcomes
 from surveillance.intake.outcome_template import cells_of, dictionary, examples, rows
 from surveillance.intake.registry import FORMATS, paths
@@ -149,7 +149,7 @@ def test_a_record_written_as_cells_is_read_as_the_same_record(
         ]
     record = msgspec.convert(values, OutcomeRecord)
 
-    fields = fields_of(Cells(cells_of(record)))
+    fields = fields_of(SheetRow(cells_of(record)))
 
     assert msgspec.convert(fields, OutcomeRecord) == record
 

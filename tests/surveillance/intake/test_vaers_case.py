@@ -14,15 +14,15 @@ from surveillance.domain.errors import Refused
 from surveillance.domain.names import clean
 from surveillance.intake.vaers_case import (
     Origin,
-    Report,
     Terms,
     Vaccine,
+    VaersData,
     build_case,
 )
 from surveillance.log.decode import decode_case
 
 ORIGIN = Origin("1999VAERSData.zip/1999VAERSDATA.csv:2", "0" * 64, is_domestic=True)
-REPORT = Report(
+REPORT = VaersData(
     recvdate="03/28/1999",
     state="OH",
     age_yrs="0.2",
@@ -43,7 +43,9 @@ NONE = ("", "") * 4
 TERMS = Terms("Vomiting", "8.10", *NONE)
 
 
-def built(report: Report = REPORT, vaccine: Vaccine = VACCINE, terms: Terms = TERMS) -> CaseVersion:
+def built(
+    report: VaersData = REPORT, vaccine: Vaccine = VACCINE, terms: Terms = TERMS
+) -> CaseVersion:
     return build_case(7, report, [vaccine], [terms], ORIGIN)
 
 
@@ -242,12 +244,12 @@ TEXT = st.one_of(
 
 
 @given(
-    st.builds(Report, *[TEXT] * 15).map(lambda report: report._replace(recvdate="03/28/1999")),
+    st.builds(VaersData, *[TEXT] * 15).map(lambda report: report._replace(recvdate="03/28/1999")),
     st.lists(st.builds(Vaccine, *[TEXT] * 6), min_size=1, max_size=4),
     st.lists(st.builds(Terms, *[TEXT] * 10), min_size=1, max_size=3),
 )
 def test_whatever_stands_in_the_fields_the_line_is_one_that_every_stage_can_read(
-    report: Report, vaccines: list[Vaccine], terms: list[Terms]
+    report: VaersData, vaccines: list[Vaccine], terms: list[Terms]
 ) -> None:
     names_nothing = not any(_names(vaccines, terms))
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from strategies import AT, DAY, a_configuration, an_excess, encode, programmes, record
 from treated import dose, event, on
 
-from surveillance.configuration.programmes import Budget, Change, LostEffect, Programmes
+from surveillance.configuration.programmes import Change, ErrorBudget, LostEffect, Programmes
 from surveillance.configuration.types import Topics
 from surveillance.domain.finding import N_CHANGES_MAX, Look, WatchFinding
 from surveillance.domain.outcome import OutcomeRecord
@@ -113,13 +113,13 @@ def test_designs_that_ask_for_more_than_the_budget_are_refused() -> None:
     with pytest.raises(
         ValueError, match=r"'P1': its designs are allotted 0.06 of a budget of 0.05"
     ):
-        replace(of, programme=(replace(programme, budget=Budget(safety=0.05)),))
+        replace(of, programme=(replace(programme, budget=ErrorBudget(safety=0.05)),))
 
 
 def test_a_budget_with_room_is_shown_on_every_look() -> None:
     of = programmes(hepatic=an_excess(alpha=0.03))
     (programme,) = of.programme
-    roomy = replace(of, programme=(replace(programme, budget=Budget(safety=0.05)),))
+    roomy = replace(of, programme=(replace(programme, budget=ErrorBudget(safety=0.05)),))
 
     (look, *_) = Watched(roomy).rows(dose(0), day=3)
 

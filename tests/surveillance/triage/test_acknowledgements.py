@@ -21,7 +21,7 @@ from surveillance.triage import life_cycle
 from surveillance.triage.admit import Admit
 from surveillance.triage.life_cycle import why_not_taken
 from surveillance.triage.matters import Matter
-from surveillance.triage.reopening import TRIGGERS, Standing, comes_back, triggers
+from surveillance.triage.reopening import TRIGGERS, StandingNumbers, comes_back, triggers
 
 MATTER = Matter("product:P", "pt:Rash").matter_id
 TODAY = life_cycle.Standing(on=DAY, band=lambda: "P4")
@@ -164,7 +164,7 @@ def test_nobody_is_the_second_person_of_a_suppression_of_their_own() -> None:
 
 # Triggers
 
-THEN = Standing(day=100, n=4, n_serious=2, n_fatal=0, kind=1)
+THEN = StandingNumbers(day=100, n=4, n_serious=2, n_fatal=0, kind=1)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_each_trigger_is_met_at_its_bound_and_not_before(
 
 
 numbers = st.integers(0, 9)
-standings = st.builds(Standing, numbers, numbers, numbers, numbers, numbers)
+standings = st.builds(StandingNumbers, numbers, numbers, numbers, numbers, numbers)
 rules = st.builds(
     Reopen,
     case_ratio=st.sampled_from((1.0, 1.5, 2.0)),
@@ -208,10 +208,10 @@ rules = st.builds(
 
 @given(st.lists(st.tuples(standings, standings), min_size=1, max_size=5), rules)
 def test_many_matters_at_once_are_judged_as_each_by_itself(
-    pairs: list[tuple[Standing, Standing]], chosen: Reopen
+    pairs: list[tuple[StandingNumbers, StandingNumbers]], chosen: Reopen
 ) -> None:
     now, then = (
-        Standing(*map(np.array, zip(*one, strict=True))) for one in zip(*pairs, strict=True)
+        StandingNumbers(*map(np.array, zip(*one, strict=True))) for one in zip(*pairs, strict=True)
     )
 
     assert comes_back(now, then, chosen).tolist() == [
@@ -220,7 +220,7 @@ def test_many_matters_at_once_are_judged_as_each_by_itself(
 
 
 @given(standings, rules)
-def test_what_did_not_change_does_not_come_back(one: Standing, chosen: Reopen) -> None:
+def test_what_did_not_change_does_not_come_back(one: StandingNumbers, chosen: Reopen) -> None:
     assert not comes_back(one, one, chosen)
 
 
