@@ -30,7 +30,8 @@ from surveillance.configuration.types import Topics, Triage
 from surveillance.log.days import end_of
 from surveillance.register import CaseIndex, Register, database, schema
 from surveillance.register.case_tables import case_postings
-from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.register.chosen_rows import Chosen
+from surveillance.register.reader import RegisterReader
 from surveillance.triage.matters import Matter
 from surveillance.triage.triage import signal_id
 from surveillance.views.as_of import listable_signals, whole_signals

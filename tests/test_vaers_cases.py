@@ -13,7 +13,8 @@ from data import public
 from surveillance.configuration.at_hand import Configurations
 from surveillance.configuration.reader import SHIPPED, read_configuration
 from surveillance.domain.finding import Finding
-from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.register.chosen_rows import Chosen
+from surveillance.register.reader import RegisterReader
 from surveillance.runs.replay import replay
 from surveillance.screening.keys import Naming
 from surveillance.views.line_listing import Pair, line_listing

@@ -23,9 +23,9 @@ from surveillance.cli.options import (
     text_of,
 )
 from surveillance.domain.errors import Misused
+from surveillance.register.chosen_rows import Chosen
 from surveillance.register.columns import SIGNAL_ID
 from surveillance.register.look_reader import ChosenLooks
-from surveillance.register.reader import Chosen
 from surveillance.views.plain import plain
 from surveillance.views.results import open_results
 from surveillance.views.signal_steps import steps_of

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from surveillance.domain.signal import AnySignal, Signal
-    from surveillance.register.reader import Chosen
+    from surveillance.register.chosen_rows import Chosen
     from surveillance.views.ranking import RankedSignal
     from surveillance.views.worklist import Worklist
 

@@ -15,7 +15,7 @@ from surveillance.console.facets import facets, narrowed
 from surveillance.console.pages import ABSENT, Page
 from surveillance.domain.finding import Finding
 from surveillance.domain.names import identity
-from surveillance.register.reader import Chosen
+from surveillance.register.chosen_rows import Chosen
 from surveillance.triage.labels import Labels
 from surveillance.views.acknowledged import Comparison
 from surveillance.views.as_of import is_screened, whole_signals

@@ -8,8 +8,8 @@ from surveillance.console.asked import NotThere, paged
 from surveillance.console.cases import known_key
 from surveillance.console.pages import Page, name_of
 from surveillance.domain.names import identity
+from surveillance.register.chosen_rows import Chosen
 from surveillance.register.columns import SIGNAL_ID
-from surveillance.register.reader import Chosen
 from surveillance.views.names import near_keys
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from surveillance.console.programme_figures import statistic
 from surveillance.console.signal_figures import over_time
 from surveillance.console.strata_figure import strata
 from surveillance.domain.finding import Finding
+from surveillance.register.chosen_rows import Chosen
 from surveillance.register.columns import SIGNAL_ID
-from surveillance.register.reader import Chosen
 from surveillance.triage.labels import Labels
 from surveillance.triage.priority import NEGATIVE
 from surveillance.views.as_of import is_screened

@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
-    ColumnElement,
-    ScalarSelect,
     Select,
-    Table,
     and_,
     func,
     select,
-    true,
     union,
 )
 
@@ -23,11 +19,12 @@ from surveillance.domain.decision import CausalityAssessment, PersonRecord, Stan
 from surveillance.domain.finding import PriorFitted
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.domain.signal import Signal, SignalOutline, SignalStep, Status
-from surveillance.register import database, schema
+from surveillance.register import chosen_rows, database, schema
 from surveillance.register.case_reader import CaseReader
+from surveillance.register.chosen_rows import Chosen
 from surveillance.register.counted_reader import CountedReader
 from surveillance.register.documents import AnyFinding, finding_of, signal_of
-from surveillance.register.keys import KeyKind, key_id
+from surveillance.register.keys import KeyKind
 from surveillance.register.look_reader import LookReader
 from surveillance.register.outcome_reader import OutcomeReader
 from surveillance.register.queries import KEYS, all_rows, each_row, named
@@ -44,14 +41,6 @@ _decode_step = msgspec.json.Decoder(SignalStep).decode
 _REFUSED_COLUMNS = [
     column for column in schema.refused.c if column.name not in ("refused_id", "place")
 ]
-
-
-class Chosen(NamedTuple):
-    """Which rows are asked for; what is None leaves all."""
-
-    product: str | None = None  # keys
-    event: str | None = None
-    until: date | None = None
 
 
 class Change(NamedTuple):
@@ -182,10 +171,10 @@ class RegisterReader:
             Each as it is read.
         """
         table = schema.findings
-        condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
+        condition = chosen_rows.of_findings(chosen, criterion)
         query = named(table).where(condition)
         if first:
-            query = query.where(table.c.finding_id.in_(_first_met(condition)))
+            query = query.where(table.c.finding_id.in_(chosen_rows.first_met(condition)))
         if since:
             query = query.where(table.c.epoch >= since)
         names = (KEYS["product"].c.key, KEYS["event"].c.key)
@@ -206,9 +195,9 @@ class RegisterReader:
             At most so many.
         """
         table = schema.findings
-        condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
+        condition = chosen_rows.of_findings(chosen, criterion)
         if chosen.until is not None:  # what an index finds; the day alone would be read row by row
-            condition = and_(condition, table.c.epoch <= _last_epoch(chosen.until))
+            condition = and_(condition, table.c.epoch <= chosen_rows.last_epoch(chosen.until))
         # First which, from an index alone; only then the rows.
         newest = (table.c.epoch.desc(), table.c.finding_id.desc())
         some = select(table.c.epoch, table.c.finding_id).where(condition).order_by(*newest).limit(n)
@@ -252,8 +241,12 @@ class RegisterReader:
     ) -> int:
         """Count what `findings` would return without a limit."""
         table = schema.findings
-        condition = and_(true(), *_conditions(table, chosen, table.c.found_on, criterion=criterion))
-        found = _first_met(condition) if first else select(table.c.finding_id).where(condition)
+        condition = chosen_rows.of_findings(chosen, criterion)
+        found = (
+            chosen_rows.first_met(condition)
+            if first
+            else select(table.c.finding_id).where(condition)
+        )
         rows = self._all(select(func.count()).select_from(found.subquery()))
         return int(rows[0][0])
 
@@ -313,7 +306,9 @@ class RegisterReader:
         """
         table, products = schema.signal_states, KEYS["product"]
         order = (table.c.priority.desc(), table.c.signal_id)
-        some = select(table.c.signal_id, table.c.valid_from).where(_standing(chosen, statuses))
+        some = select(table.c.signal_id, table.c.valid_from).where(
+            chosen_rows.standing(chosen, statuses)
+        )
         if ids is not None:
             some = some.where(table.c.signal_id.in_(list(ids)))
         if level is not None:
@@ -345,7 +340,7 @@ class RegisterReader:
             select(*(held[n] if n in held else table[n] for n in SignalOutline.__struct_fields__))
             .join(products, products.c.key_id == table.product)
             .join(events, events.c.key_id == table.event)
-            .where(_standing(chosen, statuses))
+            .where(chosen_rows.standing(chosen, statuses))
         )
         if level is not None:
             query = query.where(products.c.level == level)
@@ -354,7 +349,7 @@ class RegisterReader:
     def n_signals(self, chosen: Chosen, *, status: Status | None = None) -> int:
         """Count what `signals` would return without a limit."""
         query = select(func.count()).select_from(schema.signal_states)
-        condition = _standing(chosen, None if status is None else (status,))
+        condition = chosen_rows.standing(chosen, None if status is None else (status,))
         return int(self._all(query.where(condition))[0][0])
 
     def changes(self, until: date | None = None) -> list[Change]:
@@ -399,7 +394,7 @@ class RegisterReader:
         """Return the criteria that a pair ever met, in the order in which it first did."""
         table, epoch = schema.findings.c, func.min(schema.findings.c.epoch)
         pair = Chosen(product, event)
-        conditions = _conditions(schema.findings, pair, table.found_on)
+        conditions = chosen_rows.conditions(schema.findings, pair, table.found_on)
         query = (
             select(table.criterion, epoch, func.min(table.found_on))
             .where(*conditions, table.change == "met")
@@ -560,55 +555,6 @@ class RegisterReader:
         table, n = schema.refused.c, func.count()
         query = select(table.code, n).group_by(table.code).order_by(n.desc(), table.code)
         return [(row[0], row[1]) for row in self._all(query)]
-
-
-def _conditions(
-    table: Table, chosen: Chosen, day: ColumnElement[date], *, criterion: str | None = None
-) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if chosen.product is not None:
-        conditions.append(table.c.product == key_id("product", chosen.product))
-    if chosen.event is not None:
-        conditions.append(table.c.event == key_id("event", chosen.event))
-    if criterion is not None:
-        conditions.append(table.c.criterion == criterion)
-    return [*conditions, day <= chosen.until] if chosen.until else conditions
-
-
-def _first_met(condition: ColumnElement[bool]) -> Select[Any]:
-    """Return the ids of the findings by which a criterion was first met for a pair."""
-    table = schema.findings.c
-    rank = func.row_number().over(
-        partition_by=(table.criterion, table.product, table.event),
-        order_by=(table.epoch, table.finding_id),
-    )
-    met = select(table.finding_id, rank.label("place")).where(condition, table.change == "met")
-    inner = met.subquery()
-    return select(inner.c.finding_id).where(inner.c.place == 1)
-
-
-def _standing(chosen: Chosen, statuses: Sequence[str] | None) -> ColumnElement[bool]:
-    """Return the condition on states of signals that stood at the end of a day, or stand now."""
-    table = schema.signal_states
-    condition = and_(
-        _held_at(chosen.until),
-        *_conditions(table, chosen._replace(until=None), table.c.changed_on),
-    )
-    return condition if statuses is None else and_(condition, table.c.status.in_(statuses))
-
-
-def _held_at(until: date | None) -> ColumnElement[bool]:
-    """Return the condition on the span of a state: at the end of a day, or now."""
-    table = schema.signal_states.c
-    if until is None:
-        return table.valid_to == schema.OPEN
-    last = _last_epoch(until)
-    return and_(table.valid_from <= last, table.valid_to > last)
-
-
-def _last_epoch(until: date) -> ScalarSelect[Any]:
-    epochs = schema.epochs.c
-    return select(func.max(epochs.epoch)).where(epochs.happened_on <= until).scalar_subquery()
 
 
 def _refused(row: Any) -> RefusedRecord:  # noqa: ANN401 - a row of the refused records

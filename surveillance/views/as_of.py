@@ -14,7 +14,7 @@ import numpy as np
 
 from surveillance.configuration.life_cycle import shipped
 from surveillance.domain.signal import AnySignal, Signal, SignalOutline
-from surveillance.register.reader import Chosen
+from surveillance.register.chosen_rows import Chosen
 from surveillance.triage import priority
 from surveillance.triage.labels import Labels
 from surveillance.triage.triage import is_of_screen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from surveillance.domain.finding import Finding
-from surveillance.register.reader import Chosen
+from surveillance.register.chosen_rows import Chosen
 from surveillance.triage.matters import Matters
 from surveillance.triage.triage import signal_id
 from surveillance.views.known_signals import Known, Match, Matched, match

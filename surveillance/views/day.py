@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from surveillance.domain.errors import Misused
-from surveillance.register.reader import Chosen
+from surveillance.register.chosen_rows import Chosen
 from surveillance.triage.matters import Matters
 from surveillance.views.as_of import NumbersOfDay
 from surveillance.views.ranking import rank_matters

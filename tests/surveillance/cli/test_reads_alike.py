@@ -12,8 +12,9 @@ from small_run import PAIR
 
 from surveillance.cli import screen
 from surveillance.register import Register, queries, reader
+from surveillance.register.chosen_rows import Chosen
 from surveillance.register.documents import AnyFinding, finding_of
-from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.register.reader import RegisterReader
 from surveillance.triage.triage import signal_id
 from surveillance.views.results import open_results
 

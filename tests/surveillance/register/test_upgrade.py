@@ -37,10 +37,11 @@ from surveillance.domain.errors import Misused
 from surveillance.domain.finding import Finding, WatchFinding
 from surveillance.log import topics
 from surveillance.register import CaseIndex, Register, database, schema
+from surveillance.register.chosen_rows import Chosen
 from surveillance.register.keys import NamedKeys
 from surveillance.register.look_reader import ChosenLooks
 from surveillance.register.packing import FINDING, pack
-from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.register.reader import RegisterReader
 from surveillance.register.rows import entries_of_row
 from surveillance.register.upgrade import MIGRATIONS, migrate, upgrade
 from surveillance.screening.versions import digest_of

@@ -35,8 +35,9 @@ from surveillance.log.messages import ClosedEpoch, Output
 from surveillance.log.ticks import Tick
 from surveillance.log.topics import CONTRIBUTIONS, FINDINGS
 from surveillance.register import Register, database, schema
+from surveillance.register.chosen_rows import Chosen
 from surveillance.register.look_reader import ChosenLooks
-from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.register.reader import RegisterReader
 from surveillance.register.writer import N_ROWS_A_BATCH
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from surveillance.domain.case import CaseVersion, Dose, Event, Product, Seriousn
 from surveillance.domain.errors import Misused
 from surveillance.domain.finding import Finding
 from surveillance.register import CaseIndex, Register
-from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.register.chosen_rows import Chosen
+from surveillance.register.reader import RegisterReader
 from surveillance.screening.keys import Naming
 from surveillance.views.case_history import FieldChange, case_history, differences
 from surveillance.views.line_listing import LineListing, Pair, line_listing
