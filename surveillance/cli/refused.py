@@ -15,6 +15,7 @@ from surveillance.views.plain import plain
 from surveillance.views.refused import (
     at_place,
     place_of,
+    plain_refused,
     read_refused,
     readable,
     sort_out,
@@ -48,7 +49,7 @@ def list_refused(
     n_shown = limit_of(limit, as_json=as_json)
     some = records[:n_shown]
     if as_json:
-        screen.print_json([{"place": place_of(record), **plain(record)} for record in some])
+        screen.print_json([plain_refused(record) for record in some])
         return
     columns = {"code": "left", "place": "left", "reason": "left", "remedy": "left"}
     rows = [(record.code, place_of(record), record.reason, record.remedy) for record in some]
@@ -75,9 +76,7 @@ def show(
     records = at_place(read_refused(open_results(from_run, register)), place)
     found = [(record, readable(record.content_bytes)) for record in records]
     if as_json:
-        values = [
-            {"place": place_of(record), **plain(record), **plain(text)} for record, text in found
-        ]
+        values = [{**plain_refused(record), **plain(text)} for record, text in found]
         screen.print_json(values)
         return
     for record, text in found:

@@ -28,7 +28,6 @@ from surveillance.cli.options import (
     one_of,
 )
 from surveillance.configuration.life_cycle import shipped
-from surveillance.configuration.programmes import criteria_of
 from surveillance.domain.errors import Misused
 from surveillance.views.backtest import backtest
 from surveillance.views.known_signals import read_known
@@ -121,13 +120,9 @@ def _finding(item: AnyFinding, *, first: bool) -> dict[str, Any]:
 
 
 def _require_criterion(source: Results, criterion: str | None) -> None:
-    known = source.reader.criteria()
-    configuration = source.configuration()
-    if configuration is not None:
-        known += [one.name for one in configuration.criteria.criterion]
-        known += criteria_of(configuration.programmes)
+    known = source.criteria()
     if criterion is not None and criterion not in known:
-        listed = ", ".join(sorted(set(known))) or "none"
+        listed = ", ".join(known) or "none"
         raise Misused(f"--criterion {criterion!r}", "is not known here", f"known are: {listed}")
 
 

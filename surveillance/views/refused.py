@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -11,6 +11,7 @@ from surveillance.domain.errors import Misused
 from surveillance.domain.refused_record import RefusedRecord
 from surveillance.log.topics import REFUSED
 from surveillance.runs.files import FACT_FILES
+from surveillance.views.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,6 +82,11 @@ def _read(path: Path) -> list[RefusedRecord]:
         return [_decode(line) for line in path.read_bytes().splitlines()]
     except (OSError, ValueError) as error:
         raise Misused(str(path), f"cannot be read ({error})", "replay again") from None
+
+
+def plain_refused(record: RefusedRecord) -> dict[str, Any]:
+    """Return a refused record as JSON values, its place first."""
+    return {"place": place_of(record), **plain(record)}
 
 
 def place_of(record: RefusedRecord) -> str:

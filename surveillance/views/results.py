@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from surveillance.configuration.programmes import criteria_of
 from surveillance.configuration.reader import read_configuration
 from surveillance.domain.errors import Misused
 from surveillance.domain.product import key
+from surveillance.register.chosen_rows import Chosen
 from surveillance.register.database import sqlite_url
-from surveillance.register.reader import Chosen, RegisterReader
+from surveillance.register.reader import RegisterReader
 from surveillance.runs.workplace import require_whole
 from surveillance.views.contributions import contributed_keys
 from surveillance.views.names import resolve
@@ -81,6 +83,14 @@ class Results:
         if found is None:
             raise Misused("the register", "holds no configuration", "use --from-run DIR")
         return found
+
+    def criteria(self) -> list[str]:
+        """Return the names of criteria that are configured, or that a finding is of."""
+        found, configuration = set(self.reader.criteria()), self.configuration()
+        if configuration is not None:
+            found |= {one.name for one in configuration.criteria.criterion}
+            found |= set(criteria_of(configuration.programmes))
+        return sorted(found)
 
     def choose(self, product: str | None, event: str | None, until: date | None = None) -> Chosen:
         """Find the keys that a person means.

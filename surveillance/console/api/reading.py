@@ -19,7 +19,6 @@ from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 from msgspec import Raw
 
-from surveillance.configuration.programmes import criteria_of
 from surveillance.console.api.answers import (
     JSON,
     N_ITEMS,
@@ -39,16 +38,16 @@ from surveillance.console.kept import Known
 from surveillance.console.log_pages import published
 from surveillance.console.matter import page_of as matter_of
 from surveillance.domain.signal import Signal
+from surveillance.register.chosen_rows import Chosen
 from surveillance.register.columns import SIGNAL_ID
 from surveillance.register.keys import KeyKind
 from surveillance.register.look_reader import ChosenLooks
-from surveillance.register.reader import Chosen
 from surveillance.views.as_of import whole_signals
 from surveillance.views.day import Day
 from surveillance.views.plain import plain
 from surveillance.views.publicised import Publicised
 from surveillance.views.ranked_rows import ranked_matter
-from surveillance.views.refused import place_of
+from surveillance.views.refused import plain_refused
 from surveillance.views.signal_steps import steps_of
 from surveillance.views.signed import plain_signal
 from surveillance.views.worklist import WaitingMatter
@@ -219,14 +218,6 @@ def _status(known: Known, given: str) -> str:
     return given
 
 
-def _criteria(known: Known) -> list[str]:
-    """Return the names of criteria that are configured, or of which there is a finding."""
-    configuration = known.configuration()
-    configured = [one.name for one in configuration.criteria.criterion]
-    configured += criteria_of(configuration.programmes)
-    return sorted({*configured, *known.reader.criteria()})
-
-
 def _require(given: str | None, names: list[str], parameter: str) -> None:
     if given is not None and given not in names:
         why = f"it is one of {', '.join(names) or 'none'}"
@@ -295,7 +286,7 @@ def findings(
     """List findings as `longwatch findings` does."""
     known, day = _known(request), _known(request).day(at)
     page, chosen = page_of(day, cursor, limit, _list(request)), _chosen(known, day, product, event)
-    _require(criterion, _criteria(known), "criterion")
+    _require(criterion, known.source.criteria(), "criterion")
     found = known.reader.each_finding(
         chosen, criterion=criterion, limit=page.n + 1, since=page.since, skip=page.n_before
     )
@@ -381,7 +372,7 @@ def refused(request: Asking, *, cursor: NextPage = None, limit: Limit = N_ITEMS)
     known, day = _known(request), _known(request).day(None)
     page = page_of(day, cursor, limit, _list(request))
     some = known.refused()[page.n_before : page.n_before + page.n + 1]
-    rows = [{"place": place_of(one), **plain(one)} for one in some]
+    rows = [plain_refused(one) for one in some]
     return _sent(request, listed(known, day, page, rows))
 
 
